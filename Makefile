@@ -1,0 +1,38 @@
+# What people and CI run. `make test` is the whole check; see .ci/ for its parts.
+
+SHELL := /bin/bash
+GO    ?= go
+
+# Checked by a tool of a fixed version; make lint says so when it cannot be had.
+export STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+FUZZTIME ?= 30s
+OUT      ?= tour
+
+.PHONY: test lint fuzz tour install-deps
+
+# Quick packages first, then everything under the race detector (unit tests,
+# fuzz seeds, SoftHSM, the journeys of cmd/mohr), then the build without cgo.
+test: install-deps lint
+	$(GO) test ./internal/...
+	$(GO) test -race -timeout 18m ./...
+	CGO_ENABLED=0 $(GO) test ./hsm
+	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/mohr
+	.ci/fuzz 5s
+	@.ci/deps --remind
+
+# Form, vet, module files, and staticcheck where it can be had.
+lint:
+	.ci/lint
+
+# Every fuzz target for FUZZTIME.
+fuzz:
+	.ci/fuzz $(FUZZTIME)
+
+# All journeys against a service of its own; every artifact stays in OUT.
+tour:
+	$(GO) run ./cmd/mohr tour --out $(OUT)
+
+# The Debian packages that the tests need.
+install-deps:
+	.ci/deps

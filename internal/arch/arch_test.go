@@ -1,0 +1,210 @@
+// Package arch holds the rules of this repository's shape as tests.
+//
+// When one of them fails, the message says which file breaks which rule. The
+// tables below are the rules; a new room or drawer is a line in them.
+package arch
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "mohr/"
+
+// rooms lists, for each room, the rooms it may import. Every room may import
+// internal/, and internal/ imports no room. enroll, renew and complaints are
+// siblings and never meet.
+var rooms = map[string][]string{
+	"hsm":        {},
+	"ca":         {"hsm"},
+	"enroll":     {"ca", "hsm"},
+	"renew":      {"ca", "hsm"},
+	"complaints": {"ca", "hsm"},
+	"badge":      {"complaints", "ca", "hsm"},
+	"internal":   {},
+	"cmd":        {"badge", "complaints", "enroll", "renew", "ca", "hsm"},
+}
+
+// alone lists packages that import nothing else of their own room.
+var alone = []string{"ca/evidence"}
+
+// drawers lists, for each heavy dependency, the folders and file names that
+// may import it.
+var drawers = []struct {
+	module string
+	places []string // "folder/" with all below it, or the name of a file
+}{
+	{"github.com/smallstep/certificates", []string{"ca/acme/"}},
+	{"go.step.sm/crypto/kms", []string{"hsm/"}},
+	{"github.com/ThalesGroup/crypto11", []string{"hsm/"}},
+	{"github.com/miekg/pkcs11", []string{"hsm/"}},
+	{"github.com/google/go-tpm", []string{"hsm/"}},
+	{"go.etcd.io/bbolt", []string{"internal/store/"}},
+	{"github.com/jackc/pgx", []string{"internal/store/"}},
+	{"github.com/labstack/echo", []string{"internal/web/", "http.go", "http_test.go"}},
+	{"github.com/danielgtaylor/huma", []string{"internal/web/", "http.go", "http_test.go"}},
+}
+
+// vague are names of packages that say nothing of what is inside.
+var vague = []string{
+	"util", "utils", "common", "helper", "helpers", "type", "types", "model", "models",
+	"base", "misc", "shared", "lib", "libs", "core", "manager", "data", "info", "stuff",
+}
+
+// root is the repository, seen from this package.
+const root = "../.."
+
+// files returns the repository's files, relative, with slashes: what git
+// tracks or would track, everything where there is no git.
+func files(t *testing.T) []string {
+	t.Helper()
+	git := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard")
+	git.Dir = root
+	if out, err := git.Output(); err == nil && len(out) > 0 {
+		return slices.DeleteFunc(strings.Split(strings.TrimSpace(string(out)), "\n"), func(f string) bool {
+			_, err := os.Stat(filepath.Join(root, f))
+			return err != nil // deleted, not yet committed
+		})
+	}
+	var all []string
+	err := filepath.WalkDir(root, func(name string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.Name() == ".git" && d.IsDir():
+			return filepath.SkipDir
+		}
+		if d.Type().IsRegular() {
+			rel, err := filepath.Rel(root, name)
+			all = append(all, filepath.ToSlash(rel))
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// source is a parsed Go file of the repository.
+type source struct {
+	name string // relative to the repository
+	dir  string
+	test bool
+	file *ast.File
+	set  *token.FileSet
+}
+
+func sources(t *testing.T) (all []source) {
+	t.Helper()
+	for _, name := range files(t) {
+		if path.Ext(name) != ".go" || strings.Contains("/"+name, "/testdata/") {
+			continue
+		}
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, filepath.Join(root, name), nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		all = append(all, source{name, path.Dir(name), strings.HasSuffix(name, "_test.go"), f, set})
+	}
+	if len(all) == 0 {
+		t.Fatal("no Go files found: this test looks in the wrong place")
+	}
+	return all
+}
+
+func TestRoomsImportOnlyWhatLiesBelow(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, spec := range s.file.Imports {
+			imported := strings.Trim(spec.Path.Value, `"`)
+			if broken := breaks(s.name, imported); broken != "" {
+				t.Errorf("%s: imports %s: %s", s.name, imported, broken)
+			}
+		}
+	}
+}
+
+// breaks says which rule the import breaks, "" if none.
+func breaks(file, imported string) string {
+	from, _, nested := strings.Cut(file, "/")
+	allowed, known := rooms[from]
+	if !known || !nested {
+		return "the folder is no room of the table in internal/arch"
+	}
+	if inner, ours := strings.CutPrefix(imported, module); ours {
+		to, _, _ := strings.Cut(inner, "/")
+		dir := path.Dir(file)
+		switch {
+		case to == from && slices.Contains(alone, dir) && inner != dir:
+			return dir + " imports nothing else of its room"
+		case to != from && to != "internal" && !slices.Contains(allowed, to):
+			return from + " may not import " + to
+		}
+		return ""
+	}
+	for _, d := range drawers {
+		if under(imported, d.module) && !slices.ContainsFunc(d.places, func(place string) bool { return at(file, place) }) {
+			return "it belongs in " + strings.Join(d.places, ", ") + " only"
+		}
+	}
+	return ""
+}
+
+func under(imported, module string) bool {
+	return imported == module || strings.HasPrefix(imported, module+"/")
+}
+
+func at(file, place string) bool {
+	if strings.HasSuffix(place, "/") {
+		return strings.HasPrefix(file, place)
+	}
+	return path.Base(file) == place
+}
+
+// TestTheRulesCanBreak keeps the check itself honest.
+func TestTheRulesCanBreak(t *testing.T) {
+	tests := []struct {
+		name, file, imported string
+		broken               bool
+	}{
+		{"a room below", "enroll/desk.go", "mohr/ca", false},
+		{"a drawer of the room below", "enroll/desk.go", "mohr/ca/evidence", false},
+		{"two rooms below", "badge/facts.go", "mohr/ca", false},
+		{"a sibling", "enroll/desk.go", "mohr/renew", true},
+		{"a room above", "ca/issue.go", "mohr/enroll", true},
+		{"a room from internal", "internal/web/server.go", "mohr/ca", true},
+		{"internal from a room", "hsm/keyring.go", "mohr/internal/fault", false},
+		{"the room itself", "ca/acme/cas.go", "mohr/ca", false},
+		{"evidence imports its room", "ca/evidence/record.go", "mohr/ca", true},
+		{"evidence's outside test imports evidence", "ca/evidence/record_test.go", "mohr/ca/evidence", false},
+		{"an unknown room", "billing/desk.go", "fmt", true},
+		{"a file at the top", "main.go", "fmt", true},
+		{"echo in a handler file", "badge/http.go", "github.com/labstack/echo/v4", false},
+		{"echo elsewhere", "badge/desk.go", "github.com/labstack/echo/v4", true},
+		{"huma in cmd", "cmd/mohr/serve.go", "github.com/danielgtaylor/huma/v2", true},
+		{"bbolt in the store", "internal/store/bolt.go", "go.etcd.io/bbolt", false},
+		{"bbolt elsewhere", "ca/records.go", "go.etcd.io/bbolt", true},
+		{"the KMS elsewhere", "ca/issue.go", "go.step.sm/crypto/kms/apiv1", true},
+		{"another part of that module", "ca/issue.go", "go.step.sm/crypto/pemutil", false},
+		{"step-ca elsewhere", "ca/issue.go", "github.com/smallstep/certificates/cas/apiv1", true},
+		{"a module whose name begins the same", "ca/issue.go", "github.com/miekg/pkcs11x", false},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := breaks(tc.file, tc.imported); (got != "") != tc.broken {
+				t.Errorf("%s imports %s: %q", tc.file, tc.imported, got)
+			}
+		})
+	}
+}
