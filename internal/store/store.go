@@ -1,0 +1,91 @@
+// Package store keeps records in serializable transactions.
+//
+// A store is a set of buckets; a bucket maps string keys, in byte order, to
+// values that are JSON documents. Keys and bucket names are not empty and at
+// most 32 KiB long. Buckets come into being at the first Put.
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// ErrNotFound is returned by Tx.Get and Load for a key that is not there.
+var ErrNotFound = errors.New("store: not found")
+
+// Stop, returned by the function given to Tx.Scan, ends the scan without error.
+var Stop = errors.New("store: stop")
+
+// Store runs functions in transactions. It is safe for concurrent use. A
+// function must not call the store again: it would wait for itself.
+type Store interface {
+	// View runs fn on a consistent snapshot; writes in it fail.
+	View(ctx context.Context, fn func(Tx) error) error
+	// Update runs fn in a serializable transaction and returns nil once the
+	// writes are durable. An error of fn undoes its writes and is returned as
+	// it is. fn may run more than once and must have no effect but through
+	// its Tx: no HSM, network, clock or random numbers in it. It may run on
+	// another goroutine. ctx counts until fn has ended; then the outcome of
+	// the commit is waited for, so that it is known.
+	Update(ctx context.Context, fn func(Tx) error) error
+	// Close waits for running transactions and releases the store.
+	Close() error
+}
+
+// Tx reads and writes records. It is valid only inside its function and not
+// safe for concurrent use. Values handed out may be kept.
+type Tx interface {
+	// Get returns the value, or ErrNotFound.
+	Get(bucket, key string) ([]byte, error)
+	// Put writes the value, a JSON document, replacing what was there.
+	Put(bucket, key string, value []byte) error
+	// Delete removes the key; a missing one is no error.
+	Delete(bucket, key string) error
+	// Scan calls fn in key order for each key that has the prefix and is
+	// greater than after ("" for all). fn must not write to the bucket.
+	Scan(bucket, prefix, after string, fn func(key string, value []byte) error) error
+}
+
+// Load reads the JSON record at key; ErrNotFound, wrapped, if there is none.
+func Load[T any](tx Tx, bucket, key string) (v T, err error) {
+	b, err := tx.Get(bucket, key)
+	if err != nil {
+		return v, fmt.Errorf("load %s: %w", bucket, err)
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return v, fmt.Errorf("load %s: %w", bucket, err)
+	}
+	return v, nil
+}
+
+// Save writes the JSON record at key.
+func Save[T any](tx Tx, bucket, key string, v T) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("save %s: %w", bucket, err)
+	}
+	return tx.Put(bucket, key, b)
+}
+
+// Has reports whether the key is there.
+func Has(tx Tx, bucket, key string) (bool, error) {
+	_, err := tx.Get(bucket, key)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Each calls fn with every record of the bucket whose key has the prefix, in
+// key order, starting after the key after ("" for all).
+func Each[T any](tx Tx, bucket, prefix, after string, fn func(key string, v T) error) error {
+	return tx.Scan(bucket, prefix, after, func(key string, value []byte) error {
+		var v T
+		if err := json.Unmarshal(value, &v); err != nil {
+			return fmt.Errorf("scan %s: %w", bucket, err)
+		}
+		return fn(key, v)
+	})
+}
