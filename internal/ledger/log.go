@@ -1,0 +1,121 @@
+package ledger
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"mohr/internal/fault"
+	"mohr/internal/store"
+)
+
+// ErrDamaged is in every error that means the store and the log disagree: a
+// leaf, a hash or a checkpoint is missing or is not what it was. Nothing
+// mends it but a restore; it is an alarm.
+var ErrDamaged = errors.New("ledger: damaged")
+
+// Config is what a Log needs.
+type Config struct {
+	Store  store.Store
+	Signer crypto.Signer    // ECDSA P-256: signs checkpoints and nothing else
+	Origin string           // names the log for ever: "ca.example/log"; no white space, no plus
+	Now    func() time.Time // nil: time.Now
+	Log    *slog.Logger     // nil: discard
+}
+
+// Log integrates leaves and answers for them. It is safe for concurrent use,
+// and several may work on one store.
+type Log struct {
+	Config
+	signer *noteSigner
+}
+
+// Validate reports all faults at once.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Store == nil {
+		errs = append(errs, errors.New("ledger: no store"))
+	}
+	if err := checkName(c.Origin); err != nil {
+		errs = append(errs, fmt.Errorf("ledger: origin: %w", err))
+	}
+	if c.Signer == nil {
+		errs = append(errs, errors.New("ledger: no checkpoint key"))
+	} else if k, ok := c.Signer.Public().(*ecdsa.PublicKey); !ok || k.Curve != elliptic.P256() {
+		errs = append(errs, fmt.Errorf("ledger: the checkpoint key is a %T, not ECDSA on P-256", c.Signer.Public()))
+	}
+	return errors.Join(errs...)
+}
+
+// New returns a Log, or all that is wrong with c.
+func New(c Config) (*Log, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	s, err := newNoteSigner(c.Origin, c.Signer)
+	if err != nil {
+		return nil, err
+	}
+	return &Log{Config: c, signer: s}, nil
+}
+
+// VerifierKey returns the key that proofs and checkpoints are verified with,
+// as a C2SP signed-note verifier key.
+func (l *Log) VerifierKey() string { return l.signer.vkey() }
+
+// Checkpoint returns the newest signed checkpoint; Unavailable before the
+// sequencer has run for the first time.
+func (l *Log) Checkpoint(ctx context.Context) (Checkpoint, error) {
+	var c Checkpoint
+	err := l.Store.View(ctx, func(tx store.Tx) error {
+		r, err := l.published(tx)
+		c = r.checkpoint(l.Origin)
+		return err
+	})
+	return c, err
+}
+
+// WaitingSince returns the time of the oldest deed that has no index yet; the
+// zero time if none waits. One that waits for more than a few seconds is an
+// alarm: nothing sequences.
+func (l *Log) WaitingSince(ctx context.Context) (time.Time, error) {
+	var since time.Time
+	err := l.Store.View(ctx, func(tx store.Tx) error {
+		return tx.Scan(pendingBucket, "", "", func(key string, _ []byte) error {
+			at, _, _ := strings.Cut(key, "-")
+			seconds, err := strconv.ParseUint(at, 16, 64)
+			if err != nil {
+				return fmt.Errorf("%w: pending leaf %s: %v", ErrDamaged, key, err)
+			}
+			since = time.Unix(int64(seconds), 0).UTC()
+			return store.Stop
+		})
+	})
+	return since, err
+}
+
+// published returns the newest checkpoint's record or Unavailable.
+func (l *Log) published(tx store.Tx) (checkpointRecord, error) {
+	r, ok, err := loadCheckpoint(tx)
+	if err == nil && !ok {
+		err = fault.New(fault.Unavailable, "log_checkpoint_missing", "the log has no checkpoint yet; try again in a few seconds")
+	}
+	return r, err
+}
+
+func (r checkpointRecord) checkpoint(origin string) Checkpoint {
+	return Checkpoint{Origin: origin, Size: r.Size, Root: r.Root, Note: r.Note}
+}

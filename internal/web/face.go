@@ -1,0 +1,141 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"mohr/internal/i18n"
+)
+
+// Pages are the base layout and the pages of no room: home, error, documents.
+//
+//go:embed pages/*.html
+var Pages embed.FS
+
+// Texts are the texts of those pages and of the faults made in internal/.
+//
+//go:embed texts.yaml
+var Texts []byte
+
+// face is what every answer to a reader needs: texts, pages, and how we look.
+// It is immutable once a listener serves and safe for concurrent use.
+type face struct {
+	log       *slog.Logger
+	texts     *i18n.Catalog
+	pages     map[string]*template.Template
+	portal    string
+	documents fs.FS
+	hsts      time.Duration
+	simulated bool
+	plain     bool // the plain HTTP listener: no cookies
+}
+
+func newFace(c Config, rooms []fs.FS) (*face, error) {
+	f := &face{log: c.Log, texts: c.Texts, pages: map[string]*template.Template{},
+		portal: c.Portal, documents: c.Documents, hsts: c.HSTS, simulated: c.Simulated}
+	if f.texts == nil {
+		var err error
+		if f.texts, err = i18n.Parse(Texts); err != nil {
+			return nil, err
+		}
+	}
+	if f.documents == nil {
+		var err error
+		if f.documents, err = fs.Sub(delivered, "documents"); err != nil {
+			return nil, err
+		}
+	}
+	if !f.texts.Has(i18n.English, "web.brand") {
+		return nil, errors.New("texts of internal/web are not in Config.Texts: parse web.Texts too")
+	}
+	layout, err := template.ParseFS(Pages, "pages/layout.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse layout: %w", err)
+	}
+	var faults []error
+	for _, room := range rooms {
+		faults = append(faults, f.addPages(layout, room))
+	}
+	return f, errors.Join(faults...)
+}
+
+// addPages parses a room's pages/*.html, each on a layout of its own.
+func (f *face) addPages(layout *template.Template, room fs.FS) error {
+	files, err := fs.Glob(room, "pages/*.html")
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, file := range files {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		if name == "layout" {
+			continue
+		}
+		if f.pages[name] != nil {
+			faults = append(faults, fmt.Errorf("page %q is in two rooms", name))
+		}
+		page, err := template.Must(layout.Clone()).ParseFS(room, file)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("parse page %q: %w", name, err))
+			continue
+		}
+		for _, part := range []string{"title", "main"} {
+			if page.Lookup(part) == nil {
+				faults = append(faults, fmt.Errorf("page %q does not define %q", name, part))
+			}
+		}
+		f.pages[name] = page
+	}
+	return errors.Join(faults...)
+}
+
+// Page renders the page with the name of its file ("badge-record" for
+// pages/badge-record.html) on the base layout, in the reader's language.
+func Page(c echo.Context, status int, name string, data any) error {
+	f, ok := c.Echo().Renderer.(*face)
+	if !ok {
+		return fmt.Errorf("render page %q: not an echo of this package", name)
+	}
+	var b bytes.Buffer // whole before the first byte goes out: an error is still a 500
+	if err := f.Render(&b, name, data, c); err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Content-Language", Lang(c.Request().Context()))
+	h.Set("Vary", "Accept-Language, Cookie")
+	return c.HTMLBlob(status, b.Bytes())
+}
+
+// Render implements echo.Renderer.
+func (f *face) Render(w io.Writer, name string, data any, c echo.Context) error {
+	page := f.pages[name]
+	if page == nil {
+		return fmt.Errorf("render page %q: there is none", name)
+	}
+	if err := page.ExecuteTemplate(w, "layout", f.view(c.Request(), data)); err != nil {
+		return fmt.Errorf("render page %q: %w", name, err)
+	}
+	return nil
+}
+
+func (f *face) view(r *http.Request, data any) View {
+	// Two slashes at the beginning of a link would name another host.
+	here := "/" + strings.TrimLeft(r.URL.EscapedPath(), "/")
+	v := View{Lang: Lang(r.Context()), Dir: "ltr", Path: here, Data: data, face: f, query: r.URL.Query()}
+	if v.Lang == i18n.Persian {
+		v.Dir = "rtl"
+	}
+	return v
+}

@@ -1,0 +1,71 @@
+package web
+
+import (
+	"net/url"
+	"time"
+
+	"mohr/internal/i18n"
+)
+
+// View is what a page template gets as its dot: methods T, N, Percent, Date,
+// DateTime, Words, and Lang, Dir and the room's own Data. Inside range and
+// with they are reached through $: {{$.T "key"}}.
+type View struct {
+	Lang string // "fa" or "en"
+	Dir  string // "rtl" or "ltr"
+	Path string // of this page, for the language switch
+	Data any
+
+	face  *face
+	query url.Values
+}
+
+// T returns a text in the reader's language, its verbs filled with args.
+func (v View) T(key string, args ...any) string { return v.face.texts.Text(v.Lang, key, args...) }
+
+// N writes a number, or the digits in a string.
+func (v View) N(n any) string { return i18n.Number(v.Lang, n) }
+
+// Percent writes a share of 1.
+func (v View) Percent(share float64) string { return i18n.Percent(v.Lang, share) }
+
+// Date writes a day: Solar Hijri in Persian.
+func (v View) Date(t time.Time) string { return i18n.Date(v.Lang, t) }
+
+// DateTime writes a day and a minute.
+func (v View) DateTime(t time.Time) string { return i18n.DateTime(v.Lang, t) }
+
+// ISO writes t for the datetime attribute of a time element.
+func (v View) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Words writes a length of time.
+func (v View) Words(d time.Duration) string { return i18n.Words(v.Lang, d) }
+
+// Other is the language the reader can switch to.
+func (v View) Other() string {
+	if v.Lang == i18n.Persian {
+		return i18n.English
+	}
+	return i18n.Persian
+}
+
+// Switch is the address of this page in the other language.
+func (v View) Switch() string {
+	q := url.Values{}
+	for k, vs := range v.query {
+		q[k] = vs
+	}
+	q.Set("lang", v.Other())
+	return v.Path + "?" + q.Encode()
+}
+
+// Site is the portal's base URL on a listener that is not the portal, else "".
+func (v View) Site() string {
+	if v.face.plain {
+		return v.face.portal
+	}
+	return ""
+}
+
+// Simulated reports whether pages must say that nothing here is legally valid.
+func (v View) Simulated() bool { return v.face.simulated }
