@@ -1,0 +1,107 @@
+package evidence
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rules is what the policy says of one profile. What a caller gets is a copy.
+type Rules struct {
+	Level        Level // identity level reached
+	PolicyOIDs   map[KeyHome]string
+	Environment  Environment   // Simulated: only under the test policy OID
+	Validity     time.Duration // of a certificate
+	OpensBefore  time.Duration // renewal opens this long before notAfter
+	ClosesAfter  time.Duration // renewal closes this long after notAfter; 0 is the default
+	Overlap      time.Duration // the old certificate lives on this long after renewal
+	MaxDepth     int           // renewals since the last full proofing; 0: no renewal
+	MaxAge       time.Duration // age of that proofing at issuance
+	ApprovedFor  time.Duration // how long an approval stands; 30 minutes is usual
+	TermsVersion string
+
+	AnyOf        [][]Type               // at enrollment one of these sets must be complete
+	RenewalAsks  []Type                 // asked again at each renewal
+	EvidenceAges map[Type]time.Duration // how old a record of the type may be
+	FaceScore    int                    // least percent of a face match
+	SIMQuiet     time.Duration          // the SIM must not have changed for this long; 0: not asked
+}
+
+// Asks reports whether a set of the profile's, or its renewal, asks for t.
+func (r Rules) Asks(t Type) bool {
+	return slices.Contains(r.RenewalAsks, t) || slices.ContainsFunc(r.AnyOf, func(set []Type) bool { return slices.Contains(set, t) })
+}
+
+// Level is how surely the person is known (eIDAS, article 8).
+type Level string
+
+// The levels. Low never reaches a signature.
+const (
+	Low         Level = "low"
+	Substantial Level = "substantial"
+	High        Level = "high"
+)
+
+// signs reports whether certificates of this level sign; R5 holds for these.
+func (l Level) signs() bool { return l == Substantial || l == High }
+
+// Profiles of people that sign, by the names ca has for them.
+const (
+	naturalSign      = "natural-sign"
+	organisationSign = "organisation-sign"
+)
+
+// TestPolicyArc is the object identifier above every test policy, below the
+// example arc of ITU-T X.660. No production policy lies in {2 999}.
+const TestPolicyArc = "2.999.1"
+
+// exampleArc is {2 999}, joint-iso-itu-t example.
+const exampleArc = "2.999"
+
+// IsTestPolicy reports whether oid, in dots, is a test policy: all that
+// simulated evidence may come under.
+func IsTestPolicy(oid string) bool { return strings.HasPrefix(oid, TestPolicyArc+".") }
+
+// binding reports whether evidence of type t ties the person at the other end
+// to the identity (ETSI TS 119 461, 8.4). Registers and codes do not, however
+// many there are.
+func (t Type) binding() bool { return t == FaceMatch }
+
+// known reports whether t is one of the closed set.
+func (t Type) known() bool {
+	switch t {
+	case CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature:
+		return true
+	}
+	return false
+}
+
+// Policy is a checked policy file. It is immutable and safe for concurrent use.
+type Policy struct {
+	version     string
+	environment Environment
+	rules       map[string]Rules
+}
+
+// Version returns the policy's version; it goes into every bundle.
+func (p *Policy) Version() string { return p.version }
+
+// Environment says which evidence the policy is made for.
+func (p *Policy) Environment() Environment { return p.environment }
+
+// Profiles returns the names of the profiles the policy knows, in order.
+func (p *Policy) Profiles() []string { return slices.Sorted(maps.Keys(p.rules)) }
+
+// Rules returns what the policy says of the profile, and whether it knows it.
+func (p *Policy) Rules(profile string) (Rules, bool) {
+	r, ok := p.rules[profile]
+	r.PolicyOIDs = maps.Clone(r.PolicyOIDs)
+	r.EvidenceAges = maps.Clone(r.EvidenceAges)
+	r.RenewalAsks = slices.Clone(r.RenewalAsks)
+	r.AnyOf = slices.Clone(r.AnyOf)
+	for i, set := range r.AnyOf {
+		r.AnyOf[i] = slices.Clone(set)
+	}
+	return r, ok
+}

@@ -1,0 +1,126 @@
+package evidence
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Type is the kind of a proof; the set is closed.
+type Type string
+
+// The types of evidence.
+const (
+	CivilRegistry   Type = "civil_registry"
+	MobileOwnership Type = "mobile_ownership"
+	OTPSMS          Type = "otp_sms"
+	FaceMatch       Type = "face_match"
+	LegalRegistry   Type = "legal_registry"
+	CertSignature   Type = "cert_signature"
+)
+
+// Result is what a check came to. Unavailable is never a mismatch and never a pass.
+type Result string
+
+// The results.
+const (
+	Match        Result = "match"
+	Mismatch     Result = "mismatch"
+	Inconclusive Result = "inconclusive"
+	Unavailable  Result = "unavailable"
+)
+
+// Environment says whether a source is real. Simulated evidence never comes
+// under a production policy OID.
+type Environment string
+
+// The environments.
+const (
+	Simulated  Environment = "simulated"
+	Production Environment = "production"
+)
+
+// Record is one proof, kept for the bundle.
+type Record struct {
+	ID          string      `json:"id"`
+	Type        Type        `json:"type"`
+	Source      string      `json:"source"` // connector's name@version
+	Environment Environment `json:"environment"`
+	Result      Result      `json:"result"`
+	Claims      Claims      `json:"claims"`               // what the source vouched for, normalised
+	RawSHA256   string      `json:"raw_sha256,omitempty"` // hex, of the answer's bytes as received
+	CheckedAt   time.Time   `json:"checked_at"`           // UTC
+	ValidTo     time.Time   `json:"valid_to,omitzero"`    // zero: as the policy says
+}
+
+// Hash names the record in a decision, a certificate's record and a bundle:
+// the hex SHA-256 of its canonical JSON (RFC 8785), times in UTC. It is ""
+// for a record without a JSON form, a year beyond 9999; none such is counted.
+func (r Record) Hash() string {
+	r.CheckedAt, r.ValidTo = r.CheckedAt.UTC(), r.ValidTo.UTC()
+	b, err := json.Marshal(r)
+	if err != nil {
+		return ""
+	}
+	v := jsontext.Value(b)
+	if err := v.Canonicalize(); err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(v)
+	return hex.EncodeToString(sum[:])
+}
+
+// Claims is what a source says of a person or a business. Zero fields are
+// not claimed. What each type must claim, so that Evaluate can tie the
+// records to one person:
+//
+//	civil_registry    NationalCode, FirstName, LastName, BirthDate, Alive
+//	mobile_ownership  NationalCode, Mobile, SIMChangedDays
+//	otp_sms           Mobile
+//	face_match        NationalCode, ScorePercent
+//	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
+//	cert_signature    NationalCode
+type Claims struct {
+	NationalCode   string `json:"national_code,omitempty"`
+	FirstName      string `json:"first_name,omitempty"`
+	LastName       string `json:"last_name,omitempty"`
+	BirthDate      string `json:"birth_date,omitempty"` // YYYY-MM-DD
+	Alive          *bool  `json:"alive,omitempty"`
+	Mobile         string `json:"mobile,omitempty"`           // +989...
+	SIMChangedDays *int   `json:"sim_changed_days,omitempty"` // since the number's SIM was last changed
+	LegalID        string `json:"legal_id,omitempty"`
+	LegalName      string `json:"legal_name,omitempty"`
+	LegalStatus    string `json:"legal_status,omitempty"` // as the register says: LegalActive, ...
+	Role           string `json:"role,omitempty"`         // the person's role in the legal person; "": none
+	SignsAlone     bool   `json:"signs_alone,omitempty"`  // may bind the legal person alone
+	SPKISHA256     string `json:"spki_sha256,omitempty"`  // the key a code or signature was bound to
+	ScorePercent   int    `json:"score_percent,omitzero"` // of a face match
+}
+
+// LegalActive is the status of a legal person that exists and may act.
+const LegalActive = "active"
+
+// Identity is what a certificate may say of its subject, taken from evidence only.
+type Identity struct {
+	NationalCode string `json:"national_code"`
+	GivenName    string `json:"given_name"` // Persian, normalised
+	Surname      string `json:"surname"`
+	BirthDate    string `json:"birth_date"`
+	Mobile       string `json:"mobile"` // as the register holds it
+	LegalID      string `json:"legal_id,omitempty"`
+	LegalName    string `json:"legal_name,omitempty"`
+	Title        string `json:"title,omitempty"`
+}
+
+// KeyHome says where a holder's key lives.
+type KeyHome string
+
+// The key homes.
+const (
+	Software KeyHome = "software"
+	Token    KeyHome = "token"
+	HSM      KeyHome = "hsm"
+)

@@ -1,0 +1,40 @@
+package evidence
+
+// The rules, by the names that traces carry. Pages have a text for each
+// (texts.yaml, "rule." and the name); a rule of one type of evidence has the
+// type before its suffix: "civil_registry.result".
+const (
+	ruleProfile     = "profile.known"
+	ruleHome        = "home.allowed"
+	ruleEnvironment = "environment.allowed"
+	ruleComplete    = "set.complete"
+
+	suffixResult     = ".result"
+	suffixConsistent = ".consistent"
+	suffixFresh      = ".fresh"
+	ruleFaceScore    = "face_match.score"
+
+	ruleCode      = "civil_registry.code"
+	ruleAlive     = "civil_registry.alive"
+	ruleAdult     = "civil_registry.adult"
+	ruleNames     = "civil_registry.names"
+	ruleOnePerson = "person.one"
+	ruleAgree     = "person.names_agree"
+	ruleMobile    = "mobile_ownership.number"
+	ruleSIM       = "mobile_ownership.sim"
+	ruleOTP       = "otp_sms.number"
+
+	ruleLegalID     = "legal_registry.id"
+	ruleLegalName   = "legal_registry.name"
+	ruleLegalActive = "legal_registry.active"
+	ruleSignatory   = "legal_registry.signatory"
+
+	ruleDepth        = "renewal.depth"
+	ruleProofAge     = "renewal.proof_age"
+	ruleSamePerson   = "renewal.same_person"
+	ruleNewName      = "renewal.name"
+	ruleBirthDate    = "renewal.birth_date"
+	ruleNewMobile    = "renewal.mobile"
+	ruleSameBusiness = "renewal.same_organisation"
+	ruleNewBusiness  = "renewal.organisation"
+)

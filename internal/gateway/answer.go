@@ -1,0 +1,97 @@
+package gateway
+
+import "time"
+
+// Answer is what a registry said, with what a bundle needs of it.
+type Answer[T any] struct {
+	Value       T
+	Raw         []byte    // the body as received; to be kept sealed
+	SHA256      string    // hex, of Raw
+	At          time.Time // when it was received: UTC, whole seconds
+	Source      string    // connector's name@version
+	Environment string    // "simulated" or "production", as the registry states it
+	// Contradicts says that the registry, asked the same question twice,
+	// answered differently. Nothing may rest on such an answer but a review.
+	Contradicts bool
+}
+
+// Result is what a registry made of a question.
+type Result string
+
+// The results. A registry that is down gives an error, never a result.
+const (
+	Match        Result = "match"
+	Mismatch     Result = "mismatch"     // unknown, or not so
+	Inconclusive Result = "inconclusive" // the registry cannot tell
+)
+
+// Person is the civil registry's answer. All but Result is zero unless it is Match.
+type Person struct {
+	Result       Result
+	NationalCode string
+	FirstName    string
+	LastName     string
+	FatherName   string
+	BirthDate    string // YYYY-MM-DD
+	Gender       string // "M" or "F"
+	Alive        bool
+}
+
+// Mobile is the mobile register's answer: whether the number is the person's.
+type Mobile struct {
+	Result         Result
+	NationalCode   string
+	Mobile         string // +989...
+	SIMChangedDays int    // since the SIM was last changed
+}
+
+// Legal is the company register's answer.
+type Legal struct {
+	Result      Result
+	LegalID     string
+	Name        string
+	Status      string // "active", "dissolved", ...
+	Signatories []Signatory
+	Domains     []string // as the register lists them
+}
+
+// Signatory is a person who may bind a legal person.
+type Signatory struct {
+	NationalCode string
+	Role         string
+	Alone        bool // false: only together with others
+}
+
+// Signatory returns the person's entry, and whether there is one.
+func (l Legal) Signatory(nationalCode string) (Signatory, bool) {
+	for _, s := range l.Signatories {
+		if s.NationalCode == nationalCode {
+			return s, true
+		}
+	}
+	return Signatory{}, false
+}
+
+// Licence is a licence register's answer. Whether it is still valid is for
+// the caller to judge: a registry returns expired ones too.
+type Licence struct {
+	Result  Result
+	LegalID string
+	Type    string
+	Number  string
+	ValidTo string // YYYY-MM-DD, the last day
+}
+
+// Face is the answer of the comparison with the register's picture.
+type Face struct {
+	Result       Result
+	NationalCode string
+	Session      string
+	ScorePercent int
+	Live         bool // a living person was before the camera
+}
+
+// SMS says that a message was taken for delivery.
+type SMS struct {
+	ID string
+}
