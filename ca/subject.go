@@ -1,0 +1,73 @@
+package ca
+
+import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"strings"
+	"unicode/utf8"
+
+	"mohr/ca/evidence"
+	"mohr/internal/fault"
+)
+
+// country is where the persons of this registry are registered.
+const country = "IR"
+
+// personSubject is the DER subject of a natural person (EN 319 412-2 section
+// 4.2.4), and of one in an organisation. Country and numbers are
+// PrintableString, which encoding/asn1 chooses where the characters allow.
+func personSubject(id evidence.Identity) ([]byte, error) {
+	names := []pkix.AttributeTypeAndValue{{Type: oidCountry, Value: country}}
+	if id.LegalID != "" {
+		names = append(names,
+			pkix.AttributeTypeAndValue{Type: oidOrganisation, Value: id.LegalName},
+			pkix.AttributeTypeAndValue{Type: oidOrgID, Value: "NTR" + country + "-" + id.LegalID})
+		if id.Title != "" {
+			names = append(names, pkix.AttributeTypeAndValue{Type: oidTitle, Value: id.Title})
+		}
+	}
+	names = append(names,
+		pkix.AttributeTypeAndValue{Type: oidCommonName, Value: commonName(id.GivenName, id.Surname)},
+		pkix.AttributeTypeAndValue{Type: oidSurname, Value: id.Surname},
+		pkix.AttributeTypeAndValue{Type: oidGivenName, Value: id.GivenName},
+		pkix.AttributeTypeAndValue{Type: oidSerialNumber, Value: "PNO" + country + "-" + id.NationalCode})
+	return marshalNames(names)
+}
+
+// maxText bounds each text of a subject, in characters: ub-common-name,
+// ub-organization-name, ub-title and ub-serial-number of RFC 5280, appendix
+// A.1. Stricter for givenName and surname, which could have 32768.
+const maxText = 64
+
+// commonName is the full name, or what of it has room: EN 319 412-2 section
+// 4.2.4 leaves the form to the issuer, and the full names are in givenName and
+// surname. Given names are left out from the last word on; a surname beside
+// which not even the first has room stands alone.
+func commonName(given, surname string) string {
+	for words := strings.Fields(given); len(words) > 0; words = words[:len(words)-1] {
+		if name := strings.Join(words, " ") + " " + surname; utf8.RuneCountInString(name) <= maxText {
+			return name
+		}
+	}
+	return surname
+}
+
+func serviceSubject(s Service) ([]byte, error) {
+	return marshalNames([]pkix.AttributeTypeAndValue{
+		{Type: oidCountry, Value: country},
+		{Type: oidOrganisation, Value: "Mohr"},
+		{Type: oidCommonName, Value: s.CommonName},
+	})
+}
+
+// marshalNames writes one attribute a set; an empty or too long one is Invalid.
+func marshalNames(names []pkix.AttributeTypeAndValue) ([]byte, error) {
+	rdns := make(pkix.RDNSequence, len(names))
+	for i, n := range names {
+		if s, ok := n.Value.(string); !ok || s == "" || utf8.RuneCountInString(s) > maxText {
+			return nil, fault.New(fault.Invalid, "subject_text_length", "a name in the subject is empty or longer than %[1]d characters; have it shortened where it is registered or configured", maxText)
+		}
+		rdns[i] = pkix.RelativeDistinguishedNameSET{n}
+	}
+	return asn1.Marshal(rdns)
+}

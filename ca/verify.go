@@ -1,0 +1,138 @@
+package ca
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"mohr/internal/fault"
+	"mohr/internal/store"
+)
+
+// Standing is what we know of a presented certificate at one instant. Only
+// Authority makes one: who has it need not check the chain again.
+type Standing struct {
+	record Certificate
+	leaf   *x509.Certificate
+	at     time.Time
+}
+
+// Record returns the certificate's record as it was then.
+func (s Standing) Record() Certificate { return s.record }
+
+// Leaf returns the parsed certificate.
+func (s Standing) Leaf() *x509.Certificate { return s.leaf }
+
+// At returns the instant.
+func (s Standing) At() time.Time { return s.at }
+
+// Good reports whether the certificate was valid and not revoked.
+func (s Standing) Good() bool { return s.Fault() == nil }
+
+// Fault returns nil for a good certificate, else a Denied that says what is
+// wrong: certificate_revoked, certificate_expired, certificate_not_yet_valid.
+func (s Standing) Fault() error {
+	switch {
+	case s.leaf == nil:
+		return errForeign()
+	case s.record.Revoked != nil:
+		return errRevoked(s.record.Revoked.Reason)
+	case s.at.Before(s.record.NotBefore):
+		return fault.New(fault.Denied, "certificate_not_yet_valid", "this certificate is not valid yet")
+	case s.at.After(s.record.NotAfter):
+		return fault.New(fault.Denied, "certificate_expired", "this certificate has expired; apply for a new one and use that")
+	}
+	return nil
+}
+
+func errForeign() error {
+	return fault.New(fault.Denied, "certificate_foreign", "this certificate was not issued by this service; use one that was")
+}
+
+// Standing looks a presented certificate up, now. It is Denied
+// (certificate_foreign) unless the bytes are those of a certificate that we
+// issued; whether it is still good is for the caller to ask of the result.
+func (a *Authority) Standing(ctx context.Context, leaf *x509.Certificate) (Standing, error) {
+	var s Standing
+	now := a.now()
+	err := a.Store.View(ctx, func(tx store.Tx) (err error) {
+		s, err = StandingIn(tx, leaf, now)
+		return err
+	})
+	return s, err
+}
+
+// StandingIn is Standing inside a transaction.
+func StandingIn(tx store.Tx, leaf *x509.Certificate, now time.Time) (Standing, error) {
+	if leaf == nil {
+		return Standing{}, errForeign()
+	}
+	record, err := LoadCertificate(tx, leaf.SerialNumber.Text(16))
+	if errors.Is(err, fault.NotFound) {
+		return Standing{}, errForeign()
+	}
+	if err != nil {
+		return Standing{}, err
+	}
+	// The record is the proof: equal bytes carry the signature we made.
+	if record.State != Issued || !bytes.Equal(record.DER, leaf.Raw) {
+		return Standing{}, errForeign()
+	}
+	return Standing{record: record, leaf: leaf, at: now}, nil
+}
+
+// Certificate returns the record of the serial (hex); NotFound if there is none.
+func (a *Authority) Certificate(ctx context.Context, serial string) (Certificate, error) {
+	var c Certificate
+	err := a.Store.View(ctx, func(tx store.Tx) (err error) {
+		c, err = LoadCertificate(tx, serial)
+		return err
+	})
+	return c, err
+}
+
+// ByRequest returns the certificate issued, or being issued, for a request
+// id; NotFound if there is none.
+func (a *Authority) ByRequest(ctx context.Context, request string) (Certificate, error) {
+	var c Certificate
+	err := a.Store.View(ctx, func(tx store.Tx) error {
+		serial, err := store.Load[string](tx, requestBucket, request)
+		if errors.Is(err, store.ErrNotFound) {
+			return fault.New(fault.NotFound, "certificate_unknown", "there is no certificate for this request")
+		}
+		if err != nil {
+			return err
+		}
+		c, err = LoadCertificate(tx, serial)
+		return err
+	})
+	return c, err
+}
+
+// Certified reports whether a certificate was ever issued to the business,
+// whatever became of it since.
+func Certified(tx store.Tx, b BusinessID) (found bool, err error) {
+	if b == "" {
+		return false, nil
+	}
+	err = tx.Scan(businessBucket, string(b)+"/", "", func(string, []byte) error {
+		found = true
+		return store.Stop
+	})
+	return found, err
+}
+
+// OfHolder returns the person's certificates, oldest record key first.
+func (a *Authority) OfHolder(ctx context.Context, h HolderID) ([]Certificate, error) {
+	var list []Certificate
+	err := a.Store.View(ctx, func(tx store.Tx) error {
+		return store.Each(tx, holderBucket, string(h)+"/", "", func(_ string, serial string) error {
+			c, err := LoadCertificate(tx, serial)
+			list = append(list, c)
+			return err
+		})
+	})
+	return list, err
+}
