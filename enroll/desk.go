@@ -1,0 +1,87 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"mohr/ca"
+	"mohr/ca/evidence"
+	"mohr/internal/i18n"
+	"mohr/internal/ledger"
+	"mohr/internal/seal"
+	"mohr/internal/store"
+)
+
+// Stamper makes time stamps; timestamp.Unit is the one of this service.
+type Stamper interface {
+	// Stamp returns a TimeStampResp (DER) over a SHA-256 digest.
+	Stamp(ctx context.Context, sha256 []byte) ([]byte, error)
+}
+
+// Config is what a Desk needs. New says what is wrong.
+type Config struct {
+	Store    store.Store
+	CA       *ca.Authority
+	Policy   *evidence.Policy
+	Registry Registry
+	OTP      Codes
+	Seal     *seal.Box
+	Stamper  Stamper
+	Audit    ca.SigningKey // signs evidence bundles
+	Ledger   *ledger.Log
+	Notifier Notifier
+	Texts    *i18n.Catalog // of the messages
+	Audience string        // base URL of the portal; agreements name it
+	Limits   Limits
+	Now      func() time.Time // nil: time.Now
+	Log      *slog.Logger     // nil: discard
+}
+
+// Desk runs applications. It is safe for concurrent use, and several may work
+// on one store.
+type Desk struct {
+	Config
+}
+
+// Validate reports all faults at once.
+func (c *Config) Validate() error {
+	var errs []error
+	need := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, errors.New("enroll: no "+what))
+		}
+	}
+	need(c.Store != nil, "store")
+	need(c.CA != nil, "authority")
+	need(c.Policy != nil, "policy")
+	need(c.Registry != nil, "registry")
+	need(c.OTP != nil, "one-time codes")
+	need(c.Seal != nil, "seal")
+	need(c.Stamper != nil, "time-stamping unit")
+	need(c.Audit.Signer != nil && c.Audit.Certificate != nil, "audit key")
+	need(c.Ledger != nil, "ledger")
+	need(c.Notifier != nil, "notifier")
+	need(c.Texts != nil, "texts")
+	need(c.Audience != "", "audience")
+	return errors.Join(errs...)
+}
+
+// New returns a Desk, or all that is wrong with c.
+func New(c Config) (*Desk, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Limits.fill()
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &Desk{c}, nil
+}
+
+// now returns the current time in UTC and whole seconds.
+func (d *Desk) now() time.Time { return d.Now().UTC().Truncate(time.Second) }

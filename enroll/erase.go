@@ -1,0 +1,59 @@
+package enroll
+
+import (
+	"context"
+	"slices"
+
+	"mohr/internal/fault"
+	"mohr/internal/seal"
+	"mohr/internal/store"
+)
+
+// Erase destroys what an ended application holds of the person and keeps the
+// hashes. An open application is to be cancelled first; an issued one is
+// evidence for its certificate and stays until its retention ends. Again it
+// changes nothing.
+func (d *Desk) Erase(ctx context.Context, id, token string) (Application, error) {
+	if a, err := d.open(ctx, id, token); err != nil {
+		return a, err
+	}
+	return d.change(ctx, id, func(s *step) error {
+		switch {
+		case s.Stage == Erased:
+			return errUnchanged
+		case s.Stage == Issued || s.Stage.Open():
+			return fault.New(fault.Conflict, "application_not_erasable", "an open application is to be cancelled first, and an issued one is kept as evidence for its certificate")
+		}
+		s.Person.Erase()
+		s.Evidence = slices.Clone(s.Evidence)
+		for i := range s.Evidence {
+			s.Evidence[i].Sealed.Erase()
+		}
+		if s.Key != nil {
+			key := *s.Key
+			key.CSR.Erase()
+			s.Key = &key
+		}
+		s.with(func(tx store.Tx) error { return eraseRaw(tx, id) })
+		return s.move(Erased, "erased", "")
+	})
+}
+
+// eraseRaw deletes the data keys of the answers as received.
+func eraseRaw(tx store.Tx, id string) error {
+	raw := map[string]seal.Sealed{}
+	err := store.Each(tx, rawBucket, id+"/", "", func(key string, s seal.Sealed) error {
+		raw[key] = s
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for key, s := range raw {
+		s.Erase()
+		if err := store.Save(tx, rawBucket, key, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

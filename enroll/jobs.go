@@ -1,0 +1,153 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mohr/ca"
+	"mohr/ca/evidence"
+	"mohr/internal/fault"
+	"mohr/internal/store"
+)
+
+const (
+	// resumeAfter leaves work to the request that began it for so long.
+	resumeAfter = 10 * time.Second
+	// resumeBatch bounds what one run of a job takes on.
+	resumeBatch = 500
+)
+
+// Resume is a job: it finishes what requests left behind, after a crash or
+// because a key, a register or the phone network was down. It orders
+// certificates that hang in issuing, sends the notices of issuance, seals
+// evidence bundles, asks registers that were never asked and sends first codes
+// that a crash swallowed. What cannot be done now stays for the next run; the error names all of it.
+func (d *Desk) Resume(ctx context.Context) error {
+	do := map[workKind]func(context.Context, string) error{
+		workCollect: d.resumeCollect, workIssue: d.resumeIssue, workNotify: d.notify, workBundle: d.sealBundle,
+	}
+	var errs []error
+	for _, k := range []workKind{workIssue, workNotify, workBundle, workCollect} {
+		ids, err := d.waiting(ctx, k)
+		if err != nil {
+			return fmt.Errorf("resume: %w", err)
+		}
+		for _, id := range ids {
+			if err := do[k](ctx, id); err != nil {
+				errs = append(errs, fmt.Errorf("resume %s of %s: %w", k, id, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// waiting returns the applications that have work of the kind.
+func (d *Desk) waiting(ctx context.Context, k workKind) ([]string, error) {
+	var ids []string
+	now := d.now()
+	err := d.Store.View(ctx, func(tx store.Tx) error {
+		return store.Each(tx, workBucket, string(k)+"/", "", func(key string, w work) error {
+			begun := k == workIssue || k == workCollect
+			if !begun || now.Sub(w.Since) >= resumeAfter {
+				ids = append(ids, strings.TrimPrefix(key, string(k)+"/"))
+			}
+			if len(ids) == resumeBatch {
+				return store.Stop
+			}
+			return nil
+		})
+	})
+	return ids, err
+}
+
+// drop takes work off that nobody needs any more.
+func (d *Desk) drop(ctx context.Context, k workKind, id string) error {
+	return d.Store.Update(ctx, func(tx store.Tx) error { return tx.Delete(workBucket, string(k)+"/"+id) })
+}
+
+func (d *Desk) resumeIssue(ctx context.Context, id string) error {
+	a, err := d.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	if a.Stage != Issuing {
+		return d.drop(ctx, workIssue, id)
+	}
+	request, err := d.Seal.Open(applicationBucket, id, csrField, a.Key.CSR)
+	if err != nil {
+		return err
+	}
+	csr, err := ca.ParseCSR(request)
+	if err != nil {
+		return err
+	}
+	_, err = d.finish(ctx, a, csr, evidence.Decision{})
+	return err
+}
+
+func (d *Desk) resumeCollect(ctx context.Context, id string) error {
+	a, err := d.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !a.beginning() {
+		return d.drop(ctx, workCollect, id)
+	}
+	_, err = d.begin(ctx, id, (*step).claim)
+	return err
+}
+
+// notify tells the person, at the phone the register holds, that a
+// certificate was issued in their name (R19). It may come twice after a
+// crash, and holds no secret.
+func (d *Desk) notify(ctx context.Context, id string) error {
+	a, err := d.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	mobile, err := d.registeredMobile(ctx, id)
+	if err != nil {
+		return err
+	}
+	text := d.Texts.Text(a.Locale, "enroll.sms.issued", a.Serial, a.IssuedAt)
+	if _, err := d.Notifier.SMS(ctx, mobile, text); err != nil {
+		return fmt.Errorf("send notice: %w", err)
+	}
+	_, err = d.change(ctx, id, func(s *step) error {
+		s.note("notified", s.Serial)
+		s.done(workNotify)
+		return nil
+	})
+	return err
+}
+
+// Expire is a job: it ends the applications that are past their deadline.
+func (d *Desk) Expire(ctx context.Context) error {
+	var ids []string
+	limit := deadlineKey(d.now(), "")
+	err := d.Store.View(ctx, func(tx store.Tx) error {
+		return store.Each(tx, deadlineBucket, "", "", func(key, id string) error {
+			if key >= limit || len(ids) == resumeBatch {
+				return store.Stop
+			}
+			ids = append(ids, id)
+			return nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("expire: %w", err)
+	}
+	var errs []error
+	for _, id := range ids {
+		// An overdue application is expired by any change; one that is not
+		// any more is left alone.
+		_, err := d.change(ctx, id, func(*step) error { return errUnchanged })
+		if err != nil && !errors.Is(err, fault.Conflict) {
+			errs = append(errs, fmt.Errorf("expire %s: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,286 @@
+package enroll
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"mohr/ca/evidence"
+	"mohr/internal/fault"
+	"mohr/internal/seal"
+	"mohr/internal/store"
+)
+
+// Buckets of this room.
+const (
+	applicationBucket = "enroll_applications" // id -> Application
+	eventBucket       = "enroll_events"       // id/version-n -> Event, never changed
+	rawBucket         = "enroll_raw"          // id/proof -> sealed answer as received
+	deadlineBucket    = "enroll_deadlines"    // time/id -> id, of open applications
+	workBucket        = "enroll_work"         // kind/id -> work
+	limitBucket       = "enroll_limits"       // what/who -> limit
+	revocationBucket  = "enroll_revocations"  // serial -> revocation
+	bundleBucket      = "enroll_bundles"      // id -> bundle.Bundle
+)
+
+// Event is one line of an application's history; lines are only added.
+type Event struct {
+	At    time.Time `json:"at"`
+	Stage Stage     `json:"stage"`         // after the event
+	What  string    `json:"what"`          // a word from a closed set: "consented"
+	Ref   string    `json:"ref,omitempty"` // a hash, an id; nothing personal
+}
+
+// workKind says what is still to be done for an application.
+type workKind string
+
+// The kinds of work that Resume finishes.
+const (
+	workCollect workKind = "collect" // after consent: registers not asked or first code not sent
+	workIssue   workKind = "issue"
+	workNotify  workKind = "notify"
+	workBundle  workKind = "bundle"
+)
+
+// work is a piece of work that waits.
+type work struct {
+	Since time.Time `json:"since"`
+}
+
+// errMoved says that somebody else saved the application since it was read.
+var errMoved = errors.New("enroll: the application changed meanwhile")
+
+// errUnchanged, returned by the function given to change, ends it without a
+// write and without an error: the step was taken before.
+var errUnchanged = errors.New("enroll: nothing to change")
+
+func errUnknown() error {
+	return fault.New(fault.NotFound, "application_unknown", "there is no such application; check its number")
+}
+
+func loadApplication(tx store.Tx, id string) (Application, error) {
+	a, err := store.Load[Application](tx, applicationBucket, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return a, errUnknown()
+	}
+	return a, err
+}
+
+// mark is as much of a stored application as says whether it has moved.
+type mark struct {
+	ID       string    `json:"id"`
+	Version  int       `json:"version"`
+	Deadline time.Time `json:"deadline"`
+}
+
+func loadMark(tx store.Tx, id string) (mark, error) {
+	m, err := store.Load[mark](tx, applicationBucket, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return m, errUnknown()
+	}
+	return m, err
+}
+
+// load reads the application; NotFound if there is none.
+func (d *Desk) load(ctx context.Context, id string) (Application, error) {
+	var a Application
+	if id == "" {
+		return a, errUnknown()
+	}
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		a, err = loadApplication(tx, id)
+		return err
+	})
+	return a, err
+}
+
+// step is one try to change an application.
+type step struct {
+	Application // as read, then as it shall be
+	now         time.Time
+	events      []Event
+	also        []func(store.Tx) error
+}
+
+// note adds an event with the stage reached so far.
+func (s *step) note(what, ref string) {
+	s.events = append(s.events, Event{At: s.now, Stage: s.Stage, What: what, Ref: ref})
+}
+
+// move goes to a stage, with an event, or refuses with Conflict.
+func (s *step) move(to Stage, what, ref string) error {
+	if err := s.become(to); err != nil {
+		return err
+	}
+	s.note(what, ref)
+	return nil
+}
+
+// with adds a write to the step's transaction.
+func (s *step) with(fn func(store.Tx) error) { s.also = append(s.also, fn) }
+
+// todo adds work for Resume, in the step's transaction.
+func (s *step) todo(k workKind) {
+	id, now := s.ID, s.now
+	s.with(func(tx store.Tx) error {
+		return store.Save(tx, workBucket, string(k)+"/"+id, work{Since: now})
+	})
+}
+
+// done takes work off, in the step's transaction.
+func (s *step) done(k workKind) {
+	id := s.ID
+	s.with(func(tx store.Tx) error { return tx.Delete(workBucket, string(k)+"/"+id) })
+}
+
+// change reads the application, lets fn change it and saves it if nobody was
+// faster; else it begins again. fn runs outside the transaction. An
+// application past its deadline is expired instead, and fn is not asked.
+func (d *Desk) change(ctx context.Context, id string, fn func(*step) error) (Application, error) {
+	a, err := d.load(ctx, id)
+	if err != nil {
+		return a, err
+	}
+	return d.changeFrom(ctx, a, fn)
+}
+
+// changeFrom is change for who has just read the application.
+func (d *Desk) changeFrom(ctx context.Context, a Application, fn func(*step) error) (Application, error) {
+	for {
+		var err error
+		s := &step{Application: a, now: d.now()}
+		overdue := a.overdue(s.now)
+		if overdue {
+			s.Stage = Expired // every open stage but issuing may
+			s.note("expired", "")
+		} else if err = fn(s); errors.Is(err, errUnchanged) {
+			return a, nil
+		} else if err != nil {
+			return a, err
+		}
+		saved, err := d.save(ctx, s)
+		switch {
+		case errors.Is(err, errMoved):
+			if a, err = d.load(ctx, a.ID); err != nil {
+				return a, err
+			}
+			continue
+		case err != nil:
+			return a, err
+		case overdue:
+			return saved, saved.forbids()
+		}
+		return saved, nil
+	}
+}
+
+// overdue reports whether the application's time is over. One that is being
+// issued has no deadline: it is finished.
+func (a *Application) overdue(now time.Time) bool {
+	return a.Stage.Open() && a.Stage != Issuing && now.After(a.Deadline)
+}
+
+// save writes the step if the stored application is at the version that was
+// read, else errMoved.
+func (d *Desk) save(ctx context.Context, s *step) (Application, error) {
+	saved := s.Application
+	saved.Version++
+	err := d.Store.Update(ctx, func(tx store.Tx) error {
+		stored, err := loadMark(tx, s.ID)
+		switch {
+		case errors.Is(err, fault.NotFound) && s.Version == 0:
+		case err != nil:
+			return err
+		case stored.Version != s.Version:
+			return errMoved
+		}
+		if err := moveDeadline(tx, stored, saved); err != nil {
+			return err
+		}
+		for i, e := range s.events {
+			if err := store.Save(tx, eventBucket, fmt.Sprintf("%s/%08d-%d", s.ID, saved.Version, i), e); err != nil {
+				return err
+			}
+		}
+		for _, also := range s.also {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		return store.Save(tx, applicationBucket, saved.ID, saved)
+	})
+	return saved, err
+}
+
+// moveDeadline keeps the index of deadlines in step with the application.
+func moveDeadline(tx store.Tx, old mark, a Application) error {
+	if old.ID != "" {
+		if err := tx.Delete(deadlineBucket, deadlineKey(old.Deadline, old.ID)); err != nil {
+			return err
+		}
+	}
+	if !a.Stage.Open() || a.Stage == Issuing {
+		return nil
+	}
+	return store.Save(tx, deadlineBucket, deadlineKey(a.Deadline, a.ID), a.ID)
+}
+
+func deadlineKey(t time.Time, id string) string { return fmt.Sprintf("%012d/%s", t.Unix(), id) }
+
+// Events returns the application's history, oldest first.
+func (d *Desk) Events(ctx context.Context, id string) ([]Event, error) {
+	var list []Event
+	err := d.Store.View(ctx, func(tx store.Tx) error {
+		return store.Each(tx, eventBucket, id+"/", "", func(_ string, e Event) error {
+			list = append(list, e)
+			return nil
+		})
+	})
+	return list, err
+}
+
+// sealJSON seals v as a field of the application.
+func (d *Desk) sealJSON(id, field string, v any) (seal.Sealed, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return seal.Sealed{}, fmt.Errorf("seal %s: %w", field, err)
+	}
+	return d.Seal.Seal(applicationBucket, id, field, b)
+}
+
+func (d *Desk) openJSON(id, field string, s seal.Sealed, v any) error {
+	b, err := d.Seal.Open(applicationBucket, id, field, s)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("open %s: %w", field, err)
+	}
+	return nil
+}
+
+// person opens what the applicant said.
+func (d *Desk) person(a Application) (Person, error) {
+	var p Person
+	err := d.openJSON(a.ID, "person", a.Person, &p)
+	return p, err
+}
+
+// records opens the application's evidence. A record that does not have the
+// hash kept beside it is an error: nothing rests on it.
+func (d *Desk) records(a Application) ([]evidence.Record, error) {
+	list := make([]evidence.Record, 0, len(a.Evidence))
+	for _, p := range a.Evidence {
+		var r evidence.Record
+		if err := d.openJSON(a.ID, "evidence/"+p.ID, p.Sealed, &r); err != nil {
+			return nil, err
+		}
+		if r.Hash() != p.SHA256 || r.Type != p.Type || r.Result != p.Result {
+			return nil, fmt.Errorf("open evidence %s of %s: it is not the record it was", p.ID, a.ID)
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
