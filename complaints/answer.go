@@ -1,0 +1,215 @@
+package complaints
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"mohr/ca"
+	"mohr/ca/signature"
+	"mohr/internal/fault"
+	"mohr/internal/nonce"
+	"mohr/internal/store"
+)
+
+const (
+	// AnswerType is the typ of the JWS and the type of the statement in it.
+	AnswerType = "mohr-complaint-answer/1"
+	// AnswerNonce binds nonces to answers.
+	AnswerNonce nonce.Purpose = "complaint-answer"
+	// MaxAnswer bounds a signed answer, in octets: the text and a chain.
+	MaxAnswer = 64 << 10
+)
+
+// AnswerStatement is what a business signs.
+type AnswerStatement struct {
+	signature.Claims
+	Complaint string `json:"complaint"`
+	Kind      Kind   `json:"kind"` // KindAnswer, KindHolding or KindNoSuchOrder
+	Text      string `json:"text"` // for the consumer
+}
+
+// Accepted says what an answer did.
+type Accepted struct {
+	Complaint string    `json:"complaint"`
+	Kind      Kind      `json:"kind"`
+	At        time.Time `json:"at" doc:"when it counts as given"`
+	State     State     `json:"state" doc:"of the complaint after it"`
+	Statement string    `json:"statement" doc:"hex SHA-256 of the signed bytes as received"`
+}
+
+// incoming is an answer whose signature and form are good.
+type incoming struct {
+	AnswerStatement
+	leaf  *x509.Certificate
+	nonce nonce.Checked
+	sum   string
+}
+
+// Answer takes a signed answer to the complaint id, a JWS of the type
+// AnswerType. The same bytes again give the same result. It is Denied unless
+// the signer's certificate is good at this instant and speaks for the
+// complaint's business, a Conflict where nothing is open to be answered.
+func (d *Desk) Answer(ctx context.Context, id string, raw []byte) (Accepted, error) {
+	if len(raw) > MaxAnswer {
+		return Accepted{}, fault.New(fault.Invalid, "complaint_answer_too_large", "a signed answer has at most %[1]d octets; shorten its text", MaxAnswer)
+	}
+	sum := sha256.Sum256(raw)
+	name := hex.EncodeToString(sum[:])
+	switch had, err := d.accepted(ctx, name); {
+	case err == nil:
+		return had, sameComplaint(id, had.Complaint)
+	case !errors.Is(err, store.ErrNotFound):
+		return Accepted{}, err
+	}
+	in, err := d.readAnswer(ctx, raw)
+	if err != nil {
+		return Accepted{}, err
+	}
+	if err := sameComplaint(id, in.Complaint); err != nil {
+		return Accepted{}, err
+	}
+	in.sum = name
+	sealed, err := d.sealAnswer(in, raw)
+	if err != nil {
+		return Accepted{}, fmt.Errorf("seal answer: %w", err)
+	}
+	e := Event{Kind: in.Kind, At: d.now(), Actor: "business", Statement: name, Salt: newSalt()}
+	var done Accepted
+	err = d.Store.Update(ctx, func(tx store.Tx) error {
+		s := sealed
+		if err := d.take(tx, in, e, &s); err != nil {
+			return err
+		}
+		done = s.Accepted
+		return store.Save(tx, statementBucket, name, s)
+	})
+	if errors.Is(err, errTaken) { // the same bytes, sent twice at once
+		return d.accepted(ctx, name)
+	}
+	return done, err
+}
+
+// sameComplaint refuses an answer that was sent to another complaint than the
+// one it names.
+func sameComplaint(sentTo, named string) error {
+	if sentTo != named {
+		return fault.New(fault.Invalid, "complaint_answer_elsewhere", "the signed answer names another complaint than the one it was sent to; send it there")
+	}
+	return nil
+}
+
+var errTaken = errors.New("complaints: this answer was taken already")
+
+// accepted returns what the answer with this hash did; store.ErrNotFound if
+// it never came.
+func (d *Desk) accepted(ctx context.Context, sum string) (Accepted, error) {
+	var s statement
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		s, err = store.Load[statement](tx, statementBucket, sum)
+		return err
+	})
+	return s.Accepted, err
+}
+
+// readAnswer checks all of an answer that does not depend on the complaint.
+func (d *Desk) readAnswer(ctx context.Context, raw []byte) (incoming, error) {
+	signed, err := d.Verifier.JWS(ctx, raw, AnswerType)
+	if err != nil {
+		return incoming{}, err
+	}
+	if err := signed.Standing().Fault(); err != nil {
+		return incoming{}, err
+	}
+	in := incoming{leaf: signed.Standing().Leaf()}
+	statement, claims, err := signature.ParseClaims[AnswerStatement](signed, AnswerType, d.Audience, d.now())
+	if err != nil {
+		return in, err
+	}
+	in.AnswerStatement = statement
+	if !slices.Contains([]Kind{KindAnswer, KindHolding, KindNoSuchOrder}, in.Kind) {
+		return in, fault.New(fault.Invalid, "complaint_answer_kind", "an answer is of the kind answer, holding or no_such_order; sign one of these")
+	}
+	if _, err := checkText(in.Text, 1); err != nil {
+		return in, err
+	}
+	in.nonce, err = d.Nonces.Redeemable(AnswerNonce, claims.Nonce)
+	return in, err
+}
+
+// sealAnswer makes the record of an answer, without what it will have done.
+func (d *Desk) sealAnswer(in incoming, raw []byte) (s statement, err error) {
+	if s.Raw, err = d.Seal.Seal(statementBucket, in.sum, "raw", raw); err != nil {
+		return s, err
+	}
+	s.Text, err = d.Seal.Seal(statementBucket, in.sum, "text", []byte(in.Text))
+	return s, err
+}
+
+// take records the answer inside the transaction, after looking again at all
+// that may have changed since it was read, and says in s what it did.
+func (d *Desk) take(tx store.Tx, in incoming, e Event, s *statement) error {
+	switch ok, err := store.Has(tx, statementBucket, in.sum); {
+	case err != nil:
+		return err
+	case ok:
+		return errTaken
+	}
+	f, signer, err := standsFor(tx, in, e.At)
+	if err != nil {
+		return err
+	}
+	events, err := loadEvents(tx, f)
+	if err != nil {
+		return err
+	}
+	if err := answerable(Derive(events, notBefore(events, e.At))); err != nil {
+		return err
+	}
+	if err := in.nonce.Use(tx); err != nil {
+		return err
+	}
+	if events, _, err = f.add(tx, events, e); err != nil {
+		return err
+	}
+	at := events[len(events)-1].At
+	s.Signer = signer
+	s.Accepted = Accepted{Complaint: f.ID, Kind: in.Kind, At: at, State: Derive(events, at).State, Statement: in.sum}
+	return nil
+}
+
+// standsFor returns the complaint and the signer's serial, if the signer's
+// certificate is still good and speaks for the complaint's business.
+func standsFor(tx store.Tx, in incoming, now time.Time) (f file, serial string, err error) {
+	standing, err := ca.StandingIn(tx, in.leaf, now)
+	if err != nil {
+		return f, "", err
+	}
+	if err := standing.Fault(); err != nil {
+		return f, "", err
+	}
+	if f, err = loadFile(tx, in.Complaint); err != nil {
+		return f, "", err
+	}
+	record := standing.Record()
+	if record.Business == "" || record.Business != f.Business {
+		return f, "", fault.New(fault.Denied, "complaint_not_yours", "this complaint is against another business than the one that your certificate speaks for")
+	}
+	return f, record.Serial, nil
+}
+
+// answerable refuses an answer to what is not open.
+func answerable(s Status) error {
+	switch {
+	case s.Open():
+		return nil
+	case s.State == StateAnswered || s.State == StateAnsweredLate:
+		return fault.New(fault.Conflict, "complaint_answered", "this complaint has its answer; another is taken only if the consumer says that it was none")
+	}
+	return errOver()
+}

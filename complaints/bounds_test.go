@@ -1,0 +1,54 @@
+package complaints_test
+
+import (
+	"testing"
+	"time"
+
+	"mohr/complaints"
+	"mohr/internal/fault"
+)
+
+func TestNeitherSideSilencesTheOtherByGoingOnForEver(t *testing.T) {
+	b := newBench(t, nil)
+	ticket := b.file(t)
+	for range 10 {
+		b.answer(t, ticket.ID, complaints.KindHolding)
+	}
+	_, err := b.Answer(t.Context(), ticket.ID, b.signed(t, b.key, b.says(ticket.ID, complaints.KindHolding, nil)))
+	wantFault(t, err, fault.Conflict, "complaint_full")
+	for range 10 {
+		b.answer(t, ticket.ID, complaints.KindAnswer)
+		if _, err := b.Dispute(t.Context(), ticket.ID, ticket.Token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.answer(t, ticket.ID, complaints.KindAnswer)
+	_, err = b.Dispute(t.Context(), ticket.ID, ticket.Token)
+	wantFault(t, err, fault.Conflict, "complaint_full")
+	if c := b.follow(t, ticket); c.State != complaints.StateAnswered {
+		t.Errorf("state %s", c.State)
+	}
+	if c, err := b.Withdraw(t.Context(), ticket.ID, ticket.Token); err != nil || c.State != complaints.StateWithdrawn {
+		t.Errorf("state %s, %v", c.State, err)
+	}
+}
+
+func TestAClockThatIsBehindDoesNotReopenAComplaint(t *testing.T) {
+	b := newBench(t, nil)
+	answered, gone := b.file(t), b.file(t)
+	b.clock.advance(2 * time.Second)
+	b.answer(t, answered.ID, complaints.KindAnswer)
+	if _, err := b.Withdraw(t.Context(), gone.ID, gone.Token); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.advance(-time.Second) // another node, or a clock set back
+	for id, code := range map[string]string{answered.ID: "complaint_answered", gone.ID: "complaint_over"} {
+		_, err := b.Answer(t.Context(), id, b.signed(t, b.key, b.says(id, complaints.KindAnswer, nil)))
+		wantFault(t, err, fault.Conflict, code)
+	}
+	err := b.SetAside(t.Context(), "operator:x", gone.ID, complaints.KindDuplicate, "filed_twice")
+	wantFault(t, err, fault.Conflict, "complaint_over")
+	if c, err := b.Dispute(t.Context(), answered.ID, answered.Token); err != nil || c.State != complaints.StatePending {
+		t.Errorf("a dispute of the answer: %s, %v", c.State, err)
+	}
+}

@@ -1,0 +1,176 @@
+package complaints
+
+import (
+	"encoding/hex"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"mohr/ca"
+	"mohr/ca/evidence"
+	"mohr/internal/fault"
+	"mohr/internal/i18n"
+)
+
+const (
+	minText  = 10                     // letters and digits of a complaint
+	maxText  = 4000                   // runes of a complaint or an answer
+	maxOrder = 64                     // runes of an order number
+	maxRials = 10_000_000_000_000_000 // an amount
+	maxEmail = 254                    // octets (RFC 5321 section 4.5.3.1.3)
+	maxAge   = 10                     // years since the purchase
+)
+
+// Filing is a complaint as the consumer makes it.
+type Filing struct {
+	Key      string   // chosen by the form: the same key twice is the same complaint; see NewKey
+	Business string   // legal id, or the opaque id of a sole trader
+	Category Category // of the closed list
+	Purchase Purchase
+	Text     string // at least 10 letters, at most 4,000 characters
+	Contact  Contact
+}
+
+// Purchase names what was bought. It is not proved by this.
+type Purchase struct {
+	Order string `json:"order" doc:"order number"`
+	Day   string `json:"day" doc:"YYYY-MM-DD; a year before 1700 is read as Solar Hijri"`
+	Rials int64  `json:"amount" doc:"in rials, at least 1"`
+}
+
+// Contact is where the consumer can be reached: one of the two is enough. The
+// business never sees it.
+type Contact struct {
+	Mobile string `json:"mobile,omitempty" doc:"Iranian mobile number"`
+	Email  string `json:"email,omitempty"`
+}
+
+// check returns the private part of the filing in its one form, and brings
+// the business id into its own. Every refusal is Invalid.
+func (in *Filing) check(now time.Time) (p private, err error) {
+	if key, err := hex.DecodeString(in.Key); err != nil || len(key) != 16 {
+		return p, fault.New(fault.Invalid, "complaint_key_invalid", "the form has no key of its own; open it anew")
+	}
+	business, err := ca.ParseBusinessID(strings.TrimSpace(in.Business))
+	if err != nil {
+		return p, err
+	}
+	in.Business = string(business)
+	if !in.Category.Known() {
+		return p, fault.New(fault.Invalid, "complaint_category_unknown", "choose what the complaint is about from the list")
+	}
+	if p.Purchase, err = in.Purchase.check(now); err != nil {
+		return p, err
+	}
+	if p.Text, err = checkText(in.Text, minText); err != nil {
+		return p, err
+	}
+	p.Contact, err = in.Contact.check()
+	return p, err
+}
+
+func (b Purchase) check(now time.Time) (Purchase, error) {
+	b.Order = strings.TrimSpace(i18n.FoldDigits(b.Order))
+	if n := utf8.RuneCountInString(b.Order); visible(b.Order) == 0 || n > maxOrder || !plain(b.Order, false) {
+		return b, fault.New(fault.Invalid, "complaint_order_invalid", "give the order number as the shop wrote it, at most %[1]d characters", maxOrder)
+	}
+	day, ok := parseDay(b.Day)
+	// A day ahead of UTC it may be tomorrow already where the purchase was.
+	if !ok || day.After(now.AddDate(0, 0, 1)) || day.Before(now.AddDate(-maxAge, 0, 0)) {
+		return b, fault.New(fault.Invalid, "complaint_day_invalid", "give the day of the purchase as year-month-day, within the last %[1]d years", maxAge)
+	}
+	b.Day = day.Format(time.DateOnly)
+	if b.Rials < 1 || b.Rials > maxRials {
+		return b, fault.New(fault.Invalid, "complaint_amount_invalid", "give the amount in rials, in digits, at least 1")
+	}
+	return b, nil
+}
+
+// parseDay reads YYYY-MM-DD; with a year before 1700 it is a Solar Hijri day.
+func parseDay(s string) (time.Time, bool) {
+	s = strings.ReplaceAll(strings.TrimSpace(i18n.FoldDigits(s)), "/", "-")
+	if len(s) != len(time.DateOnly) {
+		return time.Time{}, false
+	}
+	if s[:4] < "1700" {
+		n := func(part string) (v int) {
+			for i := range len(part) {
+				if part[i] < '0' || part[i] > '9' {
+					return -1
+				}
+				v = v*10 + int(part[i]-'0')
+			}
+			return v
+		}
+		if s[4] != '-' || s[7] != '-' {
+			return time.Time{}, false
+		}
+		return i18n.FromJalali(n(s[:4]), n(s[5:7]), n(s[8:]))
+	}
+	day, err := time.Parse(time.DateOnly, s)
+	return day, err == nil
+}
+
+// checkText returns a text without space around it; it has at least least
+// letters and digits, and at most maxText characters of plain text.
+func checkText(s string, least int) (string, error) {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\r\n", "\n")
+	if n := utf8.RuneCountInString(s); !utf8.ValidString(s) || visible(s) < least || n > maxText || !plain(s, true) {
+		return "", fault.New(fault.Invalid, "complaint_text_invalid", "write plain text with at least %[1]d letters and at most %[2]d characters", least, maxText)
+	}
+	return s, nil
+}
+
+// visible counts the letters and digits of s that show. Fillers are letters
+// to Unicode and nothing to the eye.
+func visible(s string) (n int) {
+	for _, r := range s {
+		filler := r == '\u115F' || r == '\u1160' || r == '\u3164' || r == '\uFFA0' // of Hangul
+		if (unicode.IsLetter(r) || unicode.IsDigit(r)) && !filler {
+			n++
+		}
+	}
+	return n
+}
+
+// plain reports whether s has no control characters but line breaks, where
+// they are allowed, and none that turn the direction of what follows.
+func plain(s string, lines bool) bool {
+	for _, r := range s {
+		switch {
+		case r == '\n' || r == '\t':
+			if !lines {
+				return false
+			}
+		case unicode.IsControl(r), r == utf8.RuneError,
+			r >= '\u202A' && r <= '\u202E', r >= '\u2066' && r <= '\u2069':
+			return false
+		}
+	}
+	return true
+}
+
+func (c Contact) check() (Contact, error) {
+	c.Mobile, c.Email = strings.TrimSpace(c.Mobile), strings.TrimSpace(c.Email)
+	bad := fault.New(fault.Invalid, "complaint_contact_invalid", "give a mobile number or an e-mail address at which you can be reached")
+	if c.Mobile == "" && c.Email == "" {
+		return c, bad
+	}
+	if c.Mobile != "" {
+		mobile, err := evidence.ParseMobile(c.Mobile)
+		if err != nil {
+			return c, err
+		}
+		c.Mobile = mobile
+	}
+	if c.Email != "" {
+		// Stricter than RFC 5322: the bare address, without a name or comments.
+		a, err := mail.ParseAddress(c.Email)
+		if err != nil || a.Address != c.Email || len(c.Email) > maxEmail {
+			return c, bad
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,73 @@
+package complaints
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"mohr/ca"
+	"mohr/internal/fault"
+	"mohr/internal/gateway"
+	"mohr/internal/store"
+)
+
+// Businesses is the company register; gateway.Client is the one in use.
+type Businesses interface {
+	Legal(ctx context.Context, legalID string) (gateway.Answer[gateway.Legal], error)
+}
+
+// errBusinessUnknown is NotFound for a program; in a form it is a field to mend.
+func errBusinessUnknown(k fault.Kind) error {
+	return fault.New(k, "complaint_business_unknown", "no business with this id is known; look the id up behind the shop's badge or on its invoice and type it again")
+}
+
+// admit judges, before anything is stored, whether the filing f can be taken:
+// its contact is below its limits and its business is one that exists. A
+// filing that was taken before is not judged again.
+func (d *Desk) admit(ctx context.Context, f file, q quota) error {
+	var settled bool
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		if _, err = loadFile(tx, f.ID); !errors.Is(err, fault.NotFound) {
+			settled = true // open compares it
+			return err
+		}
+		if err = q.check(tx); err != nil {
+			return err
+		}
+		settled, err = known(tx, f.Business)
+		return err
+	})
+	if err != nil || settled {
+		return err
+	}
+	return d.ask(ctx, f.Business)
+}
+
+// known reports whether the business has a certificate of ours or a record:
+// then it was found to exist before, and no register is asked again.
+func known(tx store.Tx, b ca.BusinessID) (bool, error) {
+	if ok, err := store.Has(tx, businessBucket, businessKey(string(b))); ok || err != nil {
+		return ok, err
+	}
+	return ca.Certified(tx, b)
+}
+
+// ask puts the question to the company register. One that is no longer active
+// is known too: it may owe what it sold. A sole trader's opaque id is made
+// here, so that no register could know it.
+func (d *Desk) ask(ctx context.Context, b ca.BusinessID) error {
+	if strings.HasPrefix(string(b), "s-") {
+		return errBusinessUnknown(fault.NotFound)
+	}
+	a, err := d.Businesses.Legal(ctx, string(b))
+	switch {
+	case err != nil:
+		return fmt.Errorf("look up business: %w", err)
+	case a.Contradicts:
+		return fault.New(fault.Unavailable, "complaint_business_unsure", "the company register says now that the business exists and now that it does not; try again later")
+	case a.Value.Result != gateway.Match:
+		return errBusinessUnknown(fault.NotFound)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package complaints
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+
+	"mohr/ca"
+	"mohr/ca/signature"
+	"mohr/internal/fault"
+	"mohr/internal/nonce"
+	"mohr/internal/store"
+)
+
+const (
+	// RecordType is the typ of a business's request for its own record, and
+	// the type of the statement in it.
+	RecordType = "mohr-record-request/1"
+	// RecordNonce binds nonces to such requests.
+	RecordNonce nonce.Purpose = "complaint-record"
+)
+
+// RecordStatement is what a business signs to see its own record. A signature
+// certificate cannot open a TLS connection; so it asks by a statement.
+type RecordStatement struct {
+	signature.Claims
+	Business string `json:"business"`
+	After    string `json:"after,omitempty"` // complaints are returned from the one after this
+}
+
+// Own is what a business alone sees: its record before it is public, and the
+// complaints that were served to it.
+type Own struct {
+	Record     Record      `json:"record"`
+	Complaints []Complaint `json:"complaints" doc:"at most a hundred, by id; ask again after the last one"`
+}
+
+func errNotOwner() error {
+	return fault.New(fault.Denied, "record_not_yours", "your certificate does not speak for this business")
+}
+
+// speaksFor reports as Denied why the certificate may not act for b.
+func speaksFor(s ca.Standing, b ca.BusinessID) error {
+	if err := s.Fault(); err != nil {
+		return err
+	}
+	if b == "" || s.Record().Business != b {
+		return errNotOwner()
+	}
+	return nil
+}
+
+// OwnRecord answers a request that the business signed, a JWS of the type
+// RecordType. A request is good once.
+func (d *Desk) OwnRecord(ctx context.Context, b ca.BusinessID, raw []byte) (Own, error) {
+	signed, err := d.Verifier.JWS(ctx, raw, RecordType)
+	if err != nil {
+		return Own{}, err
+	}
+	at := d.now()
+	in, claims, err := signature.ParseClaims[RecordStatement](signed, RecordType, d.Audience, at)
+	if err != nil {
+		return Own{}, err
+	}
+	if in.Business != string(b) {
+		return Own{}, errNotOwner()
+	}
+	once, err := d.Nonces.Redeemable(RecordNonce, claims.Nonce)
+	if err != nil {
+		return Own{}, err
+	}
+	err = d.Store.Update(ctx, func(tx store.Tx) error {
+		now, err := ca.StandingIn(tx, signed.Standing().Leaf(), at)
+		if err != nil {
+			return err
+		}
+		if err := speaksFor(now, b); err != nil {
+			return err
+		}
+		return once.Use(tx)
+	})
+	if err != nil {
+		return Own{}, err
+	}
+	return d.own(ctx, b, in.After)
+}
+
+func (d *Desk) own(ctx context.Context, b ca.BusinessID, after string) (own Own, err error) {
+	if own.Record, err = d.Record(ctx, b); err != nil {
+		return own, err
+	}
+	own.Complaints, err = d.Inbox(ctx, b, after)
+	return own, err
+}
+
+// Visible returns the record to whoever asks, leaf being the TLS client
+// certificate or nil: to everybody once it is public, before that only to the
+// business and to officers. To others it is NotFound, like one of a business
+// that is not known here.
+func (d *Desk) Visible(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) (Record, error) {
+	r, err := d.Record(ctx, b)
+	if err != nil || r.Published {
+		return r, err
+	}
+	switch err := d.mayAlwaysSee(ctx, b, leaf); {
+	case err == nil:
+		return r, nil
+	case errors.Is(err, fault.Denied):
+		return Record{}, errNotPublic()
+	default:
+		return Record{}, err
+	}
+}
+
+// mayAlwaysSee is Denied for all but the business itself and officers.
+func (d *Desk) mayAlwaysSee(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) error {
+	if _, err := d.CA.Operator(ctx, leaf, ca.RoleOfficer); err == nil || !errors.Is(err, fault.Denied) {
+		return err
+	}
+	return d.owns(ctx, b, leaf)
+}
+
+// owns is Denied unless leaf is a good certificate that speaks for b.
+func (d *Desk) owns(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) error {
+	if leaf == nil {
+		return errNotOwner()
+	}
+	s, err := d.CA.Standing(ctx, leaf)
+	if err != nil {
+		return err
+	}
+	return speaksFor(s, b)
+}

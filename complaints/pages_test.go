@@ -1,0 +1,195 @@
+package complaints_test
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"mohr/complaints"
+	"mohr/internal/i18n"
+)
+
+var (
+	keyField   = regexp.MustCompile(`name="key" value="([0-9a-f]{32})"`)
+	tokenShown = regexp.MustCompile(`<strong><bdi dir="ltr" class="code">([^<]+)</bdi></strong>`)
+	idShown    = regexp.MustCompile(`/complaints/(c-[0-9a-f]{32})`)
+)
+
+func first(t testing.TB, re *regexp.Regexp, body string) string {
+	t.Helper()
+	m := re.FindStringSubmatch(body)
+	if m == nil {
+		t.Fatalf("no %s in %s", re, body)
+	}
+	return m[1]
+}
+
+func TestPagesJourney(t *testing.T) {
+	for _, lang := range []string{"fa", "en"} {
+		t.Run(lang, func(t *testing.T) {
+			p := newPortal(t)
+			l := "Accept-Language: " + lang
+			w := p.call("GET", "/complaints/new?business="+string(shop), "", nil, l)
+			if w.Code != 200 || !strings.Contains(w.Body.String(), `value="`+string(shop)+`"`) {
+				t.Fatalf("form: %d %s", w.Code, w.Body)
+			}
+			in := filing()
+			form := url.Values{
+				"key": {first(t, keyField, w.Body.String())}, "business": {string(shop)}, "category": {"refund"}, "order": {in.Purchase.Order}, "day": {"۱۴۰۵-۰۸-۱۰"},
+				"amount": {"۴٬۵۰۰٬۰۰۰"}, "text": {"<script>alert(1)</script> " + in.Text}, "mobile": {in.Contact.Mobile},
+			}
+			bad := url.Values{}
+			for k, v := range form {
+				bad[k] = v
+			}
+			bad.Set("amount", "much")
+			w = p.call("POST", "/complaints/new", bad.Encode(), nil, asForm, l)
+			if body := w.Body.String(); w.Code != 422 && w.Code != 400 || !strings.Contains(body, `role="alert"`) || !strings.Contains(body, `value="much"`) ||
+				!strings.Contains(body, "&lt;script&gt;") || strings.Contains(body, "<script>alert") || !strings.Contains(body, `<option value="refund" selected>`) {
+				t.Errorf("bad form: %d %s", w.Code, body)
+			}
+			w = p.call("POST", "/complaints/new", form.Encode(), nil, asForm, l)
+			if w.Code != 201 || w.Header().Get("Cache-Control") != "no-store" {
+				t.Fatalf("filed: %d %s", w.Code, w.Body)
+			}
+			id, token := first(t, idShown, w.Body.String()), first(t, tokenShown, w.Body.String())
+			if again := p.call("POST", "/complaints/new", form.Encode(), nil, asForm, l); again.Body.String() != w.Body.String() {
+				t.Error("the form sent twice gives another answer")
+			}
+
+			if w = p.call("GET", "/complaints?id="+id, "", nil, l); w.Code != 303 || w.Header().Get("Location") != "/complaints/"+id {
+				t.Errorf("lookup: %d %s", w.Code, w.Header())
+			}
+			if w = p.call("GET", "/complaints/"+id+"?token="+token, "", nil, l); w.Code != 200 || strings.Contains(w.Body.String(), "B-1405") {
+				t.Errorf("a token in the URL opens a complaint: %d %s", w.Code, w.Body)
+			}
+			if w = p.call("POST", "/complaints/"+id, url.Values{"token": {"x"}}.Encode(), nil, asForm, l); w.Code != 403 || strings.Contains(w.Body.String(), "B-1405") {
+				t.Errorf("a wrong token: %d %s", w.Code, w.Body)
+			}
+			p.answer(t, id, complaints.KindAnswer)
+			post := func(do string) string {
+				w := p.call("POST", "/complaints/"+id, url.Values{"token": {token}, "do": {do}}.Encode(), nil, asForm, l)
+				if w.Code != 200 {
+					t.Fatalf("%s: %d %s", do, w.Code, w.Body)
+				}
+				return w.Body.String()
+			}
+			if body := post(""); !strings.Contains(body, "وجه بازگردانده شد") || !strings.Contains(body, `value="dispute"`) || strings.Contains(body, "9121112233") {
+				t.Errorf("followed: %s", body)
+			}
+			if body := post("dispute"); strings.Contains(body, `value="dispute"`) || !strings.Contains(body, `value="withdraw"`) {
+				t.Errorf("disputed: %s", body)
+			}
+			if body := post("withdraw"); strings.Contains(body, `value="withdraw"`) {
+				t.Errorf("withdrawn: %s", body)
+			}
+			if w = p.call("POST", "/complaints/"+id, url.Values{"token": {token}, "do": {"delete"}}.Encode(), nil, asForm, l); w.Code != 400 && w.Code != 422 {
+				t.Errorf("an unknown step: %d", w.Code)
+			}
+			if w = p.call("POST", "/complaints/c-1", "token=x", nil, asForm, l); w.Code != 404 {
+				t.Errorf("an unknown complaint: %d", w.Code)
+			}
+		})
+	}
+}
+
+func TestRecordPage(t *testing.T) {
+	p := newPortal(t)
+	page := "/businesses/" + string(shop)
+	for _, path := range []string{page, "/businesses/" + other.LegalID, "/businesses/12", "/businesses/%2e%2e"} {
+		if w := p.call("GET", path, "", nil); w.Code != 404 || strings.Contains(w.Body.String(), "Unanswered") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if w := p.call("GET", page, "", p.key.Certificate); w.Code != 200 || !strings.Contains(w.Body.String(), "not public") {
+		t.Errorf("the business itself: %d %s", w.Code, w.Body)
+	}
+	if w := p.call("GET", "/businesses?id="+string(shop), "", nil); w.Code != 303 || w.Header().Get("Location") != page {
+		t.Errorf("lookup: %d %s", w.Code, w.Header())
+	}
+	if w := p.call("GET", "/businesses?id=%3Cb%3E", "", nil); w.Code < 400 || strings.Contains(w.Body.String(), "<b>") {
+		t.Errorf("a business that is none: %d %s", w.Code, w.Body)
+	}
+	p.publish(t, shop)
+	if w := p.call("GET", page, "", nil); w.Code != 200 || !strings.Contains(w.Body.String(), "No complaints") {
+		t.Errorf("no complaints: %d %s", w.Code, w.Body)
+	}
+	const shareShown = "Share answered in time"
+	rows := func(from, to int) {
+		t.Helper()
+		text := "id,business,served,answered,filed\n"
+		for i := from; i < to; i++ {
+			text += whole(i) + "," + string(shop) + ",2026-10-01 00:00:00,2026-10-03 00:00:00,\n"
+		}
+		importText(t, p.Register(), text)
+	}
+	for _, step := range []struct {
+		n           int
+		share, mean bool
+	}{{4, false, false}, {5, true, false}, {29, true, false}, {30, true, true}} {
+		rows(0, step.n)
+		for _, lang := range []string{"en", "fa"} {
+			w := p.call("GET", page, "", nil, "Accept-Language: "+lang)
+			body := w.Body.String()
+			if w.Code != 200 || strings.Contains(body, "%!") || strings.Contains(body, "complaints.") {
+				t.Errorf("%d in %s: %d %s", step.n, lang, w.Code, body)
+			}
+			if lang == "en" && (strings.Contains(body, shareShown) != step.share || strings.Contains(body, "Mean delay") != step.mean) {
+				t.Errorf("with %d complaints: %s", step.n, body)
+			}
+			if !strings.Contains(body, `dir="`+map[string]string{"en": "ltr", "fa": "rtl"}[lang]+`"`) {
+				t.Errorf("%s has no direction of its own", lang)
+			}
+		}
+	}
+}
+
+func TestEveryFaultOfThisRoomHasAPersianTextWithTheSameVerbs(t *testing.T) {
+	catalog, err := i18n.Parse(complaints.Texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := regexp.MustCompile(`fault\.New\((?:fault\.\w+|k), (?:"([a-z0-9_]+)"|codeTokenWrong), ("[^"]*(?:\\.[^"]*)*")`)
+	verb := regexp.MustCompile(`%(\[\d\])?[a-z]`)
+	codes := map[string]bool{}
+	for _, f := range files {
+		source, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range made.FindAllStringSubmatch(string(source), -1) {
+			code := m[1]
+			if code == "" {
+				code = "complaint_token_wrong"
+			}
+			codes[code] = true
+			if !catalog.Has(i18n.Persian, code) {
+				t.Errorf("%s: %s has no Persian text", f, code)
+			}
+			line := ""
+			for l := range strings.Lines(string(complaints.Texts)) {
+				if strings.HasPrefix(l, code+":") {
+					line = l
+				}
+			}
+			if n, has := len(verb.FindAllString(m[2], -1)), len(verb.FindAllString(line, -1)); n != has {
+				t.Errorf("%s has %d verbs in English and %d in Persian", code, n, has)
+			}
+		}
+	}
+	if len(codes) < 35 {
+		t.Errorf("only %d codes found: the test no longer sees them", len(codes))
+	}
+	for line := range strings.Lines(string(complaints.Texts)) {
+		if code, _, ok := strings.Cut(line, ": {fa:"); ok && !codes[code] {
+			t.Errorf("%s is a fault that nobody makes", code)
+		}
+	}
+}
