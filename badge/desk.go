@@ -1,0 +1,126 @@
+package badge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"mohr/ca"
+	"mohr/ca/signature"
+	"mohr/complaints"
+	"mohr/internal/gateway"
+	"mohr/internal/i18n"
+	"mohr/internal/nonce"
+	"mohr/internal/seal"
+	"mohr/internal/store"
+)
+
+// NoncePurpose binds nonces to badge requests.
+const NoncePurpose nonce.Purpose = "badge"
+
+// Stamper time-stamps SHA-256 digests (RFC 3161); ca/timestamp.Unit is one.
+type Stamper interface {
+	Stamp(ctx context.Context, sha256 []byte) ([]byte, error)
+}
+
+// Receipts signs receipts; ca/receipt has the one in use.
+type Receipts interface {
+	Issue(ctx context.Context, typ string, claims any) ([]byte, error)
+}
+
+// Complaints answers for the complaint records of businesses;
+// complaints.Desk is the one in use.
+type Complaints interface {
+	Record(ctx context.Context, b ca.BusinessID) (complaints.Record, error)
+}
+
+// Config is what a Desk needs. Validate says what is wrong.
+type Config struct {
+	Store      store.Store
+	Log        *slog.Logger     // nil: discard
+	Now        func() time.Time // nil: time.Now
+	CA         *ca.Authority
+	Verifier   *signature.Verifier
+	Nonces     *nonce.Source
+	Registry   Registry
+	Complaints Complaints
+	Stamper    Stamper
+	Receipts   Receipts
+	Seal       *seal.Box     // for the registries' answers, which name people
+	Credential ca.SigningKey // signs badge credentials
+	// Dialer looks at the proof of domain control, through each of its
+	// resolvers; it has at least as many as the rules' quorum.
+	Dialer     *gateway.Dialer
+	DomainPort int    // where shops serve HTTP; zero means 80
+	Rules      Rules  // the zero Rules means DefaultRules
+	Audience   string // base URL of the portal, no slash at the end: https://localhost:8443
+}
+
+// Validate reports all faults at once.
+func (c *Config) Validate() error {
+	var errs []error
+	need := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("badge: %s", what))
+		}
+	}
+	need(c.Store != nil && c.CA != nil && c.Verifier != nil && c.Nonces != nil, "no store, authority, verifier or nonces")
+	need(c.Registry != nil && c.Complaints != nil, "no registry or no complaints")
+	need(c.Stamper != nil && c.Receipts != nil && c.Seal != nil, "no stamper, receipts or seal")
+	need(c.Credential.Certificate != nil && c.Credential.Signer != nil, "no credential key")
+	need(c.Dialer != nil && len(c.Dialer.Resolvers()) >= c.Rules.Quorum, "fewer resolvers than the rules' quorum of views")
+	need(c.DomainPort >= 0 && c.DomainPort <= 65535, "the port of shops is no port")
+	u, err := url.Parse(c.Audience)
+	need(err == nil && u.Host != "" && !strings.HasSuffix(c.Audience, "/"), "the audience is no base URL")
+	if err := c.Rules.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Desk receives requests, decides, watches and shows badges. It is safe for
+// concurrent use.
+type Desk struct {
+	Config
+	texts       *i18n.Catalog
+	portal      string         // host of Audience
+	clients     []*http.Client // one a resolver
+	credentials credentials
+}
+
+// New returns a Desk, or all that is wrong with c.
+func New(c Config) (*Desk, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rules.Version == "" {
+		c.Rules = DefaultRules()
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	texts, err := i18n.Parse(Texts)
+	if err != nil {
+		return nil, fmt.Errorf("badge: %w", err)
+	}
+	u, err := url.Parse(c.Audience)
+	if err != nil {
+		return nil, fmt.Errorf("badge: %w", err)
+	}
+	d := &Desk{Config: c, texts: texts, portal: u.Host}
+	for _, resolver := range c.Dialer.Resolvers() {
+		d.clients = append(d.clients, c.Dialer.Client(resolver))
+	}
+	return d, nil
+}
+
+// now returns the current time in UTC and whole seconds.
+func (d *Desk) now() time.Time { return d.Now().UTC().Truncate(time.Second) }

@@ -1,0 +1,91 @@
+package badge
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"mohr/internal/seal"
+	"mohr/internal/store"
+)
+
+// answer is what a registry said, in its own bytes.
+type answer struct {
+	source string
+	raw    []byte
+}
+
+// gathered is facts with the answers they rest on, by hash.
+type gathered struct {
+	facts   Facts
+	answers map[string]sealedAnswer
+}
+
+// sealedAnswer is an answer as it is kept: a company registry names all who
+// may sign, with their national codes.
+type sealedAnswer struct {
+	Source string      `json:"source"`
+	Raw    seal.Sealed `json:"raw"`
+}
+
+// gather asks everybody once, at the same time. Who does not answer leaves
+// its part of the facts unanswered; only a failing store is an error.
+func (d *Desk) gather(ctx context.Context, b Badge) (gathered, error) {
+	g := gathered{facts: Facts{Requested: b.ReceivedAt, Granted: !b.ValidFrom.IsZero(), Business: b.Business}}
+	var code string
+	err := d.Store.View(ctx, func(tx store.Tx) error {
+		line, last, err := lineOf(tx, b.Certificate, d.now())
+		g.facts.Signer, code = line, nationalCode(last.DER)
+		return err
+	})
+	if err != nil {
+		return g, err
+	}
+	var company, licence answer
+	var all sync.WaitGroup
+	all.Go(func() { g.facts.Company, company = d.askCompany(ctx, b.Business, code) })
+	all.Go(func() { g.facts.Licence, licence = d.askLicence(ctx, b.Business, b.Asked) })
+	all.Go(func() { g.facts.Duties = d.askDuties(ctx, b) })
+	all.Go(func() { g.facts.Domain = d.lookAtDomain(ctx, b, g.facts.Granted) })
+	all.Wait()
+	g.facts.At = d.now()
+	g.answers, err = d.sealAnswers(company, licence)
+	return g, err
+}
+
+func (d *Desk) sealAnswers(list ...answer) (map[string]sealedAnswer, error) {
+	kept := map[string]sealedAnswer{}
+	for _, a := range list {
+		if len(a.raw) == 0 {
+			continue
+		}
+		sum := hexSHA256(a.raw)
+		raw, err := d.Seal.Seal(answerBucket, sum, "raw", a.raw)
+		if err != nil {
+			return nil, fmt.Errorf("seal answer: %w", err)
+		}
+		kept[sum] = sealedAnswer{Source: a.source, Raw: raw}
+	}
+	return kept, nil
+}
+
+// askDuties reads what the complaint record says. The headline count of
+// unanswered complaints is the duty that a badge asks to keep.
+func (d *Desk) askDuties(ctx context.Context, b Badge) Duties {
+	r, err := d.Complaints.Record(ctx, b.Business)
+	if err != nil {
+		d.Log.Error("read complaint record", "badge", b.ID, "error", err)
+		return Duties{}
+	}
+	return Duties{Answered: true, Unanswered: r.Scorecard.Unanswered, Oldest: r.Aside.Oldest}
+}
+
+// lookAtDomain looks for the proof until the badge is granted; a merchant may
+// take it away then.
+func (d *Desk) lookAtDomain(ctx context.Context, b Badge, granted bool) DomainViews {
+	views := DomainViews{Name: b.Domain.ASCII}
+	if !granted {
+		views.Views = look(ctx, d.clients, b.Challenge)
+	}
+	return views
+}

@@ -1,0 +1,169 @@
+package badge
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"mohr/internal/fault"
+	"mohr/internal/i18n"
+	"mohr/internal/web"
+)
+
+// Routes hangs the API, the pages and the pictures on s.
+func (d *Desk) Routes(s *web.Server) {
+	op := func(method, path, id, summary string) web.Operation {
+		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "badge"}
+	}
+	web.Handle(s, op("GET", "/badges/nonce", "badge-nonce", "A nonce for one badge request"), d.apiNonce)
+	request := op("POST", "/badges", "request-badge", "Ask for a badge, or give one back, by a signed request (JWS)")
+	request.Status, request.MaxBody = http.StatusCreated, maxRequest+1
+	request.Accepts = []string{"application/jose", "application/jose+json"}
+	web.Handle(s, request, d.apiRequest)
+	web.Handle(s, op("GET", "/badges/{id}", "get-badge", "The public record of a badge"), d.apiBadge)
+	web.Handle(s, op("POST", "/badges/{id}/check", "check-badge", "Check the facts now, as after putting the proof under the domain"), d.apiCheck)
+	receipt := op("GET", "/badges/{id}/receipt", "badge-receipt", "The signed receipt of the request (JWS)")
+	receipt.Produces = "application/jose"
+	web.Handle(s, receipt, d.apiReceipt)
+
+	s.Echo.GET("/badge", d.pageLookup)
+	s.Echo.GET("/badge/request", func(c echo.Context) error { return web.Page(c, http.StatusOK, "badge-request", d.Audience) })
+	s.Echo.GET("/badge/:name", d.show)
+	s.Echo.HEAD("/badge/:name", d.show)
+}
+
+type nonceOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         struct {
+		Nonce    string `json:"nonce"`
+		Audience string `json:"aud"`
+		Type     string `json:"type"`
+	}
+}
+
+func (d *Desk) apiNonce(context.Context, *struct{}) (*nonceOutput, error) {
+	out := &nonceOutput{CacheControl: "no-store"}
+	out.Body.Nonce, out.Body.Audience, out.Body.Type = d.Nonces.New(NoncePurpose), d.Audience, RequestType
+	return out, nil
+}
+
+type idInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type recordOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         Record
+}
+
+func (d *Desk) record(ctx context.Context, id ID) (*recordOutput, error) {
+	r, err := d.Show(ctx, id)
+	return &recordOutput{CacheControl: "no-cache", Body: r}, err
+}
+
+type requestInput struct {
+	RawBody []byte
+}
+
+func (d *Desk) apiRequest(ctx context.Context, in *requestInput) (*recordOutput, error) {
+	b, err := d.Request(ctx, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	return d.record(ctx, b.ID)
+}
+
+func (d *Desk) apiBadge(ctx context.Context, in *idInput) (*recordOutput, error) {
+	return d.record(ctx, ID(in.ID))
+}
+
+func (d *Desk) apiCheck(ctx context.Context, in *idInput) (*recordOutput, error) {
+	if _, err := d.CheckOnDemand(ctx, ID(in.ID)); err != nil {
+		return nil, err
+	}
+	return d.record(ctx, ID(in.ID))
+}
+
+type receiptOutput struct {
+	Body []byte
+}
+
+func (d *Desk) apiReceipt(ctx context.Context, in *idInput) (*receiptOutput, error) {
+	receipt, err := d.Receipt(ctx, ID(in.ID))
+	return &receiptOutput{Body: receipt}, err
+}
+
+// show answers for all that hangs on a badge's id: page, picture, credential.
+func (d *Desk) show(c echo.Context) error {
+	name := c.Param("name")
+	if id, ok := strings.CutSuffix(name, ".svg"); ok {
+		return d.showImage(c, ID(id))
+	}
+	if id, ok := strings.CutSuffix(name, ".jwt"); ok {
+		return d.showCredential(c, ID(id))
+	}
+	return d.showRecord(c, ID(name))
+}
+
+// showImage always answers 200 with the truth: a shop's own tests must not
+// break, and a copied picture must not keep saying "valid".
+func (d *Desk) showImage(c echo.Context, id ID) error {
+	r := c.Request()
+	lang := i18n.Persian
+	if c.QueryParam("lang") == i18n.English {
+		lang = i18n.English
+	}
+	m := d.imageOf(r.Context(), id, r.Referer())
+	web.Embeddable(c)
+	h := c.Response().Header()
+	h.Del("Set-Cookie") // ?lang= is of this picture, not of the reader
+	h.Set("Cache-Control", "public, max-age=60")
+	if m.unsure {
+		h.Set("Cache-Control", "no-store")
+	}
+	h.Set("Vary", "Referer")
+	return c.Blob(http.StatusOK, "image/svg+xml; charset=utf-8", m.svg(d.texts, lang))
+}
+
+func (d *Desk) showCredential(c echo.Context, id ID) error {
+	jwt, err := d.SignedCredential(c.Request().Context(), id)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Cache-Control", "public, max-age=60")
+	h.Set("Access-Control-Allow-Origin", "*")
+	return c.Blob(http.StatusOK, "application/vc+jwt", jwt)
+}
+
+// showRecord is never blank: who comes from nowhere or from another domain
+// learns whose badge this is.
+func (d *Desk) showRecord(c echo.Context, id ID) error {
+	r, err := d.Show(c.Request().Context(), id)
+	if err != nil {
+		return err
+	}
+	if err := web.Page(c, http.StatusOK, "badge-record", recordPage{Record: r, Hint: d.hint(r.Domain, c.Request().Referer())}); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (d *Desk) pageLookup(c echo.Context) error {
+	p := lookupPage{Asked: c.QueryParam("domain")}
+	if p.Asked == "" {
+		return web.Page(c, http.StatusOK, "badge-lookup", p)
+	}
+	found, err := d.OfDomain(c.Request().Context(), p.Asked)
+	if _, ok := fault.Of(err); ok {
+		p.Fault = true
+		return web.Page(c, http.StatusBadRequest, "badge-lookup", p)
+	}
+	if err != nil {
+		return err
+	}
+	p.Found = found
+	return web.Page(c, http.StatusOK, "badge-lookup", p)
+}
