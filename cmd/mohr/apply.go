@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mohr/ca"
+	"mohr/hsm"
+)
+
+type applyFlags struct {
+	serverFlags
+	who                      applicant
+	profile, legalID, locale string
+	key, csr, out, bundle    string
+	json                     bool
+}
+
+func applyCommand() *cobra.Command {
+	var f applyFlags
+	c := &cobra.Command{
+		Use: "apply", Short: "Apply for a certificate and receive it",
+		Long: "Apply for a certificate. What the registers need and is not given by a flag is asked for.\nThe key is made where --key says, unless it is there; --csr FILE is for a key that is elsewhere.",
+		Example: `  mohr apply --key holder.key --out holder.pem
+  mohr apply --profile organisation-sign --legal-id 14003456780 --key holder.key --out holder.pem
+  mohr apply --csr token.csr --out token.pem`, Args: exactly(0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			talk := c.OutOrStdout()
+			if f.json {
+				talk = c.ErrOrStderr()
+			}
+			return f.run(c.Context(), c.InOrStdin(), c.OutOrStdout(), talk)
+		},
+	}
+	f.register(c.Flags())
+	c.Flags().StringVar(&f.who.NationalCode, "national-code", "", "national code, 10 digits")
+	c.Flags().StringVar(&f.who.BirthDate, "birth-date", "", "date of birth, YYYY-MM-DD")
+	c.Flags().StringVar(&f.who.Mobile, "mobile", "", "mobile number, +989...")
+	c.Flags().StringVar(&f.profile, "profile", ca.NaturalSign, "natural-sign or organisation-sign")
+	c.Flags().StringVar(&f.legalID, "legal-id", "", "legal id of the organisation, for organisation-sign")
+	c.Flags().StringVar(&f.locale, "locale", "fa", "language of messages: fa or en")
+	c.Flags().StringVar(&f.key, "key", "holder.key", "key file or key URI; made if it is not there")
+	c.Flags().StringVar(&f.csr, "csr", "", "file with a certification request for a key that is elsewhere")
+	c.Flags().StringVar(&f.out, "out", "holder.pem", "file for the certificate and its issuer")
+	c.Flags().BoolVar(&f.json, "json", false, "print the result as JSON on standard output, all else on standard error")
+	c.Flags().StringVar(&f.bundle, "bundle", "", "file for the evidence bundle")
+	return c
+}
+
+func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer) error {
+	lines := bufio.NewScanner(in)
+	ask := func(question string) (string, error) {
+		fmt.Fprint(talk, question)
+		if !lines.Scan() {
+			return "", errors.New("no answer; run the command in a terminal, or give the answers by flags")
+		}
+		return strings.TrimSpace(lines.Text()), nil
+	}
+	for _, q := range []struct {
+		to       *string
+		question string
+	}{{&f.who.NationalCode, "National code: "}, {&f.who.BirthDate, "Date of birth (YYYY-MM-DD): "}, {&f.who.Mobile, "Mobile: "}} {
+		if *q.to == "" {
+			answer, err := ask(q.question)
+			if err != nil {
+				return err
+			}
+			*q.to = answer
+		}
+	}
+	csr, err := f.request(ctx)
+	if err != nil {
+		return err
+	}
+	api, err := f.dial(nil)
+	if err != nil {
+		return err
+	}
+	a := &applying{api: api, profile: f.profile, legalID: f.legalID, locale: f.locale, csr: csr, ask: ask,
+		say: func(format string, args ...any) { fmt.Fprintf(talk, format+"\n", args...) }}
+	chain, err := a.run(ctx, f.who)
+	if err != nil {
+		return err
+	}
+	return f.keep(ctx, a, chain, out)
+}
+
+// request returns the certification request: the given one, or one for the key.
+func (f *applyFlags) request(ctx context.Context) ([]byte, error) {
+	if f.csr != "" {
+		return os.ReadFile(f.csr)
+	}
+	ring := hsm.Open(hsm.Config{})
+	defer ring.Close()
+	signer, err := openHolderKey(ctx, ring, f.key, true)
+	if err != nil {
+		return nil, err
+	}
+	return csrFor(signer)
+}
+
+// keep writes what was received.
+func (f *applyFlags) keep(ctx context.Context, a *applying, chain []byte, out io.Writer) error {
+	if err := os.WriteFile(f.out, chain, 0o644); err != nil {
+		return err
+	}
+	report := issuedReport{File: f.out, RevocationCode: a.revoke}
+	if f.bundle != "" {
+		b, err := a.bundle(ctx)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(f.bundle, b, 0o600); err != nil {
+			return err
+		}
+		report.Bundle = f.bundle
+	}
+	return printIssued(out, f.json, chain, report)
+}
+
+// issuedReport is what apply and renew print.
+type issuedReport struct {
+	Serial         string    `json:"serial"`
+	NotAfter       time.Time `json:"not_after"`
+	File           string    `json:"file"`
+	Bundle         string    `json:"bundle,omitempty"`
+	RevocationCode string    `json:"revocation_code,omitempty"`
+}
+
+func printIssued(out io.Writer, asJSON bool, chain []byte, r issuedReport) error {
+	certs, err := parseChain(chain)
+	if err != nil {
+		return err
+	}
+	r.Serial, r.NotAfter = ca.SerialText(certs[0].SerialNumber), certs[0].NotAfter
+	if asJSON {
+		return json.NewEncoder(out).Encode(r)
+	}
+	fmt.Fprintf(out, "Certificate %s in %s, valid until %s.\n", r.Serial, r.File, r.NotAfter.Format(time.RFC3339))
+	if r.RevocationCode != "" {
+		fmt.Fprintf(out, "Revocation code %s: keep it on paper. With it the certificate can be revoked when the key is lost.\n", r.RevocationCode)
+	}
+	if r.Bundle != "" {
+		fmt.Fprintf(out, "Evidence bundle in %s.\n", r.Bundle)
+	}
+	return nil
+}
+
+// sha256Hex is the lower-case hex SHA-256 of b.
+func sha256Hex(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

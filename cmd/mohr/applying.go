@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// applicant is who applies, as the API takes it.
+type applicant struct {
+	NationalCode string `json:"national_code"`
+	BirthDate    string `json:"birth_date"`
+	Mobile       string `json:"mobile"`
+	NamesLatin   string `json:"names_latin,omitempty"`
+}
+
+// applying is one application on its way, seen from the applicant's side.
+type applying struct {
+	api     *client
+	profile string
+	legalID string
+	locale  string
+	csr     []byte                                // PEM
+	ask     func(question string) (string, error) // for the code from the SMS
+	say     func(format string, args ...any)
+	id      string
+	revoke  string // revocation code, given once
+}
+
+// applicationState is what the service says of an application.
+type applicationState struct {
+	ID     string   `json:"id"`
+	Stage  string   `json:"stage"`
+	Needs  []string `json:"needs"`
+	Terms  string   `json:"terms_version"`
+	Token  string   `json:"token"`
+	Serial string   `json:"serial"`
+}
+
+// maxSteps bounds the steps of one application, waiting for registers included.
+const maxSteps = 60
+
+// run takes the application from its creation to the certificate's PEM chain.
+func (a *applying) run(ctx context.Context, who applicant) ([]byte, error) {
+	in := map[string]any{"person": who, "profile": a.profile, "locale": a.locale}
+	if a.legalID != "" {
+		in["legal_id"] = a.legalID
+	}
+	var s applicationState
+	if err := a.api.call(ctx, request{method: http.MethodPost, path: "/api/v1/applications", in: in}, &s); err != nil {
+		return nil, err
+	}
+	a.id, a.api.token = s.ID, s.Token
+	for range maxSteps {
+		if len(s.Needs) == 0 {
+			if s.Stage == "review" {
+				return nil, fmt.Errorf("the application %s waits for review by a person; nothing is to be done here", s.ID)
+			}
+			return nil, fmt.Errorf("the application ended as %s; ask the service why, with its number %s", s.Stage, s.ID)
+		}
+		if s.Needs[0] == "certificate" {
+			return a.api.fetch(ctx, request{method: http.MethodGet, path: a.path("/certificate")})
+		}
+		if err := a.step(ctx, s.Needs[0], s.Terms); err != nil {
+			return nil, err
+		}
+		s = applicationState{}
+		if err := a.api.call(ctx, request{method: http.MethodGet, path: a.path("")}, &s); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("the application does not move on; try again later")
+}
+
+func (a *applying) path(rest string) string { return "/api/v1/applications/" + a.id + rest }
+
+// step does what the application needs next.
+func (a *applying) step(ctx context.Context, need, terms string) error {
+	post := func(rest string, in any) error {
+		return a.api.call(ctx, request{method: http.MethodPost, path: a.path(rest), in: in}, nil)
+	}
+	switch need {
+	case "consent":
+		a.say("You accept the terms, version %s; the registers are asked now.", terms)
+		return post("/consent", map[string]any{"accepted": true, "terms_version": terms})
+	case "otp_sms":
+		return a.proveCode(post)
+	case "face_match":
+		a.say("The face match runs (simulated).")
+		return post("/evidence/face_match", map[string]any{"session": "cli"})
+	case "refresh":
+		a.say("A register does not answer; asking again.")
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
+		return post("/evidence/refresh", map[string]any{})
+	case "csr":
+		a.say("Approved. The certificate is made.")
+		var out struct {
+			Code string `json:"revocation_code"`
+		}
+		err := a.api.call(ctx, request{method: http.MethodPost, path: a.path("/csr"), kind: "application/x-pem-file", body: a.csr}, &out)
+		a.revoke = out.Code
+		return err
+	}
+	return fmt.Errorf("the service wants %q, which this version of mohr does not know", need)
+}
+
+// codeTries is how often a person may mistype before the command gives up;
+// the service counts for itself.
+const codeTries = 3
+
+func (a *applying) proveCode(post func(rest string, in any) error) error {
+	for try := 1; ; try++ {
+		code, err := a.ask("The code from the SMS: ")
+		if err != nil {
+			return err
+		}
+		err = post("/evidence/otp_sms", map[string]any{"code": code})
+		var p *problem
+		if !errors.As(err, &p) || p.Code != "code_wrong" || try == codeTries {
+			return err
+		}
+		a.say("%s", p.Detail)
+	}
+}
+
+// bundle fetches the evidence bundle, which is stamped shortly after issuance.
+func (a *applying) bundle(ctx context.Context) ([]byte, error) {
+	for try := 0; ; try++ {
+		b, err := a.api.fetch(ctx, request{method: http.MethodGet, path: a.path("/bundle")})
+		var p *problem
+		if err == nil || try == 20 || !errors.As(err, &p) || p.Status != http.StatusServiceUnavailable {
+			return b, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mohr/badge"
+	"mohr/ca/signature"
+)
+
+// badgeAsk is what a merchant wants of the service.
+type badgeAsk struct {
+	legalID, domain, licence string
+	withdraw                 bool
+}
+
+// badgeRequest makes the payload and the signed request for it.
+func (h *holder) badgeRequest(ctx context.Context, api *client, a badgeAsk) (payload, jws []byte, err error) {
+	c, err := api.challenge(ctx, "/api/v1/badges/nonce")
+	if err != nil {
+		return nil, nil, err
+	}
+	ask := badge.Ask{Claims: h.claims(c), JTI: randomID(), Request: randomID(), LegalID: a.legalID, Domain: a.domain, Action: badge.ActionGrant}
+	ask.Licence.Type, ask.Licence.Number, _ = strings.Cut(a.licence, ":")
+	if a.withdraw {
+		ask.Action, ask.Licence = badge.ActionWithdrawal, badge.Licence{}
+	}
+	if payload, err = json.Marshal(ask); err != nil {
+		return nil, nil, err
+	}
+	jws, err = signature.SignJWS(h.SigningKey, badge.RequestType, payload)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign the request: %w", err)
+	}
+	return payload, jws, nil
+}
+
+// sendBadge hands a signed request in and returns the badge's record.
+func (c *client) sendBadge(ctx context.Context, jws []byte) (r badge.Record, raw []byte, err error) {
+	raw, err = c.fetch(ctx, request{method: http.MethodPost, path: "/api/v1/badges", kind: "application/jose", body: jws})
+	if err != nil {
+		return r, nil, err
+	}
+	err = json.Unmarshal(raw, &r)
+	return r, raw, err
+}
+
+// checkBadge asks for a new look at the facts.
+func (c *client) checkBadge(ctx context.Context, id badge.ID) (r badge.Record, raw []byte, err error) {
+	raw, err = c.fetch(ctx, request{method: http.MethodPost, path: "/api/v1/badges/" + url.PathEscape(string(id)) + "/check"})
+	if err != nil {
+		return r, nil, err
+	}
+	err = json.Unmarshal(raw, &r)
+	return r, raw, err
+}
+
+type badgeFlags struct {
+	holderFlags
+	badgeAsk
+	out  string
+	wait time.Duration
+	json bool
+}
+
+func badgeCommand() *cobra.Command {
+	return group("badge", "Ask for a trust badge", badgeRequestCommand(), badgeCheckCommand())
+}
+
+func badgeRequestCommand() *cobra.Command {
+	var f badgeFlags
+	c := &cobra.Command{
+		Use: "request", Short: "Ask for a badge by a signed request",
+		Long: "Ask for a badge by a request signed with the key of a certificate for the organisation.\nThe service answers with a file to put under the shop's /.well-known/; once it is there, the checks go on.",
+		Example: `  mohr badge request --key holder.key --cert holder.pem --legal-id 14003456780 --domain shop.example --licence trade
+  mohr badge request ... --wait 10m      # until the file is there and the decision is made`, Args: exactly(0),
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.OutOrStdout()) },
+	}
+	f.register(c.Flags())
+	c.Flags().StringVar(&f.legalID, "legal-id", "", "legal id of the business")
+	c.Flags().StringVar(&f.domain, "domain", "", "domain of the shop")
+	c.Flags().StringVar(&f.licence, "licence", "", "TYPE or TYPE:NUMBER of the licence")
+	c.Flags().BoolVar(&f.withdraw, "withdraw", false, "give the badge back")
+	c.Flags().StringVar(&f.out, "out", "", "file for the signed request")
+	c.Flags().DurationVar(&f.wait, "wait", 0, "how long to wait for the decision")
+	c.Flags().BoolVar(&f.json, "json", false, "print the record as JSON")
+	return c
+}
+
+func (f *badgeFlags) run(ctx context.Context, out io.Writer) error {
+	if f.legalID == "" || f.domain == "" {
+		return usageError{errors.New("--legal-id and --domain are needed")}
+	}
+	h, api, ring, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer ring.Close()
+	_, jws, err := h.badgeRequest(ctx, api, f.badgeAsk)
+	if err != nil {
+		return err
+	}
+	if f.out != "" {
+		if err := os.WriteFile(f.out, jws, 0o600); err != nil {
+			return err
+		}
+	}
+	r, raw, err := api.sendBadge(ctx, jws)
+	if err != nil {
+		return err
+	}
+	if err := f.print(out, r, raw); err != nil {
+		return err
+	}
+	return f.follow(ctx, api, r, out)
+}
+
+// follow asks again until a decision is made or the patience is over.
+func (f *badgeFlags) follow(ctx context.Context, api *client, r badge.Record, out io.Writer) error {
+	for end := time.Now().Add(f.wait); r.State.Open() && time.Now().Before(end); {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
+		next, raw, err := api.checkBadge(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		if next.State != r.State {
+			if err := f.print(out, next, raw); err != nil {
+				return err
+			}
+		}
+		r = next
+	}
+	return nil
+}
+
+func (f *badgeFlags) print(out io.Writer, r badge.Record, raw []byte) error {
+	if f.json {
+		_, err := fmt.Fprintf(out, "%s\n", raw)
+		return err
+	}
+	fmt.Fprintf(out, "Badge %s: %s.\n", r.ID, r.State)
+	if r.Challenge != nil && r.State.Open() {
+		fmt.Fprintf(out, "Put this line at %s and run: mohr badge check %s\n%s\n", r.Challenge.URL, r.ID, r.Challenge.Content)
+	}
+	return nil
+}
+
+func badgeCheckCommand() *cobra.Command {
+	var f badgeFlags
+	c := &cobra.Command{
+		Use: "check ID", Short: "Have the facts checked now, as after putting the file in place",
+		Example: "  mohr badge check b-0123...", Args: exactly(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			api, err := f.dial(nil)
+			if err != nil {
+				return err
+			}
+			r, raw, err := api.checkBadge(c.Context(), badge.ID(args[0]))
+			if err != nil {
+				return err
+			}
+			return f.print(c.OutOrStdout(), r, raw)
+		},
+	}
+	f.serverFlags.register(c.Flags())
+	c.Flags().BoolVar(&f.json, "json", false, "print the record as JSON")
+	return c
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestTheDocumentListsEveryOperation holds /openapi.json against the
+// operations that others' software relies on, and each of them against what
+// is served.
+func TestTheDocumentListsEveryOperation(t *testing.T) {
+	t.Parallel()
+	s := startService(t, "")
+	var doc struct {
+		OpenAPI string
+		Paths   map[string]map[string]struct{ OperationID string }
+	}
+	s.anyone.done(t, get("/openapi.json", ""), http.StatusOK, &doc)
+	var listed []string
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			listed = append(listed, strings.ToUpper(method)+" "+path+" "+op.OperationID)
+		}
+	}
+	slices.Sort(listed)
+	if d := cmp.Diff(strings.Split(operations, "\n"), listed); d != "" || doc.OpenAPI != "3.1.0" {
+		t.Errorf("OpenAPI %s: %s", doc.OpenAPI, d)
+	}
+	for _, op := range listed {
+		method, path, _ := strings.Cut(op, " ")
+		path, _, _ = strings.Cut(path, " ")
+		path = regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(path, strings.Repeat("7", 11))
+		a := s.anyone.send(t, ask{request: request{method: method, path: "/api/v1" + path}})
+		if a.status >= 500 || bytes.Contains(a.body, []byte(`"route_unknown"`)) || a.status == http.StatusMethodNotAllowed {
+			t.Errorf("%s is not served: %d %s", op, a.status, a.body)
+		}
+	}
+}
+
+// operations are those of the API: method, path below /api/v1, name. Names
+// end up in other people's software.
+const operations = `GET /applications/{id} get-application
+GET /applications/{id}/bundle get-bundle
+GET /applications/{id}/certificate get-certificate
+GET /badges/nonce badge-nonce
+GET /badges/{id} get-badge
+GET /badges/{id}/receipt badge-receipt
+GET /businesses/{id}/complaints list-own-complaints
+GET /businesses/{id}/record get-record
+GET /certificates list-certificates
+GET /certificates/{serial} show-certificate
+GET /complaints/nonce complaint-nonce
+GET /complaints/{id} get-complaint
+GET /complaints/{id}/receipt complaint-receipt
+GET /renewals/nonce get-renewal-nonce
+GET /renewals/{request}/certificate get-renewed-certificate
+POST /applications create-application
+POST /applications/{id}/cancel cancel-application
+POST /applications/{id}/consent consent
+POST /applications/{id}/csr submit-csr
+POST /applications/{id}/erase erase-application
+POST /applications/{id}/evidence/face_match match-face
+POST /applications/{id}/evidence/otp_sms prove-code
+POST /applications/{id}/evidence/refresh refresh-evidence
+POST /applications/{id}/otp send-code
+POST /badges request-badge
+POST /badges/{id}/check check-badge
+POST /businesses/{id}/publication set-publication
+POST /businesses/{id}/record get-own-record
+POST /certificates/{serial}/revoke revoke-certificate
+POST /certificates/{serial}/revoke-by-code revoke-by-code
+POST /complaints file-complaint
+POST /complaints/{id}/answers answer-complaint
+POST /complaints/{id}/aside set-complaint-aside
+POST /complaints/{id}/dispute dispute-answer
+POST /complaints/{id}/withdraw withdraw-complaint
+POST /renewals create-renewal`

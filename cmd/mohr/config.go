@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"mohr/complaints"
+)
+
+// Config is the configuration file: YAML, unknown keys refused. Flags win
+// over it. Every field has a default but those of the registry, without which
+// only --dev can serve.
+type Config struct {
+	Data    string `yaml:"data"`    // directory of store, development keys and the root certificate; default "mohr-data"
+	HTTPS   string `yaml:"https"`   // listen address; default 127.0.0.1:8443
+	MTLS    string `yaml:"mtls"`    // default 127.0.0.1:8444
+	HTTP    string `yaml:"http"`    // default 127.0.0.1:8080
+	Ops     string `yaml:"ops"`     // default 127.0.0.1:9090
+	Portal  string `yaml:"portal"`  // base URL that browsers use; default https://localhost:PORT
+	Publish string `yaml:"publish"` // base URL in certificates; default http://ADDRESS of the plain listener
+	Name    string `yaml:"name"`    // of the operator, in the authorities' names; default "Mohr"
+	Keys    string `yaml:"keys"`    // where the service's keys live: "file:DIR" or a pkcs11: URI; default file:DATA/keys
+	Secret  string `yaml:"secret"`  // URI of the 32-byte service secret; default file:DATA/keys/secret
+	Policy  string `yaml:"policy"`  // assurance policy file; default the built-in one
+
+	StampPolicy string `yaml:"stamp_policy"` // policy OID in time stamps; default 2.999.7.3, a test policy
+
+	Registry RegistryConfig `yaml:"registry"`
+	Domains  DomainConfig   `yaml:"domains"`
+
+	// ComplaintPolicy names the answer windows: "default" is single(96h),
+	// "centre" the staged windows of the national centre.
+	ComplaintPolicy string `yaml:"complaint_policy"`
+	// Production says that no development key and no simulated evidence is used.
+	Production bool `yaml:"production"`
+}
+
+// RegistryConfig says where the registries are.
+type RegistryConfig struct {
+	URL         string        `yaml:"url"`
+	PublicKey   string        `yaml:"public_key"`  // file with the PEM key that signs answers
+	Environment string        `yaml:"environment"` // "simulated" or "production"
+	Timeout     time.Duration `yaml:"timeout"`     // default 5s
+}
+
+// DomainConfig says how domains are looked at.
+type DomainConfig struct {
+	Resolvers []string `yaml:"resolvers"` // host:port, two at least
+	Allow     []string `yaml:"allow"`     // prefixes that are dialled although they are private
+	Port      int      `yaml:"port"`      // of the challenge; default 80
+}
+
+// loadConfig reads the file; "" is an empty one.
+func loadConfig(file string) (Config, error) {
+	var c Config
+	if file == "" {
+		return c, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("configuration %s: %w", file, err)
+	}
+	return c, nil
+}
+
+// defaults fills in what was left out.
+func (c *Config) defaults() {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set(&c.Data, "mohr-data")
+	set(&c.HTTPS, "127.0.0.1:8443")
+	set(&c.MTLS, "127.0.0.1:8444")
+	set(&c.HTTP, "127.0.0.1:8080")
+	set(&c.Ops, "127.0.0.1:9090")
+	set(&c.Name, "Mohr")
+	set(&c.StampPolicy, "2.999.7.3")
+	set(&c.ComplaintPolicy, complaints.DefaultPolicies)
+	set(&c.Registry.Environment, "simulated")
+}
+
+// Validate reports all faults at once.
+func (c *Config) Validate() error {
+	var errs []error
+	need := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, errors.New(what))
+		}
+	}
+	need(c.Registry.URL != "", "registry.url is missing; for a trial run use serve --dev")
+	need(c.Registry.PublicKey != "", "registry.public_key is missing")
+	need(c.Registry.Environment == "simulated" || c.Registry.Environment == "production", "registry.environment is neither simulated nor production")
+	need(!c.Production || c.Registry.Environment == "production", "production is set, but the registry is simulated")
+	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
+	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
+	return errors.Join(errs...)
+}

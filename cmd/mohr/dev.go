@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mohr/internal/refregistry"
+)
+
+// devOptions say whether a service is for development, and with whom.
+type devOptions struct {
+	on     bool
+	people string // file; "" for the people that come with the program
+}
+
+// devWorld is what surrounds a development service: a reference registry, its
+// phones, name servers and a web server for shops, each on a loopback port of
+// its own and spoken to over the network.
+type devWorld struct {
+	registryURL string
+	peopleHint  string
+	servers     []*http.Server
+}
+
+// openDevWorld starts the world and points the configuration at it.
+func openDevWorld(ctx context.Context, c *Config, o devOptions, log *slog.Logger) (*devWorld, error) {
+	if c.Production {
+		return nil, errors.New("--dev and production exclude each other")
+	}
+	conf := refregistry.Config{Log: log}
+	w := &devWorld{peopleHint: "national code 0012345679, born 1990-05-14, mobile +989121234567"}
+	if o.people != "" {
+		b, err := os.ReadFile(o.people)
+		if err != nil {
+			return nil, fmt.Errorf("people file: %w", err)
+		}
+		conf.People, w.peopleHint = b, o.people
+	}
+	registry, err := refregistry.New(conf)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.start(ctx, c, registry); err != nil {
+		w.close()
+		return nil, err
+	}
+	c.Registry.Environment = "simulated"
+	c.Registry.PublicKey = filepath.Join(c.Data, "registry.pem")
+	return w, writeEd25519(c.Registry.PublicKey, registry.PublicKey())
+}
+
+func (w *devWorld) start(ctx context.Context, c *Config, registry *refregistry.Server) error {
+	api, err := w.serve(registry.Handler())
+	if err != nil {
+		return err
+	}
+	shop, err := w.serve(registry.Shop())
+	if err != nil {
+		return err
+	}
+	w.registryURL = "http://" + api.String()
+	c.Registry.URL = w.registryURL
+	c.Domains = DomainConfig{Port: shop.(*net.TCPAddr).Port, Allow: []string{"127.0.0.1/32"}}
+	for range 2 {
+		resolver, err := registry.ServeDNS(ctx, "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		c.Domains.Resolvers = append(c.Domains.Resolvers, resolver.String())
+	}
+	return nil
+}
+
+// serve serves h on a free loopback port.
+func (w *devWorld) serve(h http.Handler) (net.Addr, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout}
+	w.servers = append(w.servers, s)
+	go s.Serve(l) // ends with Close
+	return l.Addr(), nil
+}
+
+func (w *devWorld) close() {
+	for _, s := range w.servers {
+		s.Close()
+	}
+}
+
+// outbox shows the codes and messages that phones would have received.
+func (w *devWorld) outbox() http.Handler {
+	client := &http.Client{Timeout: 5 * time.Second}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /dev/outbox", func(out http.ResponseWriter, r *http.Request) {
+		res, err := client.Get(w.registryURL + "/v1/sms")
+		if err != nil {
+			http.Error(out, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer res.Body.Close()
+		out.Header().Set("Content-Type", "application/json")
+		out.WriteHeader(res.StatusCode)
+		io.Copy(out, res.Body) // a reader who has gone needs no answer
+	})
+	return mux
+}
+
+func writeEd25519(file string, key ed25519.PublicKey) error {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o644)
+}
+
+func refregistryCommand() *cobra.Command {
+	var people, listen, keyOut string
+	c := &cobra.Command{
+		Use: "refregistry", Short: "Serve the reference registry alone: simulated people over real HTTP",
+		Example: "  mohr refregistry --people people.json --listen 127.0.0.1:7070 --public-key registry.pem", Args: exactly(0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return serveRegistry(c.Context(), c.OutOrStdout(), people, listen, keyOut)
+		},
+	}
+	c.Flags().StringVar(&people, "people", "", "people file (JSON); default the people that come with the program")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:7070", "address")
+	c.Flags().StringVar(&keyOut, "public-key", "registry.pem", "file for the key its answers verify under")
+	return c
+}
+
+func serveRegistry(ctx context.Context, out io.Writer, people, listen, keyOut string) error {
+	var conf refregistry.Config
+	var err error
+	if people != "" {
+		if conf.People, err = os.ReadFile(people); err != nil {
+			return fmt.Errorf("people file: %w", err)
+		}
+	}
+	if _, conf.Key, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return err
+	}
+	registry, err := refregistry.New(conf)
+	if err != nil {
+		return err
+	}
+	if err := writeEd25519(keyOut, registry.PublicKey()); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	s := &http.Server{Handler: registry.Handler(), ReadHeaderTimeout: headerTimeout}
+	context.AfterFunc(ctx, func() { s.Close() })
+	fmt.Fprintf(out, "mohr refregistry ready http=%s\n", l.Addr())
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

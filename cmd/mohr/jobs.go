@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"mohr/ca/ceremony"
+	"mohr/internal/jobs"
+	"mohr/internal/store"
+)
+
+// schedule lists the periodic work. Every job may be repeated at any time.
+func (r *rooms) schedule() []jobs.Job {
+	return []jobs.Job{
+		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.ledger.Sequence},
+		{Name: "sweep", Every: time.Minute, Run: counted(r.ca.Sweep)},
+		{Name: "retire", Every: time.Minute, Run: r.ca.Retire},
+		{Name: "refresh-crls", Every: time.Minute, Run: r.status.Refresh},
+		{Name: "renew-responders", Every: time.Hour, Run: r.renewResponders},
+		{Name: "renew-root-crl", Every: 24 * time.Hour, Run: func(ctx context.Context) error { return ceremony.RenewCRL(ctx, r.ceremony()) }},
+		{Name: "renew-tls", Every: time.Hour, Run: r.renewTLS},
+		{Name: "renew-stamp-key", Every: time.Hour, Run: r.renewStampKey},
+		{Name: "resume-applications", Every: 2 * time.Second, Run: r.enroll.Resume},
+		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},
+		{Name: "recheck-badges", Every: 30 * time.Second, Run: r.badge.Recheck},
+		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
+		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},
+		{Name: "prune-codes", Every: time.Hour, Run: counted(r.codes.Prune)},
+		{Name: "prune-nonces", Every: time.Hour, Run: counted(func(ctx context.Context) (int, error) { return r.nonces.Prune(ctx, r.store) })},
+	}
+}
+
+// counted makes a job of work that says how much it did.
+func counted[T any](work func(context.Context) (T, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := work(ctx)
+		return err
+	}
+}
+
+// startJobs runs the schedule until ctx ends.
+func (r *rooms) startJobs(ctx context.Context) (*jobs.Runner, error) {
+	node, err := r.node()
+	if err != nil {
+		return nil, fmt.Errorf("name of this node: %w", err)
+	}
+	return jobs.Start(ctx, jobs.Config{Store: r.store, Log: r.log, Node: node}, r.schedule()...)
+}
+
+// ready says what is missing for the service to do its work: a store that
+// records, a log, keys within reach.
+func (r *rooms) ready(ctx context.Context) error {
+	if err := r.store.Update(ctx, func(tx store.Tx) error { return store.Save(tx, "ground", "ready", true) }); err != nil {
+		return err
+	}
+	_, err := r.ledger.Checkpoint(ctx)
+	return errors.Join(err, r.ring.Check(ctx))
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"sync/atomic"
+
+	"mohr/badge"
+	"mohr/ca"
+	"mohr/ca/evidence"
+	"mohr/ca/receipt"
+	"mohr/ca/signature"
+	"mohr/ca/status"
+	"mohr/ca/timestamp"
+	"mohr/complaints"
+	"mohr/enroll"
+	"mohr/hsm"
+	"mohr/internal/gateway"
+	"mohr/internal/i18n"
+	"mohr/internal/ledger"
+	"mohr/internal/otp"
+	"mohr/internal/seal"
+	"mohr/internal/web"
+	"mohr/renew"
+)
+
+// rooms are the desks on their common ground.
+type rooms struct {
+	*ground
+	texts      *i18n.Catalog
+	policy     *evidence.Policy
+	registry   *gateway.Client
+	dialer     *gateway.Dialer // to shops
+	status     *status.Responder
+	responders map[ca.IssuerID]*atomic.Pointer[ca.SigningKey]
+	unit       *timestamp.Unit
+	receipts   *receipt.Issuer
+	verifier   *signature.Verifier
+	codes      *otp.Codes
+	enroll     *enroll.Desk
+	renew      *renew.Desk
+	complaints *complaints.Desk
+	badge      *badge.Desk
+	web        *web.Server
+}
+
+// allTexts are the texts of every room.
+func allTexts() (*i18n.Catalog, error) {
+	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, gateway.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
+		status.Texts, timestamp.Texts, enroll.Texts, renew.Texts, complaints.Texts, badge.Texts)
+}
+
+// openRooms builds the rooms from the bottom up.
+func openRooms(ctx context.Context, g *ground) (*rooms, error) {
+	r := &rooms{ground: g, verifier: &signature.Verifier{Authority: g.ca}}
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.mount} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *rooms) openTexts(context.Context) (err error) {
+	if r.texts, err = allTexts(); err != nil {
+		return fmt.Errorf("texts: %w", err)
+	}
+	if r.config.Policy == "" {
+		r.policy, err = evidence.DefaultPolicy()
+		return err
+	}
+	b, err := os.ReadFile(r.config.Policy)
+	if err != nil {
+		return fmt.Errorf("read policy: %w", err)
+	}
+	if r.policy, err = evidence.ParsePolicy(b); err != nil {
+		return fmt.Errorf("policy %s: %w", r.config.Policy, err)
+	}
+	return nil
+}
+
+func (r *rooms) openStatus(ctx context.Context) (err error) {
+	r.responders = map[ca.IssuerID]*atomic.Pointer[ca.SigningKey]{}
+	for _, i := range r.ca.Issuers {
+		r.responders[i.ID] = &atomic.Pointer[ca.SigningKey]{}
+	}
+	if err := r.renewResponders(ctx); err != nil {
+		return err
+	}
+	r.status, err = status.New(status.Config{
+		Authority: r.ca, Store: r.store, Log: r.log,
+		Responder: func(id ca.IssuerID) (ca.SigningKey, bool) {
+			p, ok := r.responders[id]
+			if !ok {
+				return ca.SigningKey{}, false
+			}
+			return *p.Load(), true
+		},
+	})
+	if err != nil {
+		return err
+	}
+	r.receipts = receipt.New(receipt.Config{Key: r.audit, Issuer: r.config.Portal})
+	return r.openStamps()
+}
+
+// renewResponders is a job: each issuing CA has a responder with a current
+// certificate.
+func (r *rooms) renewResponders(ctx context.Context) error {
+	var errs []error
+	for id, p := range r.responders {
+		k, err := r.responder(ctx, id)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		p.Store(&k)
+	}
+	return errors.Join(errs...)
+}
+
+// notifier carries messages to phones through the registry's gateway.
+type notifier struct{ client *gateway.Client }
+
+func (n notifier) Notify(ctx context.Context, to, text string) error {
+	_, err := n.client.SMS(ctx, to, text)
+	return err
+}
+
+func (r *rooms) openEnroll(context.Context) (err error) {
+	r.codes, err = otp.New(otp.Config{Store: r.store, Key: r.box.Derive("otp"), Send: notifier{r.registry}.Notify})
+	if err != nil {
+		return err
+	}
+	r.enroll, err = enroll.New(enroll.Config{
+		Store: r.store, CA: r.ca, Policy: r.policy, Registry: r.registry, OTP: r.codes, Seal: r.box, Stamper: r.unit,
+		Audit: r.audit, Ledger: r.ledger, Notifier: r.registry, Texts: r.texts, Audience: r.config.Portal, Log: r.log,
+	})
+	return err
+}
+
+func (r *rooms) openRenew(context.Context) error {
+	terms, err := r.web.Document("terms", "en")
+	if err != nil {
+		return fmt.Errorf("terms: %w", err)
+	}
+	r.renew, err = renew.New(renew.Config{
+		Store: r.store, CA: r.ca, Policy: r.policy, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, People: r.enroll,
+		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sha256Hex(terms), Audience: r.config.Portal, Log: r.log,
+	})
+	return err
+}
+
+func (r *rooms) openComplaints(context.Context) error {
+	policies, err := complaints.ShippedPolicies(r.config.ComplaintPolicy)
+	if err != nil {
+		return fmt.Errorf("complaint_policy: %w", err)
+	}
+	r.complaints, err = complaints.New(complaints.Config{
+		Store: r.store, CA: r.ca, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
+		Businesses: r.registry, Audience: r.config.Portal, Log: r.log,
+	})
+	return err
+}
+
+func (r *rooms) openBadge(context.Context) (err error) {
+	r.badge, err = badge.New(badge.Config{
+		Store: r.store, CA: r.ca, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Complaints: r.complaints,
+		Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential, Dialer: r.dialer, DomainPort: r.config.Domains.Port,
+		Audience: r.config.Portal, Log: r.log,
+	})
+	return err
+}
+
+func (r *rooms) openWeb(context.Context) (err error) {
+	r.web, err = web.New(r.webConfig())
+	return err
+}
+
+// mount hangs all routes on the portal, before it serves.
+func (r *rooms) mount(context.Context) error {
+	r.ca.Routes(r.web)
+	r.enroll.Routes(r.web)
+	r.renew.Routes(r.web)
+	r.complaints.Routes(r.web)
+	r.badge.Routes(r.web)
+	r.ledger.Routes(r.web.Echo)
+	return nil
+}
+
+func (r *rooms) webConfig() web.Config {
+	return web.Config{
+		Store: r.store, Log: r.log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, badge.Pages},
+		Portal: r.config.Portal, Secret: r.box.Derive("web"), Simulated: !r.config.Production,
+	}
+}
+
+// plain is the door without TLS: status, time stamps, repository.
+func (r *rooms) plain() http.Handler {
+	e := web.NewPlain(r.webConfig())
+	r.status.Routes(e)
+	r.unit.Routes(e)
+	web.Repository(e)
+	return e
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"mohr/internal/pkitest"
+)
+
+// TestMain lets the test binary be mohr itself, for scripts and for tests
+// that kill it.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mohr": main})
+}
+
+// TestScripts runs the journeys and their refusals as whole sessions.
+func TestScripts(t *testing.T) {
+	for program, debian := range map[string]string{"openssl": "openssl", "jq": "jq", "xxd": "xxd", "bash": "bash"} {
+		pkitest.Need(t, program, debian)
+	}
+	docs, err := filepath.Abs(filepath.Join("..", "..", "docs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("DOCS", docs)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"usage": wrongUse, "extract": extract, "serve": serveScript, "stop": stopScript,
+			"apply-with-code": applyWithCode, "put-proof": putProof,
+		},
+	})
+}
+
+// wrongUse runs mohr and wants exit code 2: usage ARGS...
+func wrongUse(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage is never negated")
+	}
+	err := ts.Exec("mohr", args...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitUsage {
+		ts.Fatalf("mohr %v ended with %v, want exit code %d", args, err, exitUsage)
+	}
+}
+
+// extract writes the shell lines of a document to a file: extract DOC FILE.
+func extract(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: extract DOC FILE")
+	}
+	_, rest, ok := strings.Cut(ts.ReadFile(args[0]), "```sh\n")
+	lines, _, end := strings.Cut(rest, "```")
+	if !ok || !end {
+		ts.Fatalf("%s has no shell lines", args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(lines), 0o600))
+}
+
+// TestTourWithKeysInATokenLeavesTheSameArtifacts runs the tour with all keys
+// of the service in a PKCS#11 token.
+func TestTourWithKeysInATokenLeavesTheSameArtifacts(t *testing.T) {
+	base := pkitest.SoftHSM(t)
+	out := t.TempDir()
+	if code := run(t.Context(), []string{"tour", "--out", out, "--keys", base}); code != exitDone {
+		t.Fatalf("tour ended with %d", code)
+	}
+	for _, name := range artifacts() {
+		if _, err := os.Stat(filepath.Join(out, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// artifacts are the files that scripts of others rely on.
+func artifacts() []string {
+	return []string{
+		"root.pem", "issuer.pem", "chain.pem", "holder.key", "holder.csr", "holder.pem", "renewed.key", "renewed.pem",
+		"renewal.json", "renewal.p7s", "request.json", "request.jws", "badge.svg", "badge.jwt", "record.json", "record.html",
+		"ocsp.der", "ocsp-superseded.der", "crl.der", "tsr.der", "tsr.data", "receipt.json", "bundle.json", "checkpoint",
+		"server.txt", "tour.json",
+	}
+}
