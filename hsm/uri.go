@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"encoding/hex"
+	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -68,7 +69,8 @@ func parseFile(rest string) (keyURI, error) {
 	if path == "" {
 		return keyURI{}, badURI("the path is empty")
 	}
-	return keyURI{scheme: schemeFile, path: path}, nil
+	// One path has one writing: "//" would read as an authority.
+	return keyURI{scheme: schemeFile, path: filepath.Clean(path)}, nil
 }
 
 // KeyURI returns the URI of the key with the purpose name ("root",

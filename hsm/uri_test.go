@@ -116,7 +116,7 @@ func TestKeyURI(t *testing.T) {
 // the name for logs holds nothing of the query.
 func FuzzParseURI(f *testing.F) {
 	for _, seed := range []string{
-		"file:/var/mohr/root.pem", "file:///a%20b", "file:keys/x.pem", "pkcs11:", "pkcs11:token=a?",
+		"file:/var/mohr/root.pem", "file:///a%20b", "file:////", "file:a//b/../c/", "file:keys/x.pem", "pkcs11:", "pkcs11:token=a?",
 		"pkcs11:token=mohr;object=root;id=%00%01" + hsmQuery + "&x-secret-file=/s",
 		"pkcs11:slot-id=0;type=private;object=%D9%85?pin-source=file:///p&module-path=/m",
 	} {

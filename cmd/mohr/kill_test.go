@@ -144,13 +144,17 @@ func TestKillNineInTheMiddleOfIssuing(t *testing.T) {
 	data := t.TempDir()
 	want := map[string]*x509.Certificate{} // application -> certificate
 	var p *process
-	for range killRounds {
+	for round := range killRounds {
 		p = startProcess(t, data, p)
 		var open []*applying
 		for _, who := range killPeople {
 			open = append(open, p.approve(t, who))
 		}
-		answered := killWhileIssuing(t, p, open, time.Duration(dice.IntN(12_000))*time.Microsecond)
+		after := time.Duration(dice.IntN(40_000)) * time.Microsecond
+		if round%2 == 1 {
+			after = patience // with the first answer, while the others are on their way
+		}
+		answered := killWhileIssuing(t, p, open, after)
 		t.Logf("%d of %d answered before the kill", len(answered), len(open))
 		p = startProcess(t, data, p)
 		for _, a := range open {
@@ -174,25 +178,34 @@ func withToken(c *client, token string) *client {
 	return c
 }
 
+// patience is how long an answer may take at most.
+const patience = 2 * time.Second
+
 // killWhileIssuing hands all requests in at once, kills the service after a
-// while and returns what was answered.
+// while, or with the first answer if that comes sooner, and returns what was
+// answered.
 func killWhileIssuing(t *testing.T, p *process, open []*applying, after time.Duration) map[string]*x509.Certificate {
 	t.Helper()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	answered := map[string]*x509.Certificate{}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	first := make(chan struct{}, len(open))
 	for _, a := range open {
 		wg.Go(func() {
 			if cert, err := a.issue(ctx, 1); err == nil {
 				mu.Lock()
 				answered[a.id] = cert
 				mu.Unlock()
+				first <- struct{}{}
 			}
 		})
 	}
-	time.Sleep(after)
+	select {
+	case <-time.After(after):
+	case <-first:
+	}
 	p.end(syscall.SIGKILL)
 	wg.Wait()
 	return answered
