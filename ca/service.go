@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"strings"
 	"time"
@@ -97,4 +98,14 @@ func csrOf(signer crypto.Signer) (CSR, error) {
 		return CSR{}, err
 	}
 	return ParseCSR(der)
+}
+
+// ChainPEM writes certificates as a PEM chain (RFC 8555 section 9.1), in the
+// order given.
+func ChainPEM(chain ...*x509.Certificate) []byte {
+	var b []byte
+	for _, c := range chain {
+		b = append(b, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+	}
+	return b
 }

@@ -157,7 +157,7 @@ func (s *scene) jwsDesks() []jwsDesk {
 }
 
 // recordJWS makes a good request of the business for its own record.
-func (s *service) recordJWS(t *testing.T, h *holder) []byte {
+func (s *running) recordJWS(t *testing.T, h *holder) []byte {
 	t.Helper()
 	c := s.challenge(t, answerNonce+"?purpose=complaint-record")
 	payload, err := json.Marshal(complaints.RecordStatement{Claims: h.claims(c), Business: zahraCompany})

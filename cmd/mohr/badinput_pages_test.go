@@ -13,7 +13,7 @@ import (
 )
 
 // browser is anyone with a memory for cookies, who asks for pages.
-func (s *service) browser(t *testing.T) *client {
+func (s *running) browser(t *testing.T) *client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -183,7 +183,7 @@ func TestAnotherSitesPagePostsNothing(t *testing.T) {
 }
 
 // browse posts the form that opens an application and returns its address.
-func (s *service) browse(t *testing.T, b *client, start ask) string {
+func (s *running) browse(t *testing.T, b *client, start ask) string {
 	t.Helper()
 	a := b.send(t, start)
 	checkPage(t, a, http.StatusOK, "fa")

@@ -18,7 +18,7 @@ const twins = 6
 
 // replay sends r by several at once and then once more; all must get the same
 // answer, which is returned.
-func (s *service) replay(t *testing.T, r ask, status int) answer {
+func (s *running) replay(t *testing.T, r ask, status int) answer {
 	t.Helper()
 	answers := make([]answer, twins)
 	var all sync.WaitGroup
@@ -111,7 +111,7 @@ func TestAReplayedBadgeRequestGivesTheSameBadge(t *testing.T) {
 
 // replayBadge is replay for a request whose answer shows how often its facts
 // were checked: what identifies it must be the same.
-func (s *service) replayBadge(t *testing.T, jws []byte) []byte {
+func (s *running) replayBadge(t *testing.T, jws []byte) []byte {
 	t.Helper()
 	first := s.anyone.done(t, sendBadge(jws), http.StatusCreated, nil).body
 	if again := s.replay(t, sendBadge(jws), http.StatusCreated).body; !bytes.Equal(again, first) {

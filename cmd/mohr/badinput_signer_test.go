@@ -78,7 +78,7 @@ func (s *scene) takes(t *testing.T) {
 func TestAForeignSignerIsRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	twin := forgedTwin(t, s.merchant.holder, readRoot(t, s.service))
+	twin := forgedTwin(t, s.merchant.holder, readRoot(t, s.running))
 	t.Run("of a CA with our names", func(t *testing.T) {
 		s.refused(t, all(s.statements(t, twin), http.StatusForbidden, "certificate_foreign"))
 	})
@@ -126,7 +126,7 @@ func TestAForeignCertificateOpensNoConnectionForOperators(t *testing.T) {
 	}
 }
 
-func readRoot(t *testing.T, s *service) *x509.Certificate {
+func readRoot(t *testing.T, s *running) *x509.Certificate {
 	t.Helper()
 	root, err := readCertificate(filepath.Join(s.data, "root.pem"))
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"mohr/cmd/mohr/service"
+
 	"golang.org/x/crypto/ocsp"
 
 	"mohr/ca"
@@ -22,7 +24,7 @@ import (
 
 // ocspOf asks for the status of a serial, by POST and by GET, which must say
 // the same.
-func (s *service) ocspOf(t *testing.T, issuer *x509.Certificate, id ca.IssuerID, serial *big.Int) *ocsp.Response {
+func (s *running) ocspOf(t *testing.T, issuer *x509.Certificate, id ca.IssuerID, serial *big.Int) *ocsp.Response {
 	t.Helper()
 	der, err := ocsp.CreateRequest(&x509.Certificate{SerialNumber: serial, RawIssuer: issuer.RawSubject}, issuer, &ocsp.RequestOptions{Hash: crypto.SHA256})
 	if err != nil {
@@ -89,7 +91,7 @@ func TestTheStatusOfACertificateIsWhatTheRegisterSays(t *testing.T) {
 	}
 }
 
-func operatorSerial(t *testing.T, s *service) *big.Int {
+func operatorSerial(t *testing.T, s *running) *big.Int {
 	t.Helper()
 	operator, err := readCertificate(s.data + "/operator.pem")
 	if err != nil {
@@ -107,17 +109,17 @@ func (lostKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { retu
 
 // leavePending has the key pulled in the middle of an issuance of a stopped
 // service and returns the serial that is left.
-func leavePending(t *testing.T, s *service) string {
+func leavePending(t *testing.T, s *running) string {
 	t.Helper()
 	ctx := context.Background()
-	g, err := openGround(ctx, s.config, slog.New(slog.DiscardHandler))
+	g, err := service.Open(ctx, s.Config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer g.close()
-	conf := g.ca.Config
+	defer g.Close()
+	conf := g.CA.Config
 	conf.Issuers = nil
-	for _, i := range g.ca.Issuers {
+	for _, i := range g.CA.Issuers {
 		i.Signer = lostKey{i.Signer}
 		conf.Issuers = append(conf.Issuers, i)
 	}
@@ -137,7 +139,7 @@ func leavePending(t *testing.T, s *service) string {
 	if _, err := broken.Issue(ctx, order); !errors.Is(err, errLost) {
 		t.Fatalf("issued without a key: %v", err)
 	}
-	c, err := g.ca.ByRequest(ctx, "pulled")
+	c, err := g.CA.ByRequest(ctx, "pulled")
 	if err != nil || c.State != ca.Pending {
 		t.Fatalf("the record is %s, %v; want it pending", c.State, err)
 	}

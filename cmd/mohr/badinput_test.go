@@ -20,7 +20,7 @@ import (
 // scene is a service with one of everything under way, which bad input must
 // leave as it is.
 type scene struct {
-	*service
+	*running
 	merchant  *certified        // signs for zahraCompany
 	open      *application      // davood's: approved, without a key
 	badge     badge.Record      // zahraOtherShop's: waits for the proof in the shop
@@ -29,7 +29,7 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{service: startService(t, "")}
+	s := &scene{running: startService(t, "")}
 	s.merchant = s.apply(t, zahra, zahraCompany).certify(t)
 	s.open = s.apply(t, davood, "")
 	s.open.until(t, "csr")
@@ -71,7 +71,7 @@ func (s *scene) unchanged(t *testing.T, before map[string]any) {
 
 // mark files a complaint at another business and returns how long the log is
 // once that is in it: then all earlier deeds are in it too.
-func (s *service) mark(t *testing.T) int64 {
+func (s *running) mark(t *testing.T) int64 {
 	t.Helper()
 	receipt := strings.Split(s.complain(t, nargesCompany, "M-1").Receipt, ".")
 	if len(receipt) != 3 {
@@ -93,7 +93,7 @@ func (s *service) mark(t *testing.T) int64 {
 }
 
 // noDeeds returns a check that the log got no entry since now.
-func (s *service) noDeeds(t *testing.T) (check func()) {
+func (s *running) noDeeds(t *testing.T) (check func()) {
 	t.Helper()
 	first := s.mark(t)
 	before := s.mark(t)

@@ -165,12 +165,3 @@ func parseChain(b []byte) ([]*x509.Certificate, error) {
 	}
 	return chain, nil
 }
-
-// chainPEM writes certificates as PEM, one after the other.
-func chainPEM(chain ...*x509.Certificate) []byte {
-	var b bytes.Buffer
-	for _, c := range chain {
-		pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
-	}
-	return b.Bytes()
-}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 
+	"mohr/cmd/mohr/service"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -82,12 +84,12 @@ func (f *logFlags) verify(ctx context.Context, data string) (ledger.Report, erro
 }
 
 func verifyStoredLog(ctx context.Context, data string) (ledger.Report, error) {
-	g, err := openStopped(ctx, Config{Data: data})
+	g, err := service.OpenStopped(ctx, service.Config{Data: data})
 	if err != nil {
 		return ledger.Report{}, err
 	}
-	defer g.close()
-	return g.ledger.VerifyStore(ctx)
+	defer g.Close()
+	return g.Ledger.VerifyStore(ctx)
 }
 
 func logProveCommand() *cobra.Command {

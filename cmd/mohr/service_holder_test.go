@@ -41,7 +41,7 @@ type application struct {
 }
 
 // apply opens an application; company is "" for a natural person's.
-func (s *service) apply(t *testing.T, who applicant, company string) *application {
+func (s *running) apply(t *testing.T, who applicant, company string) *application {
 	t.Helper()
 	a := &application{applying: &applying{profile: ca.NaturalSign, legalID: company, locale: "fa", say: func(string, ...any) {}}}
 	a.ask = func(string) (string, error) { return s.code(t, who.Mobile) }
@@ -59,7 +59,7 @@ func (s *service) apply(t *testing.T, who applicant, company string) *applicatio
 }
 
 // newKey makes a P-256 key in a file, and a request for it (PEM).
-func (s *service) newKey(t *testing.T) (file string, signer crypto.Signer, csr []byte) {
+func (s *running) newKey(t *testing.T) (file string, signer crypto.Signer, csr []byte) {
 	t.Helper()
 	file = filepath.Join(s.dir, randomID()+".key")
 	signer, err := s.ring.Create(t.Context(), keyURI(file), hsm.P256)
@@ -132,7 +132,7 @@ func (a *application) certify(t *testing.T) *certified {
 }
 
 // challenge asks a desk for what a statement has to say.
-func (s *service) challenge(t *testing.T, desk string) (c challenge) {
+func (s *running) challenge(t *testing.T, desk string) (c challenge) {
 	t.Helper()
 	s.anyone.done(t, get(desk, ""), http.StatusOK, &c)
 	return c
@@ -170,7 +170,7 @@ func (r renewal) holder(t *testing.T, a answer) *holder {
 }
 
 // renewal makes a good renewal of h for a new key, or one bent before it is signed.
-func (s *service) renewal(t *testing.T, h *holder, bend func(*renew.Statement)) renewal {
+func (s *running) renewal(t *testing.T, h *holder, bend func(*renew.Statement)) renewal {
 	t.Helper()
 	c := s.challenge(t, renewalNonce)
 	var r renewal
@@ -200,7 +200,7 @@ func (r *renewal) sign(t *testing.T, h *holder) {
 }
 
 // badgeJWS makes a good request for a badge.
-func (s *service) badgeJWS(t *testing.T, h *holder, company, domain string) []byte {
+func (s *running) badgeJWS(t *testing.T, h *holder, company, domain string) []byte {
 	t.Helper()
 	_, jws, err := h.badgeRequest(t.Context(), s.anyone, badgeAsk{legalID: company, domain: domain, licence: shopLicence})
 	if err != nil {
@@ -212,14 +212,14 @@ func (s *service) badgeJWS(t *testing.T, h *holder, company, domain string) []by
 func sendBadge(jws []byte) ask { return postAs("/api/v1/badges", "", "application/jose", jws) }
 
 // check has the facts of a badge checked now.
-func (s *service) check(t *testing.T, id badge.ID) (r badge.Record) {
+func (s *running) check(t *testing.T, id badge.ID) (r badge.Record) {
 	t.Helper()
 	s.anyone.done(t, post("/api/v1/badges/"+string(id)+"/check", "", nil), http.StatusOK, &r)
 	return r
 }
 
 // prove puts the proof of domain control into the shop.
-func (s *service) prove(t *testing.T, r badge.Record) {
+func (s *running) prove(t *testing.T, r badge.Record) {
 	t.Helper()
 	at, err := url.Parse(r.Challenge.URL)
 	if err != nil {
@@ -233,7 +233,7 @@ func (s *service) prove(t *testing.T, r badge.Record) {
 
 // complain files a complaint against the business, each from a consumer of
 // its own: one contact may file only a few a day.
-func (s *service) complain(t *testing.T, business, order string) (ticket complaints.Ticket) {
+func (s *running) complain(t *testing.T, business, order string) (ticket complaints.Ticket) {
 	t.Helper()
 	s.anyone.done(t, post("/api/v1/complaints", "", map[string]any{
 		"business": business, "category": "late_delivery", "text": "سفارش من با یک هفته تأخیر رسید.",
@@ -244,14 +244,14 @@ func (s *service) complain(t *testing.T, business, order string) (ticket complai
 }
 
 // follow is the complaint as its consumer sees it.
-func (s *service) follow(t *testing.T, ticket complaints.Ticket) (c complaints.Complaint) {
+func (s *running) follow(t *testing.T, ticket complaints.Ticket) (c complaints.Complaint) {
 	t.Helper()
 	s.anyone.done(t, get("/api/v1/complaints/"+ticket.ID, ticket.Token), http.StatusOK, &c)
 	return c
 }
 
 // answerJWS makes a good answer to the complaint id.
-func (s *service) answerJWS(t *testing.T, h *holder, id string) []byte {
+func (s *running) answerJWS(t *testing.T, h *holder, id string) []byte {
 	t.Helper()
 	return signAnswer(t, h, complaints.AnswerStatement{
 		Claims: h.claims(s.challenge(t, answerNonce)), Complaint: id, Kind: complaints.KindAnswer, Text: "پوزش می‌خواهیم؛ هزینهٔ ارسال بازگردانده شد.",

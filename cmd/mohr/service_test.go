@@ -18,13 +18,14 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/cmd/mohr/service"
 	"mohr/hsm"
 )
 
-// service is the whole program, served by this process on ports of its own,
+// running is the whole program, served by this process on ports of its own,
 // with the simulated world around it.
-type service struct {
-	*served
+type running struct {
+	*service.Served
 	data     string
 	dir      string // for keys and files of its users
 	ring     *hsm.Keyring
@@ -34,7 +35,7 @@ type service struct {
 }
 
 // startService serves from data; "" is a new directory.
-func startService(t *testing.T, data string) *service {
+func startService(t *testing.T, data string) *running {
 	t.Helper()
 	if data == "" {
 		data = t.TempDir()
@@ -43,9 +44,9 @@ func startService(t *testing.T, data string) *service {
 	if err := os.WriteFile(policy, []byte(tourPolicy), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	conf := Config{Data: data, HTTPS: "127.0.0.1:0", MTLS: "127.0.0.1:0", HTTP: "127.0.0.1:0", Ops: "127.0.0.1:0", Policy: policy}
-	conf.defaults()
-	s := &service{data: data, dir: t.TempDir(), ring: hsm.Open(hsm.Config{})}
+	conf := service.Config{Data: data, HTTPS: "127.0.0.1:0", MTLS: "127.0.0.1:0", HTTP: "127.0.0.1:0", Ops: "127.0.0.1:0", Policy: policy}
+	conf.Defaults()
+	s := &running{data: data, dir: t.TempDir(), ring: hsm.Open(hsm.Config{})}
 	s.serve(t, conf)
 	s.dial(t)
 	return s
@@ -53,13 +54,13 @@ func startService(t *testing.T, data string) *service {
 
 // serve runs the service until the test ends, and holds what it logged
 // against what must never be logged.
-func (s *service) serve(t *testing.T, conf Config) {
+func (s *running) serve(t *testing.T, conf service.Config) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	ready, ended := make(chan *served, 1), make(chan error, 1)
+	ready, ended := make(chan *service.Served, 1), make(chan error, 1)
 	var log safeBuffer
 	go func() {
-		ended <- serve(ctx, conf, devOptions{on: true}, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s *served) { ready <- s })
+		ended <- service.Serve(ctx, conf, service.Dev{On: true}, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s *service.Served) { ready <- s })
 	}()
 	s.stop = sync.OnceFunc(func() {
 		for _, c := range []*client{s.anyone, s.operator} {
@@ -77,7 +78,7 @@ func (s *service) serve(t *testing.T, conf Config) {
 	select {
 	case err := <-ended:
 		t.Fatalf("the service did not start: %v", err)
-	case s.served = <-ready:
+	case s.Served = <-ready:
 		t.Cleanup(s.stop)
 	}
 }
@@ -119,15 +120,15 @@ func (b *safeBuffer) String() string {
 	return b.b.String()
 }
 
-func (s *service) dial(t *testing.T) {
+func (s *running) dial(t *testing.T) {
 	t.Helper()
 	root := filepath.Join(s.data, "root.pem")
 	var err error
-	if s.anyone, err = (serverFlags{server: s.config.Portal, root: root}).dial(nil); err != nil {
+	if s.anyone, err = (serverFlags{server: s.Config.Portal, root: root}).dial(nil); err != nil {
 		t.Fatal(err)
 	}
 	o := operatorFlags{
-		serverFlags: serverFlags{server: fmt.Sprintf("https://localhost:%d", portOf(s.mtls)), root: root},
+		serverFlags: serverFlags{server: fmt.Sprintf("https://localhost:%d", service.PortOf(s.MTLS)), root: root},
 		cert:        filepath.Join(s.data, "operator.pem"), key: filepath.Join(s.data, "operator.key"),
 	}
 	var ring *hsm.Keyring
@@ -220,26 +221,26 @@ func postAs(path, token, kind string, body []byte) ask {
 }
 
 // plain is a client of the door without TLS.
-func (s *service) plain() *client {
-	return &client{base: "http://" + s.http.Addr().String(), http: &http.Client{Timeout: time.Minute}}
+func (s *running) plain() *client {
+	return &client{base: "http://" + s.HTTP.Addr().String(), http: &http.Client{Timeout: time.Minute}}
 }
 
 // registry is a client of the reference registry.
-func (s *service) registry() *client {
-	return &client{base: s.served.dev.registryURL, http: &http.Client{Timeout: time.Minute}}
+func (s *running) registry() *client {
+	return &client{base: s.RegistryURL(), http: &http.Client{Timeout: time.Minute}}
 }
 
 // fault makes a route of the registry misbehave from now on; mode "none" ends it.
-func (s *service) fault(t *testing.T, route, mode string) {
+func (s *running) fault(t *testing.T, route, mode string) {
 	t.Helper()
 	s.registry().done(t, post("/v1/faults", "", map[string]string{"route": route, "mode": mode}), http.StatusNoContent, nil)
 }
 
 // code reads the newest code for a phone.
-func (s *service) code(t *testing.T, mobile string) (string, error) {
+func (s *running) code(t *testing.T, mobile string) (string, error) {
 	t.Helper()
 	var box struct{ Messages []struct{ To, Text string } }
-	ops := &client{base: "http://" + s.ops.Addr().String(), http: &http.Client{Timeout: time.Minute}}
+	ops := &client{base: "http://" + s.Ops.Addr().String(), http: &http.Client{Timeout: time.Minute}}
 	ops.done(t, get("/dev/outbox", ""), http.StatusOK, &box)
 	six := regexp.MustCompile(`\b[0-9]{6}\b`)
 	for i := len(box.Messages) - 1; i >= 0; i-- {
@@ -251,7 +252,7 @@ func (s *service) code(t *testing.T, mobile string) (string, error) {
 }
 
 // certificates returns the operators' register.
-func (s *service) certificates(t *testing.T) []ca.Entry {
+func (s *running) certificates(t *testing.T) []ca.Entry {
 	t.Helper()
 	rows, err := listCertificates(t.Context(), s.operator)
 	if err != nil {
@@ -261,7 +262,7 @@ func (s *service) certificates(t *testing.T) []ca.Entry {
 }
 
 // issued returns how many certificates people have.
-func (s *service) issued(t *testing.T) (n int) {
+func (s *running) issued(t *testing.T) (n int) {
 	t.Helper()
 	for _, row := range s.certificates(t) {
 		if row.Holder != "" {
@@ -272,7 +273,7 @@ func (s *service) issued(t *testing.T) (n int) {
 }
 
 // revoke ends a certificate, as an operator.
-func (s *service) revoke(t *testing.T, h *holder, reason string) {
+func (s *running) revoke(t *testing.T, h *holder, reason string) {
 	t.Helper()
 	path := "/api/v1/certificates/" + ca.SerialText(h.Certificate.SerialNumber) + "/revoke"
 	s.operator.done(t, post(path, "", map[string]string{"reason": reason}), http.StatusOK, nil)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"mohr/cmd/mohr/service"
+
 	"github.com/spf13/cobra"
 
 	"mohr/hsm"
@@ -104,45 +106,44 @@ func (f *tourFlags) own(ctx context.Context, out, progress io.Writer) error {
 	if err := os.WriteFile(policy, []byte(tourPolicy), 0o600); err != nil {
 		return err
 	}
-	conf := Config{Data: data, HTTPS: "127.0.0.1:0", MTLS: "127.0.0.1:0", HTTP: "127.0.0.1:0", Ops: "127.0.0.1:0", Policy: policy, Keys: f.keys}
-	conf.defaults()
+	conf := service.Config{Data: data, HTTPS: "127.0.0.1:0", MTLS: "127.0.0.1:0", HTTP: "127.0.0.1:0", Ops: "127.0.0.1:0", Policy: policy, Keys: f.keys}
+	conf.Defaults()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	log, err := newLog(progress, "error")
 	if err != nil {
 		return err
 	}
-	ready := make(chan *served, 1)
+	ready := make(chan *service.Served, 1)
 	ended := make(chan error, 1)
 	begun := time.Now()
 	go func() {
-		ended <- serve(ctx, conf, devOptions{on: true}, log, func(s *served) { ready <- s })
+		ended <- service.Serve(ctx, conf, service.Dev{On: true}, log, func(s *service.Served) { ready <- s })
 	}()
 	select {
 	case err := <-ended:
 		return err
 	case s := <-ready:
-		s.started = time.Since(begun)
-		if err := f.visitServed(ctx, progress, s); err != nil || !f.keep {
+		if err := f.visitServed(ctx, progress, s, time.Since(begun)); err != nil || !f.keep {
 			stop()
 			return errors.Join(err, <-ended)
 		}
-		fmt.Fprintln(out, s.readyLine())
+		fmt.Fprintln(out, s.ReadyLine())
 		return <-ended
 	}
 }
 
-func (f *tourFlags) visitServed(ctx context.Context, progress io.Writer, s *served) error {
-	if err := os.WriteFile(filepath.Join(f.out, "server.txt"), []byte(s.readyLine()+"\n"), 0o644); err != nil {
+func (f *tourFlags) visitServed(ctx context.Context, progress io.Writer, s *service.Served, started time.Duration) error {
+	if err := os.WriteFile(filepath.Join(f.out, "server.txt"), []byte(s.ReadyLine()+"\n"), 0o644); err != nil {
 		return err
 	}
-	data := s.config.Data
+	data := s.Config.Data
 	operator := operatorFlags{
-		serverFlags: serverFlags{server: fmt.Sprintf("https://localhost:%d", portOf(s.mtls)), root: filepath.Join(data, "root.pem")},
+		serverFlags: serverFlags{server: fmt.Sprintf("https://localhost:%d", service.PortOf(s.MTLS)), root: filepath.Join(data, "root.pem")},
 		cert:        filepath.Join(data, "operator.pem"), key: filepath.Join(data, "operator.key"),
 	}
 	return f.visit(ctx, progress, sight{
-		operator: operator, portal: s.config.Portal, ops: "http://" + s.ops.Addr().String(), registry: s.dev.registryURL, started: s.started,
+		operator: operator, portal: s.Config.Portal, ops: "http://" + s.Ops.Addr().String(), registry: s.RegistryURL(), started: started,
 		rootFile: filepath.Join(data, "root.pem"), vkeyFile: filepath.Join(data, "log.vkey"),
 	})
 }

@@ -59,7 +59,7 @@ func (t *tour) enrollStep(ctx context.Context) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		"holder.pem": chainPEM(certs[0]), "issuer.pem": chainPEM(certs[1:]...), "chain.pem": chain,
+		"holder.pem": ca.ChainPEM(certs[0]), "issuer.pem": ca.ChainPEM(certs[1:]...), "chain.pem": chain,
 	} {
 		if err := t.keep(name, content); err != nil {
 			return err
@@ -133,7 +133,7 @@ func (t *tour) renewStep(ctx context.Context) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		"renewal.json": r.Document, "renewal.p7s": r.Statement, "renewed.pem": chainPEM(certs[0]), "renewed-chain.pem": r.chain,
+		"renewal.json": r.Document, "renewal.p7s": r.Statement, "renewed.pem": ca.ChainPEM(certs[0]), "renewed-chain.pem": r.chain,
 	} {
 		if err := t.keep(name, content); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 // schedule lists the periodic work. Every job may be repeated at any time.
 func (r *rooms) schedule() []jobs.Job {
 	return []jobs.Job{
-		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.ledger.Sequence},
-		{Name: "sweep", Every: time.Minute, Run: counted(r.ca.Sweep)},
-		{Name: "retire", Every: time.Minute, Run: r.ca.Retire},
+		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.Ledger.Sequence},
+		{Name: "sweep", Every: time.Minute, Run: counted(r.CA.Sweep)},
+		{Name: "retire", Every: time.Minute, Run: r.CA.Retire},
 		{Name: "refresh-crls", Every: time.Minute, Run: r.status.Refresh},
 		{Name: "renew-responders", Every: time.Hour, Run: r.renewResponders},
 		{Name: "renew-root-crl", Every: 24 * time.Hour, Run: func(ctx context.Context) error { return ceremony.RenewCRL(ctx, r.ceremony()) }},
@@ -28,7 +28,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
 		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},
 		{Name: "prune-codes", Every: time.Hour, Run: counted(r.codes.Prune)},
-		{Name: "prune-nonces", Every: time.Hour, Run: counted(func(ctx context.Context) (int, error) { return r.nonces.Prune(ctx, r.store) })},
+		{Name: "prune-nonces", Every: time.Hour, Run: counted(func(ctx context.Context) (int, error) { return r.nonces.Prune(ctx, r.Store) })},
 	}
 }
 
@@ -46,15 +46,15 @@ func (r *rooms) startJobs(ctx context.Context) (*jobs.Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name of this node: %w", err)
 	}
-	return jobs.Start(ctx, jobs.Config{Store: r.store, Log: r.log, Node: node}, r.schedule()...)
+	return jobs.Start(ctx, jobs.Config{Store: r.Store, Log: r.Log, Node: node}, r.schedule()...)
 }
 
 // ready says what is missing for the service to do its work: a store that
 // records, a log, keys within reach.
 func (r *rooms) ready(ctx context.Context) error {
-	if err := r.store.Update(ctx, func(tx store.Tx) error { return store.Save(tx, "ground", "ready", true) }); err != nil {
+	if err := r.Store.Update(ctx, func(tx store.Tx) error { return store.Save(tx, "ground", "ready", true) }); err != nil {
 		return err
 	}
-	_, err := r.ledger.Checkpoint(ctx)
-	return errors.Join(err, r.ring.Check(ctx))
+	_, err := r.Ledger.Checkpoint(ctx)
+	return errors.Join(err, r.Ring.Check(ctx))
 }

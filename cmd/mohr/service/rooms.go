@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -30,7 +30,7 @@ import (
 
 // rooms are the desks on their common ground.
 type rooms struct {
-	*ground
+	*Ground
 	texts      *i18n.Catalog
 	policy     *evidence.Policy
 	registry   *gateway.Client
@@ -55,8 +55,8 @@ func allTexts() (*i18n.Catalog, error) {
 }
 
 // openRooms builds the rooms from the bottom up.
-func openRooms(ctx context.Context, g *ground) (*rooms, error) {
-	r := &rooms{ground: g, verifier: &signature.Verifier{Authority: g.ca}}
+func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
+	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
 	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -69,30 +69,30 @@ func (r *rooms) openTexts(context.Context) (err error) {
 	if r.texts, err = allTexts(); err != nil {
 		return fmt.Errorf("texts: %w", err)
 	}
-	if r.config.Policy == "" {
+	if r.Config.Policy == "" {
 		r.policy, err = evidence.DefaultPolicy()
 		return err
 	}
-	b, err := os.ReadFile(r.config.Policy)
+	b, err := os.ReadFile(r.Config.Policy)
 	if err != nil {
 		return fmt.Errorf("read policy: %w", err)
 	}
 	if r.policy, err = evidence.ParsePolicy(b); err != nil {
-		return fmt.Errorf("policy %s: %w", r.config.Policy, err)
+		return fmt.Errorf("policy %s: %w", r.Config.Policy, err)
 	}
 	return nil
 }
 
 func (r *rooms) openStatus(ctx context.Context) (err error) {
 	r.responders = map[ca.IssuerID]*atomic.Pointer[ca.SigningKey]{}
-	for _, i := range r.ca.Issuers {
+	for _, i := range r.CA.Issuers {
 		r.responders[i.ID] = &atomic.Pointer[ca.SigningKey]{}
 	}
 	if err := r.renewResponders(ctx); err != nil {
 		return err
 	}
 	r.status, err = status.New(status.Config{
-		Authority: r.ca, Store: r.store, Log: r.log,
+		Authority: r.CA, Store: r.Store, Log: r.Log,
 		Responder: func(id ca.IssuerID) (ca.SigningKey, bool) {
 			p, ok := r.responders[id]
 			if !ok {
@@ -104,7 +104,7 @@ func (r *rooms) openStatus(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r.receipts = receipt.New(receipt.Config{Key: r.audit, Issuer: r.config.Portal})
+	r.receipts = receipt.New(receipt.Config{Key: r.audit, Issuer: r.Config.Portal})
 	return r.openStamps()
 }
 
@@ -132,13 +132,13 @@ func (n notifier) Notify(ctx context.Context, to, text string) error {
 }
 
 func (r *rooms) openEnroll(context.Context) (err error) {
-	r.codes, err = otp.New(otp.Config{Store: r.store, Key: r.box.Derive("otp"), Send: notifier{r.registry}.Notify})
+	r.codes, err = otp.New(otp.Config{Store: r.Store, Key: r.box.Derive("otp"), Send: notifier{r.registry}.Notify})
 	if err != nil {
 		return err
 	}
 	r.enroll, err = enroll.New(enroll.Config{
-		Store: r.store, CA: r.ca, Policy: r.policy, Registry: r.registry, OTP: r.codes, Seal: r.box, Stamper: r.unit,
-		Audit: r.audit, Ledger: r.ledger, Notifier: r.registry, Texts: r.texts, Audience: r.config.Portal, Log: r.log,
+		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, OTP: r.codes, Seal: r.box, Stamper: r.unit,
+		Audit: r.audit, Ledger: r.Ledger, Notifier: r.registry, Texts: r.texts, Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }
@@ -149,29 +149,29 @@ func (r *rooms) openRenew(context.Context) error {
 		return fmt.Errorf("terms: %w", err)
 	}
 	r.renew, err = renew.New(renew.Config{
-		Store: r.store, CA: r.ca, Policy: r.policy, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, People: r.enroll,
-		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sha256Hex(terms), Audience: r.config.Portal, Log: r.log,
+		Store: r.Store, CA: r.CA, Policy: r.policy, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, People: r.enroll,
+		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sum(terms), Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }
 
 func (r *rooms) openComplaints(context.Context) error {
-	policies, err := complaints.ShippedPolicies(r.config.ComplaintPolicy)
+	policies, err := complaints.ShippedPolicies(r.Config.ComplaintPolicy)
 	if err != nil {
 		return fmt.Errorf("complaint_policy: %w", err)
 	}
 	r.complaints, err = complaints.New(complaints.Config{
-		Store: r.store, CA: r.ca, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
-		Businesses: r.registry, Audience: r.config.Portal, Log: r.log,
+		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
+		Businesses: r.registry, Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }
 
 func (r *rooms) openBadge(context.Context) (err error) {
 	r.badge, err = badge.New(badge.Config{
-		Store: r.store, CA: r.ca, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Complaints: r.complaints,
-		Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential, Dialer: r.dialer, DomainPort: r.config.Domains.Port,
-		Audience: r.config.Portal, Log: r.log,
+		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Complaints: r.complaints,
+		Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential, Dialer: r.dialer, DomainPort: r.Config.Domains.Port,
+		Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }
@@ -183,19 +183,19 @@ func (r *rooms) openWeb(context.Context) (err error) {
 
 // mount hangs all routes on the portal, before it serves.
 func (r *rooms) mount(context.Context) error {
-	r.ca.Routes(r.web)
+	r.CA.Routes(r.web)
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
 	r.complaints.Routes(r.web)
 	r.badge.Routes(r.web)
-	r.ledger.Routes(r.web.Echo)
+	r.Ledger.Routes(r.web.Echo)
 	return nil
 }
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.store, Log: r.log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, badge.Pages},
-		Portal: r.config.Portal, Secret: r.box.Derive("web"), Simulated: !r.config.Production,
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, badge.Pages},
+		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 	}
 }
 

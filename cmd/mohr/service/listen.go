@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -14,14 +14,14 @@ import (
 )
 
 // listeners are the four doors of the service.
-type listeners struct{ https, mtls, http, ops net.Listener }
+type listeners struct{ HTTPS, MTLS, HTTP, Ops net.Listener }
 
 // openListeners binds all four; port 0 picks a free one.
 func openListeners(c Config) (l listeners, err error) {
 	for _, door := range []struct {
 		name, addr string
 		to         *net.Listener
-	}{{"https", c.HTTPS, &l.https}, {"mtls", c.MTLS, &l.mtls}, {"http", c.HTTP, &l.http}, {"ops", c.Ops, &l.ops}} {
+	}{{"https", c.HTTPS, &l.HTTPS}, {"mtls", c.MTLS, &l.MTLS}, {"http", c.HTTP, &l.HTTP}, {"ops", c.Ops, &l.Ops}} {
 		if *door.to, err = net.Listen("tcp", door.addr); err != nil {
 			l.close()
 			return l, fmt.Errorf("listen (--%s): %w; choose another address, or port 0 for a free one", door.name, err)
@@ -31,20 +31,20 @@ func openListeners(c Config) (l listeners, err error) {
 }
 
 func (l listeners) close() {
-	for _, x := range []net.Listener{l.https, l.mtls, l.http, l.ops} {
+	for _, x := range []net.Listener{l.HTTPS, l.MTLS, l.HTTP, l.Ops} {
 		if x != nil {
 			x.Close()
 		}
 	}
 }
 
-// readyLine is what scripts wait for.
-func (l listeners) readyLine() string {
-	return fmt.Sprintf("mohr ready https=%s mtls=%s http=%s ops=%s", l.https.Addr(), l.mtls.Addr(), l.http.Addr(), l.ops.Addr())
+// ReadyLine is what scripts wait for.
+func (l listeners) ReadyLine() string {
+	return fmt.Sprintf("mohr ready https=%s mtls=%s http=%s ops=%s", l.HTTPS.Addr(), l.MTLS.Addr(), l.HTTP.Addr(), l.Ops.Addr())
 }
 
-// portOf returns the port an address was bound to.
-func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+// PortOf returns the port an address was bound to.
+func PortOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
 // handlers are what the doors lead to.
 type handlers struct{ portal, plain, ops http.Handler }
@@ -65,7 +65,7 @@ func serveAll(ctx context.Context, l listeners, h handlers, tlsConfig, mtlsConfi
 		listener net.Listener
 		handler  http.Handler
 		tls      *tls.Config
-	}{{l.https, h.portal, tlsConfig}, {l.mtls, h.portal, mtlsConfig}, {l.http, h.plain, nil}, {l.ops, h.ops, nil}}
+	}{{l.HTTPS, h.portal, tlsConfig}, {l.MTLS, h.portal, mtlsConfig}, {l.HTTP, h.plain, nil}, {l.Ops, h.ops, nil}}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range servers {
 		server := &http.Server{

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -16,15 +16,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"mohr/internal/refregistry"
 )
 
-// devOptions say whether a service is for development, and with whom.
-type devOptions struct {
-	on     bool
-	people string // file; "" for the people that come with the program
+// Dev says whether a service is for development, and with whom.
+type Dev struct {
+	On     bool
+	People string // file; "" for the people that come with the program
 }
 
 // devWorld is what surrounds a development service: a reference registry, its
@@ -37,18 +35,18 @@ type devWorld struct {
 }
 
 // openDevWorld starts the world and points the configuration at it.
-func openDevWorld(ctx context.Context, c *Config, o devOptions, log *slog.Logger) (*devWorld, error) {
+func openDevWorld(ctx context.Context, c *Config, o Dev, log *slog.Logger) (*devWorld, error) {
 	if c.Production {
 		return nil, errors.New("--dev and production exclude each other")
 	}
 	conf := refregistry.Config{Log: log}
 	w := &devWorld{peopleHint: "national code 0012345679, born 1990-05-14, mobile +989121234567"}
-	if o.people != "" {
-		b, err := os.ReadFile(o.people)
+	if o.People != "" {
+		b, err := os.ReadFile(o.People)
 		if err != nil {
 			return nil, fmt.Errorf("people file: %w", err)
 		}
-		conf.People, w.peopleHint = b, o.people
+		conf.People, w.peopleHint = b, o.People
 	}
 	registry, err := refregistry.New(conf)
 	if err != nil {
@@ -129,22 +127,9 @@ func writeEd25519(file string, key ed25519.PublicKey) error {
 	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o644)
 }
 
-func refregistryCommand() *cobra.Command {
-	var people, listen, keyOut string
-	c := &cobra.Command{
-		Use: "refregistry", Short: "Serve the reference registry alone: simulated people over real HTTP",
-		Example: "  mohr refregistry --people people.json --listen 127.0.0.1:7070 --public-key registry.pem", Args: exactly(0),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return serveRegistry(c.Context(), c.OutOrStdout(), people, listen, keyOut)
-		},
-	}
-	c.Flags().StringVar(&people, "people", "", "people file (JSON); default the people that come with the program")
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:7070", "address")
-	c.Flags().StringVar(&keyOut, "public-key", "registry.pem", "file for the key its answers verify under")
-	return c
-}
-
-func serveRegistry(ctx context.Context, out io.Writer, people, listen, keyOut string) error {
+// ServeRegistry serves the reference registry alone until ctx ends, and leaves
+// the key that its answers verify under in the file keyOut.
+func ServeRegistry(ctx context.Context, out io.Writer, people, listen, keyOut string) error {
 	var conf refregistry.Config
 	var err error
 	if people != "" {

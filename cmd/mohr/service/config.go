@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"bytes"
@@ -56,8 +56,8 @@ type DomainConfig struct {
 	Port      int      `yaml:"port"`      // of the challenge; default 80
 }
 
-// loadConfig reads the file; "" is an empty one.
-func loadConfig(file string) (Config, error) {
+// LoadConfig reads the file; "" is an empty one.
+func LoadConfig(file string) (Config, error) {
 	var c Config
 	if file == "" {
 		return c, nil
@@ -75,7 +75,7 @@ func loadConfig(file string) (Config, error) {
 }
 
 // defaults fills in what was left out.
-func (c *Config) defaults() {
+func (c *Config) Defaults() {
 	set := func(field *string, value string) {
 		if *field == "" {
 			*field = value

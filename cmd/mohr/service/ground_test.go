@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"log/slog"
@@ -12,13 +12,13 @@ import (
 func begin(t *testing.T) Config {
 	t.Helper()
 	c := Config{Data: t.TempDir()}
-	c.defaults()
+	c.Defaults()
 	c.fillAddresses("http://127.0.0.1:8080", "https://localhost:8443")
-	g, err := openGround(t.Context(), c, slog.New(slog.DiscardHandler))
+	g, err := Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.close()
+	g.Close()
 	return c
 }
 
@@ -41,9 +41,9 @@ func TestALostOrReplacedKeyStopsTheStart(t *testing.T) {
 			if err := test.do(filepath.Join(c.Data, "keys")); err != nil {
 				t.Fatal(err)
 			}
-			g, err := openGround(t.Context(), c, slog.New(slog.DiscardHandler))
+			g, err := Open(t.Context(), c, slog.New(slog.DiscardHandler))
 			if err == nil {
-				g.close()
+				g.Close()
 			}
 			if (err == nil) != (test.want == "") || (err != nil && !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("start: %v, want %q", err, test.want)

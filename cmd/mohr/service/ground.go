@@ -1,10 +1,13 @@
-package main
+package service
 
 import (
 	"context"
 	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,39 +27,40 @@ import (
 	"mohr/internal/store"
 )
 
-// ground is what all rooms stand on: store, keys, authority, log.
-type ground struct {
-	config Config
-	log    *slog.Logger
-	store  store.Store
-	ring   *hsm.Keyring
+// Ground is what all rooms stand on: store, keys, authority, log. One process
+// at a time opens the ground of a data directory.
+type Ground struct {
+	Config Config
+	Log    *slog.Logger
+	Store  store.Store
+	Ring   *hsm.Keyring
+	Root   *x509.Certificate
+	CA     *ca.Authority
+	Ledger *ledger.Log
 	box    *seal.Box
-	root   *x509.Certificate
-	ca     *ca.Authority
-	ledger *ledger.Log
 	nonces *nonce.Source
 
 	tls                       atomic.Pointer[tls.Certificate] // as listeners show it
 	stamps, audit, credential ca.SigningKey
 }
 
-// openGround opens store and keys and makes, at the first start, what is
+// Open opens store and keys and makes, at the first start, what is
 // missing: keys, hierarchy, the service's own certificates.
-func openGround(ctx context.Context, c Config, log *slog.Logger) (g *ground, err error) {
+func Open(ctx context.Context, c Config, log *slog.Logger) (g *Ground, err error) {
 	if err := os.MkdirAll(filepath.Join(c.Data, "keys"), 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	if err := checkWhole(c.Data); err != nil {
 		return nil, err
 	}
-	g = &ground{config: c, log: log, ring: hsm.Open(hsm.Config{Log: log})}
-	if g.store, err = store.OpenBolt(filepath.Join(c.Data, "mohr.db")); err != nil {
-		g.ring.Close()
+	g = &Ground{Config: c, Log: log, Ring: hsm.Open(hsm.Config{Log: log})}
+	if g.Store, err = store.OpenBolt(filepath.Join(c.Data, "mohr.db")); err != nil {
+		g.Ring.Close()
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{g.openSecret, g.openAuthority, g.openLedger, g.openServiceKeys, g.writePublic} {
 		if err := step(ctx); err != nil {
-			g.close()
+			g.Close()
 			return nil, err
 		}
 	}
@@ -76,26 +80,27 @@ func checkWhole(dir string) error {
 	return err
 }
 
-func (g *ground) close() { errors.Join(g.store.Close(), g.ring.Close()) }
+// Close gives store and keys back.
+func (g *Ground) Close() { errors.Join(g.Store.Close(), g.Ring.Close()) }
 
 // key opens the key of a purpose where the service's keys live, making it at
 // the first use. A key that was in use and is lost, or is another now, is an
 // error: a new one in its place would stand under certificates of the old.
-func (g *ground) key(ctx context.Context, purpose string) (crypto.Signer, error) {
+func (g *Ground) key(ctx context.Context, purpose string) (crypto.Signer, error) {
 	const bucket = "ground_keys" // purpose -> hex SHA-256 of the public key
 	var known string
-	err := g.store.View(ctx, func(tx store.Tx) (err error) {
+	err := g.Store.View(ctx, func(tx store.Tx) (err error) {
 		known, err = store.Load[string](tx, bucket, purpose)
 		return err
 	})
-	uri := hsm.KeyURI(g.config.Keys, purpose)
+	uri := hsm.KeyURI(g.Config.Keys, purpose)
 	if err == nil {
 		return g.knownKey(ctx, uri, known)
 	}
 	if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	s, err := openOrCreate(ctx, g.ring, uri)
+	s, err := openOrCreate(ctx, g.Ring, uri)
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +108,12 @@ func (g *ground) key(ctx context.Context, purpose string) (crypto.Signer, error)
 	if err != nil {
 		return nil, err
 	}
-	return s, g.store.Update(ctx, func(tx store.Tx) error { return store.Save(tx, bucket, purpose, sum) })
+	return s, g.Store.Update(ctx, func(tx store.Tx) error { return store.Save(tx, bucket, purpose, sum) })
 }
 
 // knownKey opens a key that was in use before.
-func (g *ground) knownKey(ctx context.Context, uri, known string) (crypto.Signer, error) {
-	s, err := g.ring.Signer(ctx, uri)
+func (g *Ground) knownKey(ctx context.Context, uri, known string) (crypto.Signer, error) {
+	s, err := g.Ring.Signer(ctx, uri)
 	if errors.Is(err, fault.NotFound) {
 		return nil, fmt.Errorf("%w; it was in use here: restore it, nothing is made in its place", err)
 	}
@@ -122,10 +127,16 @@ func (g *ground) knownKey(ctx context.Context, uri, known string) (crypto.Signer
 	return s, err
 }
 
+// sum is the hex SHA-256 of b.
+func sum(b []byte) string {
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:])
+}
+
 // publicSum is the hex SHA-256 of the public key.
 func publicSum(s crypto.Signer) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(s.Public())
-	return sha256Hex(der), err
+	return sum(der), err
 }
 
 func openOrCreate(ctx context.Context, ring *hsm.Keyring, uri string) (crypto.Signer, error) {
@@ -136,8 +147,8 @@ func openOrCreate(ctx context.Context, ring *hsm.Keyring, uri string) (crypto.Si
 	return s, err
 }
 
-func (g *ground) openSecret(ctx context.Context) error {
-	secret, err := g.ring.Secret(ctx, g.config.Secret)
+func (g *Ground) openSecret(ctx context.Context) error {
+	secret, err := g.Ring.Secret(ctx, g.Config.Secret)
 	if err != nil {
 		return err
 	}
@@ -150,11 +161,11 @@ func (g *ground) openSecret(ctx context.Context) error {
 
 // checkSecret refuses a secret that is not the one this store was begun with:
 // what is sealed could not be read, and people would get other ids.
-func (g *ground) checkSecret(ctx context.Context) error {
+func (g *Ground) checkSecret(ctx context.Context) error {
 	const bucket, key = "ground", "secret"
 	mark := g.box.Index(bucket, key, "")
 	var had string
-	err := g.store.Update(ctx, func(tx store.Tx) (err error) {
+	err := g.Store.Update(ctx, func(tx store.Tx) (err error) {
 		had, err = store.Load[string](tx, bucket, key)
 		if errors.Is(err, store.ErrNotFound) {
 			had = mark
@@ -163,91 +174,91 @@ func (g *ground) checkSecret(ctx context.Context) error {
 		return err
 	})
 	if err == nil && had != mark {
-		return fmt.Errorf("the secret at %s is not the one that the store in %s was begun with; restore it", g.config.Secret, g.config.Data)
+		return fmt.Errorf("the secret at %s is not the one that the store in %s was begun with; restore it", g.Config.Secret, g.Config.Data)
 	}
 	return err
 }
 
 // node returns this node's name, made at the first start: a node that starts
 // again takes its old leases at once.
-func (g *ground) node() (string, error) {
-	file := filepath.Join(g.config.Data, "node")
+func (g *Ground) node() (string, error) {
+	file := filepath.Join(g.Config.Data, "node")
 	b, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		b = []byte("node-" + randomID()[:8])
+		b = []byte("node-" + strings.ToLower(rand.Text()[:8]))
 		err = os.WriteFile(file, b, 0o600)
 	}
 	return strings.TrimSpace(string(b)), err
 }
 
-func (g *ground) openAuthority(ctx context.Context) error {
+func (g *Ground) openAuthority(ctx context.Context) error {
 	h, err := ceremony.Open(ctx, g.ceremony())
 	if err != nil {
 		return fmt.Errorf("hierarchy: %w", err)
 	}
-	g.root = h.Root
-	g.ca, err = ca.New(ca.Config{
-		Store: g.store, Log: g.log, Root: h.Root, Issuers: h.Issuers,
-		Publish: g.config.Publish, Portal: g.config.Portal,
-		HolderKey: g.box.Derive("holder"), Simulated: !g.config.Production,
+	g.Root = h.Root
+	g.CA, err = ca.New(ca.Config{
+		Store: g.Store, Log: g.Log, Root: h.Root, Issuers: h.Issuers,
+		Publish: g.Config.Publish, Portal: g.Config.Portal,
+		HolderKey: g.box.Derive("holder"), Simulated: !g.Config.Production,
 	})
 	return err
 }
 
 // ceremony is what a ceremony on this ground needs.
-func (g *ground) ceremony() ceremony.Config {
-	return ceremony.Config{Store: g.store, Key: g.key, Publish: g.config.Publish, Name: g.config.Name}
+func (g *Ground) ceremony() ceremony.Config {
+	return ceremony.Config{Store: g.Store, Key: g.key, Publish: g.Config.Publish, Name: g.Config.Name}
 }
 
-func (g *ground) openLedger(ctx context.Context) error {
+func (g *Ground) openLedger(ctx context.Context) error {
 	signer, err := g.key(ctx, "checkpoint")
 	if err != nil {
 		return fmt.Errorf("checkpoint key: %w", err)
 	}
-	portal, err := url.Parse(g.config.Portal)
+	portal, err := url.Parse(g.Config.Portal)
 	if err != nil {
 		return fmt.Errorf("portal address: %w", err)
 	}
-	g.ledger, err = ledger.New(ledger.Config{Store: g.store, Signer: signer, Origin: portal.Hostname() + "/log", Log: g.log})
+	g.Ledger, err = ledger.New(ledger.Config{Store: g.Store, Signer: signer, Origin: portal.Hostname() + "/log", Log: g.Log})
 	return err
 }
 
-func (g *ground) openServiceKeys(ctx context.Context) (err error) {
+func (g *Ground) openServiceKeys(ctx context.Context) (err error) {
 	if err := g.renewTLS(ctx); err != nil {
 		return err
 	}
 	if g.stamps, err = g.stampKey(ctx); err != nil {
 		return err
 	}
-	if g.audit, err = g.serviceKey(ctx, "audit", ca.Service{Profile: ca.Audit, CommonName: g.config.Name + " Audit"}); err != nil {
+	if g.audit, err = g.serviceKey(ctx, "audit", ca.Service{Profile: ca.Audit, CommonName: g.Config.Name + " Audit"}); err != nil {
 		return err
 	}
-	g.credential, err = g.serviceKey(ctx, "credential", ca.Service{Profile: ca.Credential, CommonName: g.config.Name + " Credentials"})
+	g.credential, err = g.serviceKey(ctx, "credential", ca.Service{Profile: ca.Credential, CommonName: g.Config.Name + " Credentials"})
 	return err
 }
 
 // serviceKey opens the key of a purpose with a current certificate.
-func (g *ground) serviceKey(ctx context.Context, purpose string, s ca.Service) (ca.SigningKey, error) {
+func (g *Ground) serviceKey(ctx context.Context, purpose string, s ca.Service) (ca.SigningKey, error) {
 	signer, err := g.key(ctx, purpose)
 	if err != nil {
 		return ca.SigningKey{}, fmt.Errorf("%s key: %w", purpose, err)
 	}
-	return g.ca.SigningKey(ctx, signer, s)
+	return g.CA.SigningKey(ctx, signer, s)
 }
 
 // stampKey returns the time-stamping unit's key.
-func (g *ground) stampKey(ctx context.Context) (ca.SigningKey, error) {
-	return g.serviceKey(ctx, "time-stamping", ca.Service{Profile: ca.TimeStamping, CommonName: g.config.Name + " Time Stamping Unit"})
+func (g *Ground) stampKey(ctx context.Context) (ca.SigningKey, error) {
+	return g.serviceKey(ctx, "time-stamping", ca.Service{Profile: ca.TimeStamping, CommonName: g.Config.Name + " Time Stamping Unit"})
 }
 
 // responder returns the OCSP responder's key for an issuing CA.
-func (g *ground) responder(ctx context.Context, issuer ca.IssuerID) (ca.SigningKey, error) {
+func (g *Ground) responder(ctx context.Context, issuer ca.IssuerID) (ca.SigningKey, error) {
 	return g.serviceKey(ctx, "ocsp-"+string(issuer), ca.Service{Profile: ca.OCSPResponder, CommonName: "OCSP " + string(issuer), Issuer: issuer})
 }
 
 // renewTLS is a job: listeners show a current certificate from now on.
-func (g *ground) renewTLS(ctx context.Context) error {
-	portal, err := url.Parse(g.config.Portal)
+func (g *Ground) renewTLS(ctx context.Context) error {
+	portal, err := url.Parse(g.Config.Portal)
 	if err != nil {
 		return fmt.Errorf("portal address: %w", err)
 	}
@@ -268,13 +279,13 @@ func (g *ground) renewTLS(ctx context.Context) error {
 const addressFile = "addresses"
 
 // writePublic puts what users of the service need to trust it beside its data.
-func (g *ground) writePublic(context.Context) error {
+func (g *Ground) writePublic(context.Context) error {
 	for name, content := range map[string][]byte{
-		addressFile: []byte(g.config.Publish + " " + g.config.Portal + "\n"),
-		"root.pem":  chainPEM(g.root),
-		"log.vkey":  []byte(g.ledger.VerifierKey() + "\n"),
+		addressFile: []byte(g.Config.Publish + " " + g.Config.Portal + "\n"),
+		"root.pem":  ca.ChainPEM(g.Root),
+		"log.vkey":  []byte(g.Ledger.VerifierKey() + "\n"),
 	} {
-		if err := os.WriteFile(filepath.Join(g.config.Data, name), content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(g.Config.Data, name), content, 0o644); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
@@ -283,7 +294,7 @@ func (g *ground) writePublic(context.Context) error {
 
 // tlsConfig is that of the portal; ask says whether clients may show a
 // certificate.
-func (g *ground) tlsConfig(ask bool) *tls.Config {
+func (g *Ground) tlsConfig(ask bool) *tls.Config {
 	conf := &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return g.tls.Load(), nil },
@@ -291,7 +302,7 @@ func (g *ground) tlsConfig(ask bool) *tls.Config {
 	if ask {
 		conf.ClientAuth = tls.VerifyClientCertIfGiven
 		conf.ClientCAs = x509.NewCertPool()
-		conf.ClientCAs.AddCert(g.root)
+		conf.ClientCAs.AddCert(g.Root)
 	}
 	return conf
 }

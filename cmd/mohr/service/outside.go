@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -20,25 +20,25 @@ import (
 
 // openOutside prepares all that leaves this machine: registries and shops.
 func (r *rooms) openOutside(context.Context) error {
-	key, err := readEd25519(r.config.Registry.PublicKey)
+	key, err := readEd25519(r.Config.Registry.PublicKey)
 	if err != nil {
 		return fmt.Errorf("registry.public_key: %w", err)
 	}
 	var allow []netip.Prefix
-	for _, s := range r.config.Domains.Allow {
+	for _, s := range r.Config.Domains.Allow {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
 			return fmt.Errorf("domains.allow: %w", err)
 		}
 		allow = append(allow, p)
 	}
-	r.dialer, err = gateway.NewDialer(gateway.DialConfig{Resolvers: r.config.Domains.Resolvers, Allow: allow})
+	r.dialer, err = gateway.NewDialer(gateway.DialConfig{Resolvers: r.Config.Domains.Resolvers, Allow: allow})
 	if err != nil {
 		return err
 	}
 	r.registry, err = gateway.New(gateway.Config{
-		BaseURL: r.config.Registry.URL, PublicKey: key, Environment: r.config.Registry.Environment,
-		Timeout: r.config.Registry.Timeout, Log: r.log, Transport: registryTransport(),
+		BaseURL: r.Config.Registry.URL, PublicKey: key, Environment: r.Config.Registry.Environment,
+		Timeout: r.Config.Registry.Timeout, Log: r.Log, Transport: registryTransport(),
 	})
 	return err
 }
@@ -73,15 +73,15 @@ func readEd25519(file string) (ed25519.PublicKey, error) {
 const maxClockError = time.Second
 
 func (r *rooms) openStamps() error {
-	policy, err := parseOID(r.config.StampPolicy)
+	policy, err := parseOID(r.Config.StampPolicy)
 	if err != nil {
 		return fmt.Errorf("stamp_policy: %w", err)
 	}
 	clock := timestamp.Steady(maxClockError)
-	if r.config.Production {
+	if r.Config.Production {
 		clock = timestamp.Kernel(maxClockError)
 	}
-	r.unit, err = timestamp.New(timestamp.Config{Key: r.stamps, Policy: policy, Clock: clock, Log: r.log})
+	r.unit, err = timestamp.New(timestamp.Config{Key: r.stamps, Policy: policy, Clock: clock, Log: r.Log})
 	return err
 }
 

@@ -1,0 +1,49 @@
+package service
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"mohr/ca"
+	"mohr/hsm"
+)
+
+// devOperator makes the operator's certificate of a development service, with
+// all roles, and leaves it with its key beside the data.
+func (g *Ground) devOperator(ctx context.Context) error {
+	const name = "operator"
+	signer, err := openOrCreate(ctx, g.Ring, hsm.FileURI(filepath.Join(g.Config.Data, name+".key")))
+	if err != nil {
+		return fmt.Errorf("operator's key: %w", err)
+	}
+	k, err := g.CA.SigningKey(ctx, signer, ca.Service{Profile: ca.OperatorAuth, CommonName: name})
+	if err != nil {
+		return err
+	}
+	if err := g.CA.GrantRoles(ctx, name, ca.RoleRegistrar, ca.RoleOfficer); err != nil {
+		return fmt.Errorf("operator's roles: %w", err)
+	}
+	chain := append([]*x509.Certificate{k.Certificate}, k.Chain...)
+	return os.WriteFile(filepath.Join(g.Config.Data, name+".pem"), ca.ChainPEM(chain...), 0o644)
+}
+
+// OpenStopped opens the ground of a service that has Served and is stopped.
+func OpenStopped(ctx context.Context, c Config) (*Ground, error) {
+	c.Defaults()
+	if _, err := os.Stat(filepath.Join(c.Data, "mohr.db")); err != nil {
+		return nil, fmt.Errorf("no store in %s: %w", c.Data, err)
+	}
+	addresses, err := os.ReadFile(filepath.Join(c.Data, addressFile))
+	publish, portal, ok := strings.Cut(strings.TrimSpace(string(addresses)), " ")
+	if err != nil || !ok {
+		return nil, errors.Join(fmt.Errorf("%s has never Served", c.Data), err)
+	}
+	c.fillAddresses(publish, portal)
+	return Open(ctx, c, slog.New(slog.DiscardHandler))
+}

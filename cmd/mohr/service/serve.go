@@ -1,0 +1,148 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mohr/hsm"
+)
+
+// ErrConfig is in the error of Serve for a configuration that cannot be served.
+var ErrConfig = errors.New("configuration")
+
+// Served is a service that is ready.
+type Served struct {
+	listeners
+	Config Config    // as it was completed by what was bound
+	dev    *devWorld // nil but in development
+}
+
+// RegistryURL is where a development service's reference registry is; "" where there is none.
+func (s *Served) RegistryURL() string {
+	if s.dev == nil {
+		return ""
+	}
+	return s.dev.registryURL
+}
+
+// Announce prints the ready line, and in development what to do next.
+func (s *Served) Announce(w io.Writer) {
+	fmt.Fprintln(w, s.ReadyLine())
+	if s.dev == nil {
+		return
+	}
+	fmt.Fprintf(w, `
+Development service: no certificate of it has legal effect.
+  open       %s    (trust %s, or accept the warning)
+  registry   %s    simulated people: %s
+  codes      http://%s/dev/outbox
+  shop       curl -T FILE %s/v1/shop/shop.example/PATH    puts a file on the simulated shop
+  operator   mohr cert list --server https://localhost:%d --root %s --cert %s --key %s
+`, s.Config.Portal, filepath.Join(s.Config.Data, "root.pem"), s.dev.registryURL, s.dev.peopleHint, s.Ops.Addr(), s.dev.registryURL, PortOf(s.MTLS),
+		filepath.Join(s.Config.Data, "root.pem"), filepath.Join(s.Config.Data, "operator.pem"), filepath.Join(s.Config.Data, "operator.key"))
+}
+
+// fillAddresses sets what follows from the bound addresses, where the
+// configuration does not say otherwise.
+func (c *Config) fillAddresses(publish, portal string) {
+	if c.Publish == "" {
+		c.Publish = publish
+	}
+	if c.Portal == "" {
+		c.Portal = portal
+	}
+	if c.Keys == "" {
+		c.Keys = hsm.FileURI(filepath.Join(c.Data, "keys"))
+	}
+	if c.Secret == "" {
+		c.Secret = hsm.FileURI(filepath.Join(c.Data, "keys", "secret"))
+	}
+}
+
+// Serve opens everything, calls ready once it serves, and serves until ctx
+// ends; then it drains.
+func Serve(ctx context.Context, c Config, dev Dev, log *slog.Logger, ready func(*Served)) error {
+	l, err := openListeners(c)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	c.fillAddresses("http://"+l.HTTP.Addr().String(), fmt.Sprintf("https://localhost:%d", PortOf(l.HTTPS)))
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s := &Served{listeners: l}
+	if dev.On {
+		if s.dev, err = openDevWorld(ctx, &c, dev, log); err != nil {
+			return fmt.Errorf("development registry: %w", err)
+		}
+		defer s.dev.close()
+	}
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	s.Config = c
+	return s.open(ctx, stop, log, ready)
+}
+
+func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Logger, ready func(*Served)) error {
+	g, err := Open(ctx, s.Config, log)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	if s.dev != nil {
+		if err := g.devOperator(ctx); err != nil {
+			return err
+		}
+	}
+	r, err := openRooms(ctx, g)
+	if err != nil {
+		return err
+	}
+	runner, err := r.startJobs(ctx)
+	if err != nil {
+		return err
+	}
+	defer runner.Wait()
+	defer stop()
+	if err := waitReady(ctx, r); err != nil {
+		return err
+	}
+	h := handlers{portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, s.outbox())}
+	ready(s) // the doors are bound: who knocks from now on is Served
+	return serveAll(ctx, s.listeners, h, g.tlsConfig(false), g.tlsConfig(true), log)
+}
+
+// waitReady waits for the first checkpoint.
+func waitReady(ctx context.Context, r *rooms) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		err := r.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("start: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Served) outbox() http.Handler {
+	if s.dev == nil {
+		return nil
+	}
+	return s.dev.outbox()
+}
