@@ -7,8 +7,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -30,31 +28,6 @@ func open(t *testing.T) *hsm.Keyring {
 		}
 	})
 	return k
-}
-
-// mustVerify signs and verifies by the standard library.
-func mustVerify(t *testing.T, s crypto.Signer) {
-	t.Helper()
-	digest := sha256.Sum256([]byte("to be signed"))
-	sig, err := s.Sign(rand.Reader, digest[:], crypto.SHA256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := verify(s.Public(), digest[:], sig); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func verify(public crypto.PublicKey, digest, sig []byte) error {
-	switch p := public.(type) {
-	case *ecdsa.PublicKey:
-		if ecdsa.VerifyASN1(p, digest, sig) {
-			return nil
-		}
-	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(p, crypto.SHA256, digest, sig)
-	}
-	return errors.New("the signature does not verify")
 }
 
 func samePublic(t *testing.T, a, b crypto.Signer) {

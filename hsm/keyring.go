@@ -3,65 +3,48 @@ package hsm
 import (
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"go.step.sm/crypto/kms/apiv1"
-
+	"mohr/hsm/keyuri"
+	"mohr/hsm/pool"
 	"mohr/internal/fault"
 )
 
 // SecretSize is the length of the service secret, in octets.
 const SecretSize = 32
 
-// Algorithm is the kind of a new key.
-type Algorithm string
-
-// The kinds of keys that Create makes.
-const (
-	P256    Algorithm = "P-256"
-	P384    Algorithm = "P-384"
-	RSA3072 Algorithm = "RSA-3072"
-)
-
-// request is how the KMS names the algorithm.
-func (a Algorithm) request(name string) (*apiv1.CreateKeyRequest, error) {
-	switch a {
-	case P256:
-		return &apiv1.CreateKeyRequest{Name: name, SignatureAlgorithm: apiv1.ECDSAWithSHA256}, nil
-	case P384:
-		return &apiv1.CreateKeyRequest{Name: name, SignatureAlgorithm: apiv1.ECDSAWithSHA384}, nil
-	case RSA3072:
-		return &apiv1.CreateKeyRequest{Name: name, SignatureAlgorithm: apiv1.SHA256WithRSA, Bits: 3072}, nil
-	}
-	return nil, fault.New(fault.Invalid, "key_algorithm_unsupported", "keys are made for P-256, P-384 and RSA-3072; choose one of these")
-}
-
 // Config is what a Keyring needs.
 type Config struct {
-	Log     *slog.Logger  // nil: discard
-	Timeout time.Duration // of one operation on a token, waiting included; zero means 10 s
+	Log     *slog.Logger     // nil: discard
+	Timeout time.Duration    // of one operation on a token or TPM, waiting included; zero means 10 s
+	Now     func() time.Time // nil: time.Now
 }
 
 // Keyring opens and makes keys by URI. It is safe for concurrent use. A
-// process should have one: contexts of a PKCS#11 module are counted across it.
+// process should have one: contexts of a PKCS#11 module are counted across it,
+// and one that another keyring holds keeps a module that lost its token from
+// being initialized anew.
 type Keyring struct {
 	Config
 	closed   atomic.Bool
 	creating sync.Mutex // held while a key or the secret is made
 
-	mu      sync.Mutex // guards modules
-	modules map[string]*module
+	mu      sync.Mutex // guards what is below
+	modules map[string]*pool.Group
+	vaults  map[string]*vault  // by place
+	signers map[string]*signer // handed out, by name
 }
 
 // backend is where keys live. Its signers are not yet tried.
 type backend interface {
-	open(ctx context.Context, u keyURI) (*signer, error)
-	create(ctx context.Context, u keyURI, a Algorithm) (*signer, error)
-	secret(ctx context.Context, u keyURI) ([]byte, error)
+	open(ctx context.Context, u keyuri.URI) (*signer, error)
+	create(ctx context.Context, u keyuri.URI, a Algorithm) (*signer, error)
+	secret(ctx context.Context, u keyuri.URI) ([]byte, error)
 }
 
 // Open returns an empty keyring. Close it.
@@ -72,25 +55,47 @@ func Open(c Config) *Keyring {
 	if c.Timeout <= 0 {
 		c.Timeout = 10 * time.Second
 	}
-	return &Keyring{Config: c, modules: map[string]*module{}}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Keyring{Config: c, modules: map[string]*pool.Group{}, vaults: map[string]*vault{}, signers: map[string]*signer{}}
 }
+
+// KeyURI returns the URI of the key with the purpose name ("root",
+// "sign-p256") at base, which is "file:DIR", a pkcs11: URI without an object
+// or a tpmkms: URI without a name. Whether the result can be used is checked
+// when it is.
+func KeyURI(base, name string) string { return keyuri.Join(base, name) }
+
+// FileURI returns the file: URI of a path of this machine, escaped.
+func FileURI(path string) string { return keyuri.OfFile(path) }
 
 // Signer opens an existing key: P-256, P-384 or RSA of 2048 to 4096 bits. It
 // has signed once and the signature held. A key that is not there is
 // NotFound. The signer is safe for concurrent use, signs digests only
-// (opts.HashFunc is not zero), keeps Config.Timeout and reopens its token's
-// session by itself.
+// (opts.HashFunc is not zero), keeps Config.Timeout and outlives the loss of
+// its token or TPM. A TPM's key signs digests of one hash: SHA-256 with P-256,
+// SHA-384 with P-384.
+//
+// Its errors are Unavailable if waiting may help. Of another kind are
+// key_gone, key_changed, key_of_another_tpm and token_pin_refused: an operator
+// has to act, then the signer works again.
 func (k *Keyring) Signer(ctx context.Context, uri string) (crypto.Signer, error) {
+	return k.signer(ctx, uri)
+}
+
+func (k *Keyring) signer(ctx context.Context, uri string) (*signer, error) {
 	u, b, err := k.backend(uri)
 	if err != nil {
 		return nil, err
 	}
 	s, err := b.open(ctx, u)
-	return tried(u, s, err)
+	return k.tried(u, s, err)
 }
 
 // Create makes a key. A name that is taken is a Conflict: a key is never
 // overwritten. Two processes must not make the same key at the same time.
+// A TPM makes P-256 and P-384 only.
 func (k *Keyring) Create(ctx context.Context, uri string, a Algorithm) (crypto.Signer, error) {
 	u, b, err := k.backend(uri)
 	if err != nil {
@@ -100,9 +105,23 @@ func (k *Keyring) Create(ctx context.Context, uri string, a Algorithm) (crypto.S
 	defer k.creating.Unlock()
 	s, err := b.create(ctx, u, a)
 	if err == nil {
-		k.Log.InfoContext(ctx, "key created", "key", u.name(), "algorithm", string(a))
+		k.Log.InfoContext(ctx, "key created", "key", u.Name(), "algorithm", string(a))
 	}
-	return tried(u, s, err)
+	return k.tried(u, s, err)
+}
+
+// tried ends an opening: the key's kind is checked and it signs once.
+func (k *Keyring) tried(u keyuri.URI, s *signer, err error) (*signer, error) {
+	if err == nil {
+		err = checkKind(s.public)
+	}
+	if err == nil {
+		err = s.test()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", u.Name(), err)
+	}
+	return k.keep(u, s), nil
 }
 
 // Secret returns the 32-octet service secret, made at the first use.
@@ -110,7 +129,8 @@ func (k *Keyring) Create(ctx context.Context, uri string, a Algorithm) (crypto.S
 // file: it is in that file. pkcs11: it is in the file that the attribute
 // x-secret-file of the URI names, wrapped by the RSA key of the URI, which is
 // made with it; that the key is there and the file is not is a Conflict,
-// because a new secret would make everything sealed so far unreadable.
+// because a new secret would make everything sealed so far unreadable. tpmkms:
+// it is in the file of x-secret-file, sealed by the TPM; no other opens it.
 func (k *Keyring) Secret(ctx context.Context, uri string) ([]byte, error) {
 	u, b, err := k.backend(uri)
 	if err != nil {
@@ -120,24 +140,25 @@ func (k *Keyring) Secret(ctx context.Context, uri string) ([]byte, error) {
 	defer k.creating.Unlock()
 	secret, err := b.secret(ctx, u)
 	if err != nil {
-		return nil, fmt.Errorf("secret %s: %w", u.name(), err)
+		return nil, fmt.Errorf("secret %s: %w", u.Name(), err)
 	}
 	return secret, nil
 }
 
-// Check signs and verifies with one key of each token in use: nil means ready.
+// Check signs and verifies in each token and TPM in use, with the key that
+// has not done so for the longest time and with every key that failed last:
+// nil means ready.
 func (k *Keyring) Check(ctx context.Context) error {
 	if k.closed.Load() {
 		return errClosed()
 	}
-	for _, m := range k.inUse() {
-		for _, t := range m.inUse() {
-			if err := t.check(ctx); err != nil {
-				return fmt.Errorf("check %s: %w", t.where.place(), err)
-			}
+	var failed []error
+	for _, v := range k.inUse() {
+		if err := v.check(ctx, k.keysOf(v)); err != nil {
+			failed = append(failed, fmt.Errorf("check %s: %w", v.where.Place(), err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // Close waits, for Config.Timeout at most, for operations under way and logs
@@ -146,37 +167,16 @@ func (k *Keyring) Close() error {
 	if k.closed.Swap(true) {
 		return nil
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for _, m := range k.inUse() {
-			m.close()
-		}
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-time.After(k.Timeout):
-		return fmt.Errorf("close keyring: an operation on a token does not end")
+	ctx, cancel := context.WithTimeout(context.Background(), k.Timeout)
+	defer cancel()
+	var failed []error
+	for _, g := range k.groups() {
+		failed = append(failed, g.Close(ctx))
 	}
-}
-
-// backend parses uri, which must name a key, and returns where it lives.
-func (k *Keyring) backend(uri string) (keyURI, backend, error) {
-	if k.closed.Load() {
-		return keyURI{}, nil, errClosed()
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("close keyring: %w", err)
 	}
-	u, err := parseURI(uri)
-	if err != nil {
-		return keyURI{}, nil, err
-	}
-	if u.scheme == schemeFile {
-		return u, files{closed: k.closed.Load}, nil
-	}
-	if u.object == "" {
-		return keyURI{}, nil, badURI("object is missing, the name of the key")
-	}
-	return u, k.token(u), nil
+	return nil
 }
 
 func errClosed() error {

@@ -12,28 +12,27 @@ import (
 
 	"go.step.sm/crypto/kms/apiv1"
 
+	"mohr/hsm/keyfile"
+	"mohr/hsm/keyuri"
 	"mohr/internal/fault"
 )
 
 // secret unwraps the service secret, or makes it with its key.
-func (t *token) secret(ctx context.Context, u keyURI) ([]byte, error) {
-	if u.secretFile == "" {
-		return nil, fault.New(fault.Invalid, "secret_file_unnamed", "the key URI of the service secret does not say where it is kept; add &x-secret-file=FILE")
-	}
-	block, err := readPrivate(u.secretFile, pemWrapped)
+func (t *token) secret(ctx context.Context, v *vault, u keyuri.URI) ([]byte, error) {
+	wrapped, err := keyfile.ReadPEM(u.SecretFile, pemWrapped)
 	switch {
 	case err == nil:
-		return t.unwrap(ctx, u, block.Bytes)
+		return unwrap(ctx, v, u, wrapped)
 	case errors.Is(err, fault.NotFound):
-		return t.newSecret(ctx, u)
+		return newWrapped(ctx, v, u)
 	}
 	return nil, err
 }
 
-// newSecret makes the wrapping key and the secret. A key that is there without
+// newWrapped makes the wrapping key and the secret. A key that is there without
 // its file means that the file was lost, or that a first start was cut short.
-func (t *token) newSecret(ctx context.Context, u keyURI) ([]byte, error) {
-	key, err := t.create(ctx, u, RSA3072)
+func newWrapped(ctx context.Context, v *vault, u keyuri.URI) ([]byte, error) {
+	key, err := v.create(ctx, u, RSA3072)
 	if errors.Is(err, fault.Conflict) {
 		return nil, fault.New(fault.Conflict, "secret_lost", "the key that wraps the service secret is in the token, the file with the wrapped secret is not there; restore the file from a backup, or, only if the service has never run, delete the key from the token")
 	}
@@ -52,23 +51,27 @@ func (t *token) newSecret(ctx context.Context, u keyURI) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wrap secret: %w", err)
 	}
-	back, err := t.unwrap(ctx, u, wrapped)
+	back, err := unwrap(ctx, v, u, wrapped)
 	if err != nil {
 		return nil, err
 	}
 	if subtle.ConstantTimeCompare(back, fresh) != 1 {
 		return nil, errSecret()
 	}
-	return fresh, writePrivate(u.secretFile, pemWrapped, wrapped)
+	return fresh, keyfile.WritePEM(u.SecretFile, pemWrapped, wrapped)
 }
 
-func (t *token) unwrap(ctx context.Context, u keyURI, wrapped []byte) ([]byte, error) {
-	secret, err := do(ctx, t, t.timeout, func(c *connection) ([]byte, error) {
-		decrypters, ok := c.kms.(apiv1.Decrypter)
+func unwrap(ctx context.Context, v *vault, u keyuri.URI, wrapped []byte) ([]byte, error) {
+	secret, err := do(ctx, v, v.timeout, func(s *session) ([]byte, error) {
+		l, ok := s.login.(tokenLogin)
+		if !ok {
+			return nil, fmt.Errorf("unwrap secret: %T is no token", s.login)
+		}
+		decrypters, ok := l.kms.(apiv1.Decrypter)
 		if !ok {
 			return nil, fmt.Errorf("unwrap secret: the KMS does not decrypt")
 		}
-		key, err := decrypters.CreateDecrypter(&apiv1.CreateDecrypterRequest{DecryptionKey: u.kmsName(false)})
+		key, err := decrypters.CreateDecrypter(&apiv1.CreateDecrypterRequest{DecryptionKey: tokenKey(u, false)})
 		if err != nil {
 			return nil, err
 		}
@@ -81,8 +84,4 @@ func (t *token) unwrap(ctx context.Context, u keyURI, wrapped []byte) ([]byte, e
 		return nil, errSecret()
 	}
 	return secret, nil
-}
-
-func errSecret() error {
-	return fault.New(fault.Invalid, "secret_broken", "the wrapped service secret does not open with the token's key; restore the file and the token that belong together")
 }

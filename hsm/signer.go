@@ -7,10 +7,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"fmt"
 	"io"
+	"sync/atomic"
+	"time"
 
+	"mohr/hsm/keyuri"
 	"mohr/internal/fault"
 )
 
@@ -19,6 +21,16 @@ import (
 type signer struct {
 	public crypto.PublicKey
 	sign   func(digest []byte, opts crypto.SignerOpts) ([]byte, error)
+	vault  *vault // nil: a file
+
+	// Set once, by Keyring.keep.
+	uri keyuri.URI
+	now func() time.Time
+
+	made, failed atomic.Uint64
+	last         atomic.Int64 // Unix time of the last signature, 0: none
+	asked        atomic.Int64 // of the last try, in ns; tests count
+	broken       atomic.Bool  // the last try failed
 }
 
 // Public returns the public half, as it was when the key was opened.
@@ -34,21 +46,47 @@ func (s *signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 		return nil, fmt.Errorf("sign: a digest of %d octets is not of %s", len(digest), opts.HashFunc())
 	}
 	// After a timeout the backend may still read it, the caller may reuse it.
-	return s.sign(bytes.Clone(digest), opts)
+	sig, err := s.try(bytes.Clone(digest), opts)
+	if err != nil {
+		s.failed.Add(1)
+		return nil, err
+	}
+	s.made.Add(1)
+	s.last.Store(s.now().Unix())
+	return sig, nil
 }
 
-// tried ends an opening: the key's kind is checked and it signs once.
-func tried(u keyURI, s *signer, err error) (crypto.Signer, error) {
-	if err == nil {
-		err = checkKind(s.public)
+func (s *signer) try(digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	sig, err := s.sign(digest, opts)
+	s.asked.Store(time.Now().UnixNano())
+	s.broken.Store(err != nil)
+	return sig, err
+}
+
+// test signs fresh random octets and verifies the signature.
+func (s *signer) test() error {
+	hash := crypto.SHA256
+	if p, ok := s.public.(*ecdsa.PublicKey); ok && p.Curve == elliptic.P384() {
+		hash = crypto.SHA384
 	}
-	if err == nil {
-		err = selfTest(s)
-	}
+	digest := make([]byte, hash.Size())
+	rand.Read(digest) // never fails (crypto/rand)
+	sig, err := s.try(digest, hash)
 	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", u.name(), err)
+		return err
 	}
-	return s, nil
+	held := false
+	switch p := s.public.(type) {
+	case *ecdsa.PublicKey:
+		held = ecdsa.VerifyASN1(p, digest, sig)
+	case *rsa.PublicKey:
+		held = rsa.VerifyPKCS1v15(p, hash, digest, sig) == nil
+	}
+	if !held {
+		s.broken.Store(true)
+		return fault.New(fault.Unavailable, "key_self_test_failed", "the key's test signature does not verify with its public half; do not use it, check the key store")
+	}
+	return nil
 }
 
 func checkKind(public crypto.PublicKey) error {
@@ -63,28 +101,6 @@ func checkKind(public crypto.PublicKey) error {
 		}
 	}
 	return fault.New(fault.Invalid, "key_kind_unsupported", "this key is neither P-256 nor P-384 nor RSA of 2048 to 4096 bits; make one that is")
-}
-
-// selfTest signs fresh random octets and verifies the signature.
-func selfTest(s *signer) error {
-	message := make([]byte, 32)
-	rand.Read(message) // never fails (crypto/rand)
-	digest := sha256.Sum256(message)
-	sig, err := s.Sign(rand.Reader, digest[:], crypto.SHA256)
-	if err != nil {
-		return err
-	}
-	held := false
-	switch p := s.public.(type) {
-	case *ecdsa.PublicKey:
-		held = ecdsa.VerifyASN1(p, digest[:], sig)
-	case *rsa.PublicKey:
-		held = rsa.VerifyPKCS1v15(p, crypto.SHA256, digest[:], sig) == nil
-	}
-	if !held {
-		return fault.New(fault.Unavailable, "key_self_test_failed", "the key's test signature does not verify with its public half; do not use it, check the key store")
-	}
-	return nil
 }
 
 // samePublic reports whether a and b are the same public key.

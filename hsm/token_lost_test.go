@@ -103,12 +103,12 @@ func TestAnotherKeyUnderTheNameIsNotUsed(t *testing.T) {
 		}
 	}
 	_, err = s.Sign(rand.Reader, make([]byte, 32), crypto.SHA256)
-	wantFault(t, err, fault.NotFound, "key_not_found")
+	wantFault(t, err, fault.NotFound, "key_gone")
 	other := hsm.Open(hsm.Config{})
 	defer other.Close()
 	if _, err := other.Create(ctx, uri, hsm.P256); err != nil {
 		t.Fatal(err)
 	}
 	_, err = s.Sign(rand.Reader, make([]byte, 32), crypto.SHA256)
-	wantFault(t, err, fault.Unavailable, "key_changed")
+	wantFault(t, err, fault.Conflict, "key_changed")
 }

@@ -4,15 +4,10 @@ package hsm_test
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"mohr/hsm"
@@ -62,7 +57,6 @@ func TestTokenKeys(t *testing.T) {
 
 func TestTokenKeysNeverLeave(t *testing.T) {
 	base, ctx := pkitest.SoftHSM(t), t.Context()
-	tool := pkitest.Need(t, "pkcs11-tool", "opensc")
 	k := hsm.Open(hsm.Config{})
 	for name, algorithm := range map[string]hsm.Algorithm{"one": hsm.P256, "two": hsm.RSA3072} {
 		if _, err := k.Create(ctx, hsm.KeyURI(base, name), algorithm); err != nil {
@@ -72,12 +66,8 @@ func TestTokenKeysNeverLeave(t *testing.T) {
 	if err := k.Close(); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(tool, "--module", attribute(t, base, "module-path"), "--token-label", "mohr",
-		"--login", "--pin", pkitest.PIN, "--list-objects", "--type", "privkey").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	access := regexp.MustCompile(`Access: +(.*)`).FindAllStringSubmatch(string(out), -1)
+	out := pkcs11Tool(t, base, "--list-objects", "--type", "privkey")
+	access := regexp.MustCompile(`Access: +(.*)`).FindAllStringSubmatch(out, -1)
 	if len(access) != 2 {
 		t.Fatalf("not two private keys:\n%s", out)
 	}
@@ -126,33 +116,6 @@ func TestTokenRefused(t *testing.T) {
 	}
 }
 
-func TestWrongPINIsTriedOnce(t *testing.T) {
-	base, ctx := pkitest.SoftHSM(t), t.Context()
-	pin, uri := attribute(t, base, "pin-source"), hsm.KeyURI(base, "root")
-	if err := os.WriteFile(pin, []byte("000000"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	k := open(t)
-	_, err := k.Signer(ctx, uri)
-	wantFault(t, err, fault.Denied, "token_pin_refused")
-	if !strings.Contains(err.Error(), "CKR_PIN_INCORRECT") {
-		t.Errorf("the token was not asked: %v", err)
-	}
-	for range 3 {
-		err := k.Check(ctx)
-		wantFault(t, err, fault.Denied, "token_pin_refused")
-		if strings.Contains(err.Error(), "CKR_") {
-			t.Fatalf("the same PIN was tried again: %v", err)
-		}
-	}
-	if err := os.WriteFile(pin, []byte(pkitest.PIN), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := k.Create(ctx, uri, hsm.P256); err != nil {
-		t.Errorf("the mended PIN is not tried: %v", err)
-	}
-}
-
 func TestTokenSignsConcurrently(t *testing.T) {
 	base, ctx := pkitest.SoftHSM(t), t.Context()
 	k := open(t)
@@ -162,38 +125,6 @@ func TestTokenSignsConcurrently(t *testing.T) {
 		t.Fatal(err)
 	}
 	signMany(t, one, two)
-}
-
-// signMany signs with both keys from 64 goroutines and verifies all.
-func signMany(t *testing.T, one, two crypto.Signer) {
-	t.Helper()
-	var wg sync.WaitGroup
-	for i := range 64 {
-		s := one
-		if i%2 == 1 {
-			s = two
-		}
-		wg.Go(func() {
-			for range 10 {
-				if err := signOnce(s); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
-func signOnce(s crypto.Signer) error {
-	message := make([]byte, 16)
-	rand.Read(message)
-	digest := sha256.Sum256(message)
-	sig, err := s.Sign(rand.Reader, digest[:], crypto.SHA256)
-	if err != nil {
-		return err
-	}
-	return verify(s.Public(), digest[:], sig)
 }
 
 func TestTokenSecret(t *testing.T) {

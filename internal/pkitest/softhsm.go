@@ -1,4 +1,4 @@
-// Package pkitest starts the real token software that tests of other rooms need.
+// Package pkitest starts the real tokens and TPMs that tests of other rooms need.
 package pkitest
 
 import (

@@ -1,4 +1,4 @@
-package hsm
+package keyuri
 
 import (
 	"strconv"
@@ -26,28 +26,28 @@ const (
 // Of the attributes it knows token, serial, slot-id, object, id, type=private,
 // module-path, pin-source and x-secret-file; exactly one of the first three,
 // module-path and pin-source must be there.
-func parsePKCS11(rest string) (keyURI, error) {
-	u := keyURI{scheme: schemePKCS11}
+func parsePKCS11(rest string) (URI, error) {
+	u := URI{Scheme: PKCS11}
 	path, query, _ := strings.Cut(rest, "?")
 	if err := eachAttr(path, ";", u.setPathAttr); err != nil {
-		return keyURI{}, err
+		return URI{}, err
 	}
 	if err := eachAttr(query, "&", u.setQueryAttr); err != nil {
-		return keyURI{}, err
+		return URI{}, err
 	}
 	places := 0
-	for _, v := range []string{u.token, u.serial, u.slot} {
+	for _, v := range []string{u.Token, u.Serial, u.Slot} {
 		if v != "" {
 			places++
 		}
 	}
 	switch {
 	case places != 1:
-		return keyURI{}, badURI("it must have exactly one of token, serial and slot-id")
-	case u.module == "":
-		return keyURI{}, badURI("module-path is missing, the file of the PKCS#11 module")
-	case u.pinSource == "":
-		return keyURI{}, badURI("pin-source is missing, the file with the token's PIN")
+		return URI{}, badURI("it must have exactly one of token, serial and slot-id")
+	case u.Module == "":
+		return URI{}, badURI("module-path is missing, the file of the PKCS#11 module")
+	case u.PINSource == "":
+		return URI{}, badURI("pin-source is missing, the file with the token's PIN")
 	}
 	return u, nil
 }
@@ -74,22 +74,22 @@ func eachAttr(list, separator string, set func(name, value string) error) error 
 	return nil
 }
 
-func (u *keyURI) setPathAttr(name, value string) (err error) {
+func (u *URI) setPathAttr(name, value string) (err error) {
 	switch name {
 	case "token":
-		u.token, err = boundedText(value, attrChars, maxTokenLabel)
+		u.Token, err = boundedText(value, attrChars, maxTokenLabel)
 	case "serial":
-		u.serial, err = boundedText(value, attrChars, maxSerial)
+		u.Serial, err = boundedText(value, attrChars, maxSerial)
 	case "slot-id":
 		n, notNumber := strconv.ParseUint(value, 10, 31)
 		if notNumber != nil || strconv.FormatUint(n, 10) != value {
 			return badURI("slot-id is not a number")
 		}
-		u.slot = value
+		u.Slot = value
 	case "object":
-		u.object, err = boundedText(value, attrChars, maxObject)
+		u.Object, err = boundedText(value, attrChars, maxObject)
 	case "id":
-		if u.id, err = unescape(value, attrChars); err == nil && len(u.id) > maxID {
+		if u.ID, err = unescape(value, attrChars); err == nil && len(u.ID) > maxID {
 			err = badURI("an attribute is too long")
 		}
 	case "type":
@@ -102,14 +102,14 @@ func (u *keyURI) setPathAttr(name, value string) (err error) {
 	return err
 }
 
-func (u *keyURI) setQueryAttr(name, value string) (err error) {
+func (u *URI) setQueryAttr(name, value string) (err error) {
 	switch name {
 	case "module-path":
-		u.module, err = boundedText(value, queryChars, maxURI)
+		u.Module, err = boundedText(value, queryChars, maxURI)
 	case "pin-source":
-		u.pinSource, err = pinPath(value)
+		u.PINSource, err = pinPath(value)
 	case attrSecretFile:
-		u.secretFile, err = boundedText(value, queryChars, maxURI)
+		u.SecretFile, err = boundedText(value, queryChars, maxURI)
 	case "pin-value":
 		// It would stand in process lists, shell histories and logs.
 		err = badURI("it has a PIN; put it in a file and name that in pin-source")
@@ -129,20 +129,9 @@ func pinPath(value string) (string, error) {
 	if strings.HasPrefix(path, "|") {
 		return "", badURI("pin-source may not be a command")
 	}
-	if after, ok := strings.CutPrefix(path, schemeFile+":"); ok {
+	if after, ok := strings.CutPrefix(path, File+":"); ok {
 		u, err := parseFile(after)
-		return u.path, err
+		return u.Path, err
 	}
 	return path, nil
-}
-
-func boundedText(s, allowed string, most int) (string, error) {
-	text, err := unescapeText(s, allowed)
-	if err != nil {
-		return "", err
-	}
-	if len(text) > most {
-		return "", badURI("an attribute is too long")
-	}
-	return text, nil
 }

@@ -1,0 +1,169 @@
+package hsm_test
+
+import (
+	"crypto"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"mohr/hsm"
+	"mohr/internal/fault"
+)
+
+// A failing home is allowed to take so long.
+const (
+	// quick is what a call may take once it is known that the home is away.
+	quick = 800 * time.Millisecond
+	// once is what the call may take that finds it out.
+	once = 3 * time.Second
+	// back is what the recovery may take after the home has come back.
+	back = 15 * time.Second
+)
+
+// faulty is a home of keys under test with two keys in it.
+type faulty struct {
+	*testing.T
+	ring     *hsm.Keyring
+	uri      string // of the first
+	one, two crypto.Signer
+}
+
+func newFaulty(t *testing.T, base string, timeout time.Duration) *faulty {
+	t.Helper()
+	k := hsm.Open(hsm.Config{Timeout: timeout, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	t.Cleanup(func() {
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	uri := hsm.KeyURI(base, "one")
+	one, err1 := k.Create(t.Context(), uri, hsm.P256)
+	two, err2 := k.Create(t.Context(), hsm.KeyURI(base, "two"), hsm.P384)
+	if err := errors.Join(err1, err2, k.Check(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	return &faulty{T: t, ring: k, uri: uri, one: one, two: two}
+}
+
+// away asserts that the home counts as gone: not ready, and operations fail
+// with Unavailable, the first soon and the others at once.
+func (f *faulty) away() {
+	f.Helper()
+	allowed := once
+	for range 20 {
+		for _, s := range []crypto.Signer{f.one, f.two} {
+			at := time.Now()
+			err := signOnce(s)
+			if took := time.Since(at); !errors.Is(err, fault.Unavailable) || took > allowed {
+				f.Fatalf("after %s: %v", took, err)
+			}
+			allowed = quick
+		}
+		at := time.Now()
+		err := f.ring.Check(f.Context())
+		if took := time.Since(at); !errors.Is(err, fault.Unavailable) || took > quick {
+			f.Fatalf("ready: after %s: %v", took, err)
+		}
+	}
+}
+
+// refused asserts that the home is there and refuses the keys for good.
+func (f *faulty) refused(kind fault.Kind, code string) {
+	f.Helper()
+	for _, s := range []crypto.Signer{f.one, f.two} {
+		err := signOnce(s)
+		if !errors.Is(err, kind) || fault.Code(err) != code {
+			f.Fatalf("error %v, code %q; want %s", err, fault.Code(err), code)
+		}
+	}
+	if err := f.ring.Check(f.Context()); err == nil {
+		f.Error("ready without keys")
+	}
+}
+
+// eventually waits until the outcome is as wanted: code "" is ready and signing.
+func (f *faulty) eventually(code string) (took time.Duration) {
+	f.Helper()
+	began := time.Now()
+	for {
+		err := errors.Join(f.ring.Check(f.Context()), signOnce(f.one), signOnce(f.two))
+		switch {
+		case errors.Is(err, errWrong):
+			f.Fatal(err)
+		case err == nil && code == "", err != nil && fault.Code(err) == code:
+			return time.Since(began)
+		case time.Since(began) > back:
+			f.Fatalf("not as wanted after %s: %v, code %q", back, err, fault.Code(err))
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// recovers asserts that the same keys sign again by themselves.
+func (f *faulty) recovers() {
+	f.Helper()
+	f.Logf("recovery took %s", f.eventually("").Round(time.Millisecond))
+	signMany(f.T, f.one, f.two)
+	k := open(f.T)
+	s, err := k.Signer(f.Context(), f.uri)
+	if err != nil {
+		f.Fatal(err)
+	}
+	samePublic(f.T, f.one, s)
+}
+
+// whileManySign runs do with sixteen goroutines signing all the while. Every
+// signature made must hold, every failure must be Unavailable.
+func (f *faulty) whileManySign(do func()) {
+	f.Helper()
+	var made, missed atomic.Int64
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range 16 {
+		s := f.one
+		if i%2 == 1 {
+			s = f.two
+		}
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				switch err := signOnce(s); {
+				case err == nil:
+					made.Add(1)
+				case errors.Is(err, fault.Unavailable):
+					missed.Add(1)
+					time.Sleep(time.Millisecond)
+				default:
+					f.Errorf("neither signed nor unavailable: %v", err)
+					return
+				}
+			}
+		})
+	}
+	time.Sleep(200 * time.Millisecond)
+	before := made.Load()
+	do()
+	f.Logf("recovery took %s under load", f.eventually("").Round(time.Millisecond))
+	during := made.Load()
+	time.Sleep(200 * time.Millisecond)
+	close(stop)
+	wg.Wait()
+	if before == 0 || missed.Load() == 0 || made.Load() == during {
+		f.Errorf("%d signatures before, %d missed, %d in all: the fault was not met", before, missed.Load(), made.Load())
+	}
+	var counted uint64
+	for _, k := range f.ring.Keys() {
+		counted += k.Uses.Signatures
+	}
+	if counted < uint64(made.Load()) {
+		f.Errorf("%d signatures were made, %d are counted", made.Load(), counted)
+	}
+	f.Logf("%d signatures made, all hold; %d calls were told to come again", made.Load(), missed.Load())
+}
