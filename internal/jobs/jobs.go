@@ -24,6 +24,9 @@ type Job struct {
 	Name  string                      // of its lease: lower case, unique
 	Every time.Duration               // from the end of one run to the beginning of the next, at most; minus up to a tenth of jitter
 	Run   func(context.Context) error // ctx ends when the service stops or the lease is lost
+	// Everywhere says that every node runs it, without a lease: work on what
+	// the node has in memory.
+	Everywhere bool
 }
 
 // Config is what the runner needs.
@@ -92,8 +95,16 @@ func validate(c Config, jobs []Job) error {
 	return errors.Join(errs...)
 }
 
-// keep runs one job for as long as ctx lasts, whenever this node has the lease.
+// keep runs one job for as long as ctx lasts, whenever this node has the
+// lease or needs none.
 func (r *Runner) keep(ctx context.Context, j Job) {
+	if j.Everywhere {
+		for ctx.Err() == nil {
+			r.once(ctx, j)
+			sleep(ctx, jittered(j.Every))
+		}
+		return
+	}
 	defer r.giveBack(j.Name)
 	for ctx.Err() == nil {
 		wait := jittered(j.Every)
@@ -118,17 +129,7 @@ func (r *Runner) runHeld(ctx context.Context, j Job) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		started := r.Now()
-		err := run(ctx, j)
-		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			r.Log.DebugContext(ctx, "job stopped", "job", j.Name)
-			return
-		}
-		if err != nil {
-			r.Log.ErrorContext(ctx, "job failed", "job", j.Name, "error", err)
-			return
-		}
-		r.Log.DebugContext(ctx, "job done", "job", j.Name, "took", r.Now().Sub(started))
+		r.once(ctx, j)
 	}()
 	until := time.Now().Add(r.Lease * 2 / 3) // what acquire left at least
 	for {
@@ -148,6 +149,20 @@ func (r *Runner) runHeld(ctx context.Context, j Job) {
 			r.Log.WarnContext(ctx, "lease lost during a run", "job", j.Name, "error", err)
 			cancel(errors.New("jobs: lease lost"))
 		}
+	}
+}
+
+// once runs the job and logs what came of it.
+func (r *Runner) once(ctx context.Context, j Job) {
+	started := r.Now()
+	err := run(ctx, j)
+	switch {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		r.Log.DebugContext(ctx, "job stopped", "job", j.Name)
+	case err != nil:
+		r.Log.ErrorContext(ctx, "job failed", "job", j.Name, "error", err)
+	default:
+		r.Log.DebugContext(ctx, "job done", "job", j.Name, "took", r.Now().Sub(started))
 	}
 }
 

@@ -61,6 +61,24 @@ func giveLease(t *testing.T, s store.Store, job, node string, lasting time.Durat
 	}
 }
 
+func TestWorkOnMemoryRunsOnEveryNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t)
+		var everywhere [2]atomic.Int32
+		for i, name := range []string{"a", "b"} {
+			stop := node(t, jobs.Config{Store: s, Node: name},
+				jobs.Job{Name: "everywhere", Every: time.Minute, Run: count(&everywhere[i]), Everywhere: true})
+			defer stop()
+			synctest.Wait()
+		}
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		if everywhere[0].Load() < 2 || everywhere[1].Load() < 2 {
+			t.Errorf("runs on the two nodes: %d, %d", everywhere[0].Load(), everywhere[1].Load())
+		}
+	})
+}
+
 func TestJobRunsAtOnceAndThenEachInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int32
