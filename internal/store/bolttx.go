@@ -34,11 +34,16 @@ type write struct {
 }
 
 func (t *boltTx) Get(bucket, key string) ([]byte, error) {
+	v, err := t.peek(bucket, key)
+	return bytes.Clone(v), err
+}
+
+func (t *boltTx) peek(bucket, key string) ([]byte, error) {
 	if w, ok := t.writes[bucket][key]; ok {
 		if w.gone {
 			return nil, ErrNotFound
 		}
-		return bytes.Clone(w.value), nil
+		return w.value, nil
 	}
 	b := t.tx.Bucket([]byte(bucket))
 	if b == nil {
@@ -48,10 +53,17 @@ func (t *boltTx) Get(bucket, key string) ([]byte, error) {
 	if v == nil {
 		return nil, ErrNotFound
 	}
-	return bytes.Clone(v), nil
+	return v, nil
 }
 
 func (t *boltTx) Put(bucket, key string, value []byte) error {
+	if !json.Valid(value) {
+		return fmt.Errorf("put in bucket %q: the value is not JSON", bucket)
+	}
+	return t.putValid(bucket, key, append([]byte{}, value...))
+}
+
+func (t *boltTx) putValid(bucket, key string, value []byte) error {
 	// What bbolt would refuse is refused here: later it would be the error of
 	// everyone who shares the commit.
 	switch {
@@ -61,10 +73,8 @@ func (t *boltTx) Put(bucket, key string, value []byte) error {
 		return fmt.Errorf("put: a bucket's name or a key of %d octets is too long", max(len(bucket), len(key)))
 	case len(value) > bolt.MaxValueSize:
 		return fmt.Errorf("put in bucket %q: a value of %d octets is too long", bucket, len(value))
-	case !json.Valid(value):
-		return fmt.Errorf("put in bucket %q: the value is not JSON", bucket)
 	}
-	return t.write(bucket, key, write{value: append([]byte{}, value...)})
+	return t.write(bucket, key, write{value: value})
 }
 
 func (t *boltTx) Delete(bucket, key string) error {
@@ -85,27 +95,35 @@ func (t *boltTx) write(bucket, key string, w write) error {
 // apply puts the layer into bbolt's transaction.
 func (t *boltTx) apply() error {
 	for bucket, writes := range t.writes {
-		for key, w := range writes {
-			if err := t.applyOne(bucket, key, w); err != nil {
-				return fmt.Errorf("bucket %q: %w", bucket, err)
-			}
+		if err := t.applyTo(bucket, writes); err != nil {
+			return fmt.Errorf("bucket %q: %w", bucket, err)
 		}
 	}
 	return nil
 }
 
-func (t *boltTx) applyOne(bucket, key string, w write) error {
-	if w.gone {
-		if b := t.tx.Bucket([]byte(bucket)); b != nil {
-			return b.Delete([]byte(key))
+func (t *boltTx) applyTo(bucket string, writes map[string]write) error {
+	b := t.tx.Bucket([]byte(bucket))
+	for key, w := range writes {
+		if b == nil && w.gone {
+			continue
 		}
-		return nil
+		var err error
+		if b == nil {
+			b, err = t.tx.CreateBucket([]byte(bucket))
+		}
+		switch {
+		case err != nil:
+		case w.gone:
+			err = b.Delete([]byte(key))
+		default:
+			err = b.Put([]byte(key), w.value)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	b, err := t.tx.CreateBucketIfNotExists([]byte(bucket))
-	if err != nil {
-		return err
-	}
-	return b.Put([]byte(key), w.value)
+	return nil
 }
 
 func (t *boltTx) Scan(bucket, prefix, after string, fn func(string, []byte) error) error {
