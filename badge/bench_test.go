@@ -158,8 +158,8 @@ func newBench(t testing.TB, changes ...func(*badge.Config)) *bench {
 		Store: storetest.Twice(b.ca.Store), Now: b.clock.Now, CA: b.ca.Authority, Verifier: &signature.Verifier{Authority: b.ca.Authority},
 		Nonces:   &nonce.Source{Key: []byte("0123456789abcdef0123456789abcdef"), Now: b.clock.Now},
 		Registry: b.registry, Complaints: b.book, Stamper: stamper{}, Seal: b.box,
-		Receipts:   receipt.New(receipt.Config{Key: b.ca.SigningKey(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "audit"}), Issuer: portal, Now: b.clock.Now}),
-		Credential: b.ca.SigningKey(t, "credential", ca.Service{Profile: ca.Credential, CommonName: "credential"}),
+		Receipts:   receipt.New(receipt.Config{Key: b.ca.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "audit"}), Issuer: portal, Now: b.clock.Now}),
+		Credential: b.ca.Current(t, "credential", ca.Service{Profile: ca.Credential, CommonName: "credential"}),
 		Dialer:     b.dialer(t),
 		Audience:   portal,
 	}

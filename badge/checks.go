@@ -161,6 +161,8 @@ func signerCertificate(_ Rules, f Facts) Finding {
 		return valid("certificate_good")
 	case lifeRevoked:
 		return invalid("certificate_revoked")
+	case lifeHeld:
+		return invalid(certificateHeld)
 	case lifeExpired:
 		return invalid("certificate_expired")
 	}

@@ -124,11 +124,12 @@ func (d *Desk) SignedCredential(ctx context.Context, id ID) ([]byte, error) {
 	if jwt, ok := d.credentials.get(b, now); ok {
 		return jwt, nil
 	}
-	payload, err := json.Marshal(d.credentialOf(b, now))
+	key := d.Credential()
+	payload, err := json.Marshal(d.credentialOf(b, key.Certificate.NotAfter, now))
 	if err != nil {
 		return nil, fmt.Errorf("credential of %s: %w", id, err)
 	}
-	jwt, err := signature.Signer{Key: d.Credential, Now: d.Now}.JWS(CredentialType, payload)
+	jwt, err := signature.Signer{Key: key, Now: d.Now}.JWS(CredentialType, payload)
 	if err != nil {
 		return nil, fmt.Errorf("credential of %s: %w", id, err)
 	}
@@ -138,9 +139,9 @@ func (d *Desk) SignedCredential(ctx context.Context, id ID) ([]byte, error) {
 
 // credentialOf ends with the badge, with the key's certificate, or after a
 // week, whichever comes first.
-func (d *Desk) credentialOf(b Badge, now time.Time) credential {
+func (d *Desk) credentialOf(b Badge, keyEnds, now time.Time) credential {
 	until := now.Add(credentialLife)
-	for _, end := range []time.Time{b.ValidTo, d.Credential.Certificate.NotAfter} {
+	for _, end := range []time.Time{b.ValidTo, keyEnds} {
 		if end.Before(until) {
 			until = end
 		}

@@ -51,8 +51,8 @@ type Config struct {
 	Complaints Complaints
 	Stamper    Stamper
 	Receipts   Receipts
-	Seal       *seal.Box     // for the registries' answers, which name people
-	Credential ca.SigningKey // signs badge credentials
+	Seal       *seal.Box            // for the registries' answers, which name people
+	Credential func() ca.SigningKey // the current key that signs badge credentials
 	// Dialer looks at the proof of domain control, through each of its
 	// resolvers; it has at least as many as the rules' quorum.
 	Dialer     *gateway.Dialer
@@ -72,7 +72,7 @@ func (c *Config) Validate() error {
 	need(c.Store != nil && c.CA != nil && c.Verifier != nil && c.Nonces != nil, "no store, authority, verifier or nonces")
 	need(c.Registry != nil && c.Complaints != nil, "no registry or no complaints")
 	need(c.Stamper != nil && c.Receipts != nil && c.Seal != nil, "no stamper, receipts or seal")
-	need(c.Credential.Certificate != nil && c.Credential.Signer != nil, "no credential key")
+	need(c.Credential != nil, "no credential key")
 	need(c.Dialer != nil && len(c.Dialer.Resolvers()) >= c.Rules.Quorum, "fewer resolvers than the rules' quorum of views")
 	need(c.DomainPort >= 0 && c.DomainPort <= 65535, "the port of shops is no port")
 	u, err := url.Parse(c.Audience)

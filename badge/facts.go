@@ -38,6 +38,7 @@ const (
 	lifeGood    Life = "good"
 	lifeRevoked Life = "revoked" // for any reason but a renewal
 	lifeExpired Life = "expired"
+	lifeHeld    Life = "suspended" // certificateHold: may come back
 )
 
 // Signer is how the certificate stands that the request was signed with, or

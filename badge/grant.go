@@ -149,7 +149,7 @@ func (b *Badge) next(f Facts, o Outcome, why Why) (next State, because Why, sinc
 		return Revoked, "certificate_revoked", f.Signer.Ended
 	case !f.At.Before(b.ValidTo):
 		return Expired, "badge_expired", b.ValidTo
-	case o == Refuse && why == "certificate_expired":
+	case o == Refuse && (why == "certificate_expired" || why == certificateHeld):
 		return Suspended, why, f.Signer.Ended
 	case o == Refuse:
 		return Suspended, why, since

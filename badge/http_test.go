@@ -220,7 +220,7 @@ func TestCredentialVerifiesOfflineAndIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !leaf.Equal(b.Credential.Certificate) {
+	if !leaf.Equal(b.Credential().Certificate) {
 		t.Error("signed by another key")
 	}
 	var vc struct {

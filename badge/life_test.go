@@ -56,6 +56,31 @@ func TestARevokedCertificateEndsTheBadgeAtOnce(t *testing.T) {
 	}
 }
 
+// A hold can be lifted: the badge waits for that and is not lost.
+func TestASuspendedCertificateSuspendsTheBadgeUntilItIsResumed(t *testing.T) {
+	b := newBench(t)
+	got := b.granted(t)
+	b.clock.pass(time.Hour)
+	if err := b.ca.Suspend(t.Context(), b.cert.Serial, "holder"); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"at once", "after the job"} {
+		if state, why := b.state(t, got.ID); state != badge.Suspended || why != "certificate_suspended" {
+			t.Fatalf("%s the badge is %s, %s", when, state, why)
+		}
+		b.clock.pass(30 * time.Hour)
+		b.recheck(t)
+	}
+	if err := b.ca.Resume(t.Context(), b.cert.Serial, "operator:a"); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.pass(30 * time.Hour)
+	b.recheck(t)
+	if state, why := b.state(t, got.ID); state != badge.Active {
+		t.Errorf("after the hold was lifted the badge is %s, %s", state, why)
+	}
+}
+
 func TestARenewedCertificateKeepsTheBadge(t *testing.T) {
 	for _, test := range []struct {
 		name    string

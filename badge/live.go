@@ -29,6 +29,10 @@ func lineOf(tx store.Tx, serial string, now time.Time) (s Signer, last ca.Certif
 			break
 		}
 		last, s.Current = c, c.Serial
+		if c.Suspended() {
+			s.Life, s.Ended = lifeHeld, c.Revoked.At
+			return s, last, nil
+		}
 		if c.Revoked != nil && c.Revoked.Reason != ca.Superseded {
 			s.Life, s.Ended = lifeRevoked, c.Revoked.At
 			return s, last, nil
@@ -48,6 +52,9 @@ func lineOf(tx store.Tx, serial string, now time.Time) (s Signer, last ca.Certif
 	}
 	return s, last, nil
 }
+
+// certificateHeld is why a badge is suspended while its signer's certificate is.
+const certificateHeld Why = "certificate_suspended"
 
 // live returns the badge as it stands at now.
 func (b Badge) live(tx store.Tx, now time.Time) (Badge, error) {
@@ -73,6 +80,8 @@ func (b Badge) stands(tx store.Tx, now time.Time) (as Badge, since time.Time, er
 		b.State, b.Why, since = Expired, "badge_expired", b.ValidTo
 	case s.Life == lifeExpired && b.State == Active:
 		b.State, b.Why, since = Suspended, "certificate_expired", s.Ended
+	case s.Life == lifeHeld && b.State == Active:
+		b.State, b.Why, since = Suspended, certificateHeld, s.Ended
 	}
 	return b, since, nil
 }

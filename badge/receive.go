@@ -156,7 +156,7 @@ func (d *Desk) chain(id ca.IssuerID) ([][]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("chain of badge request: issuer %s is not here", id)
 	}
-	return [][]byte{issuer.Certificate.Raw, d.CA.Root.Raw}, nil
+	return append(issuer.Delivered(nil)[1:], d.CA.RootOf(issuer).Raw), nil
 }
 
 // accept records the request and the badge it asks for.

@@ -116,7 +116,7 @@ func TestRequestsAreRefusedAndLeaveNothing(t *testing.T) {
 			return b.sign(t, b.key, b.ask())
 		}, fault.Denied, "certificate_expired"},
 		{"a certificate of the service itself", func(t *testing.T, b *bench) []byte {
-			return b.sign(t, b.Credential, b.askWith(b.Credential))
+			return b.sign(t, b.Credential(), b.askWith(b.Credential()))
 		}, fault.Denied, "badge_certificate_usage"},
 		{"a signer of another business", func(t *testing.T, b *bench) []byte {
 			key, _ := b.ca.IssueTo(t, other, ca.OrganisationSign, "application-2")

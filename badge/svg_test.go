@@ -164,7 +164,7 @@ func reasons() []Why {
 	narrow := r
 	narrow.LicenceTypes = []string{"medical"}
 	add(narrow, Facts{Granted: true})
-	for _, life := range []Life{lifeGood, lifeRevoked, lifeExpired} {
+	for _, life := range []Life{lifeGood, lifeRevoked, lifeExpired, lifeHeld} {
 		add(r, Facts{Signer: Signer{Life: life}, Company: Company{Source: yes}, Licence: LicenceAnswer{Source: yes}})
 	}
 	for _, signs := range []string{signsAlone, signsJointly, signsNot} {

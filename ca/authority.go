@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/zmap/zlint/v3/lint"
 
 	"mohr/internal/store"
 )
@@ -20,44 +19,59 @@ type IssuerID string
 
 // The issuing CAs of one hierarchy.
 const (
-	SignIssuer    IssuerID = "sign-p256"    // signature certificates of people
-	AuthIssuer    IssuerID = "auth-p256"    // authentication, operators
-	ServiceIssuer IssuerID = "service-p256" // this service's own: TLS, responders, stamps
+	SignIssuer     IssuerID = "sign-p256"    // signature certificates of people
+	SignP384Issuer IssuerID = "sign-p384"    // seals of legal persons
+	SignRSAIssuer  IssuerID = "sign-rsa3072" // for verifiers that know only RSA
+	AuthIssuer     IssuerID = "auth-p256"    // authentication, operators
+	ServiceIssuer  IssuerID = "service-p256" // this service's own: TLS, responders, stamps
 )
 
-// Issuer is an issuing CA with its key.
+// Issuer is an issuing CA with its key. It is one generation of its name.
 type Issuer struct {
-	ID          IssuerID
+	ID          IssuerID // unique, in URLs and records: "sign-p256-2"
+	Name        IssuerID // what profiles ask for: "sign-p256"; "" is ID
 	Certificate *x509.Certificate
-	Signer      crypto.Signer
+	// Chain holds the CAs between Certificate and a root: cross-certificates,
+	// or what is below a foreign root. The root is not in it.
+	Chain   []*x509.Certificate
+	Revoked *Ended        // by its root: it issues nothing any more
+	Signer  crypto.Signer // nil for one of Config.Retired
 }
 
 // Config is what an Authority needs. Validate says what is wrong.
 type Config struct {
 	Store     store.Store
-	Log       *slog.Logger     // nil: discard
-	Now       func() time.Time // nil: time.Now
-	Root      *x509.Certificate
-	Issuers   []Issuer
-	Publish   string // base URL of the plain listener, no slash at the end: http://127.0.0.1:8080
-	Portal    string // base URL of the portal, no slash at the end: https://localhost:8443
-	Prefix    byte   // first octet of this node's serials, 0x01 to 0x7f; zero means 0x01
-	HolderKey []byte // MAC key of HolderOf, 32 bytes
-	Simulated bool   // a development hierarchy: may issue under the test policy OID, and only so
+	Log       *slog.Logger        // nil: discard
+	Now       func() time.Time    // nil: time.Now
+	Root      *x509.Certificate   // the current trust anchor
+	Roots     []*x509.Certificate // further ones: older roots, foreign roots
+	Issuers   []Issuer            // all that answer, of all generations
+	Retired   []Issuer            // those whose life is over; their keys are gone
+	Publish   string              // base URL of the plain listener, no slash at the end: http://127.0.0.1:8080
+	Portal    string              // base URL of the portal, no slash at the end: https://localhost:8443
+	Prefix    byte                // first octet of this node's serials, 0x01 to 0x7f; zero means 0x01
+	HolderKey []byte              // MAC key of HolderOf, 32 bytes
+	Simulated bool                // a development hierarchy: may issue under the test policy OID, and only so
+	// IssuerOf chooses another issuing CA for a profile than the built-in one,
+	// of the same kind: "organisation-seal": "sign-rsa3072".
+	IssuerOf  map[string]IssuerID
+	ShardSize int // certificates a CRL shard takes at most; zero: 10,000
+	// Clock says why the time is not to be trusted: then nothing is planned
+	// or signed. It must be fast. nil: the time is trusted.
+	Clock func() error
 }
 
 // Authority issues and answers for certificates. It is safe for concurrent use.
 type Authority struct {
 	Config
 	issuers map[IssuerID]*issuer
-	lints   lint.Registry
+	slots   slots
 }
 
-// issuer is an Issuer with what linting needs.
+// issuer is an Issuer and how it signs.
 type issuer struct {
 	Issuer
-	lintParent *x509.Certificate // the issuer with the throwaway key's public half
-	lintKey    crypto.Signer
+	scheme scheme
 }
 
 // Validate reports all faults at once.
@@ -77,11 +91,14 @@ func (c *Config) Validate() error {
 	need(isBase(c.Portal, "https"), "the base URL of the portal is not like https://host:port, without a slash at the end")
 	need(c.Prefix <= 0x7f, "the serial prefix is above 0x7f")
 	need(len(c.HolderKey) == 32, "the holder key is not of 32 bytes")
+	for _, wrong := range c.issuerFaults() {
+		need(false, wrong)
+	}
 	names := map[IssuerID]bool{}
-	for _, i := range c.Issuers {
+	for n, i := range slices.Concat(c.Issuers, c.Retired) {
 		need(i.ID != "", "an issuer has no name")
 		need(!names[i.ID], fmt.Sprintf("issuer %s is there twice", i.ID))
-		need(i.Certificate != nil && i.Signer != nil, fmt.Sprintf("issuer %s has no certificate or no key", i.ID))
+		need(i.Certificate != nil && (i.Signer != nil || n >= len(c.Issuers)), fmt.Sprintf("issuer %s has no certificate or no key", i.ID))
 		names[i.ID] = true
 	}
 	return errors.Join(errs...)
@@ -101,25 +118,25 @@ func New(c Config) (*Authority, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Clock == nil {
+		c.Clock = func() error { return nil }
+	}
 	if c.Prefix == 0 {
 		c.Prefix = 0x01
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	lints, err := newLints()
-	if err != nil {
-		return nil, fmt.Errorf("ca: lints: %w", err)
-	}
-	a := &Authority{Config: c, issuers: map[IssuerID]*issuer{}, lints: lints}
-	for _, i := range c.Issuers {
-		if err := i.Certificate.CheckSignatureFrom(c.Root); err != nil {
+	a := &Authority{Config: c, issuers: map[IssuerID]*issuer{}}
+	for _, i := range slices.Concat(c.Issuers, c.Retired) {
+		if _, err := c.anchor(i); err != nil {
 			return nil, fmt.Errorf("ca: issuer %s: %w", i.ID, err)
 		}
 		if !i.Certificate.IsCA || i.Certificate.KeyUsage&x509.KeyUsageCertSign == 0 {
 			return nil, fmt.Errorf("ca: issuer %s: its certificate is not that of a CA", i.ID)
 		}
-		w, err := withThrowaway(i)
+		i.Signer = signerOf(i)
+		w, err := newIssuer(i)
 		if err != nil {
 			return nil, fmt.Errorf("ca: issuer %s: %w", i.ID, err)
 		}
@@ -128,7 +145,8 @@ func New(c Config) (*Authority, error) {
 	return a, nil
 }
 
-// Issuer returns the issuing CA, and whether there is one of that name.
+// Issuer returns the issuing CA of the id, of whatever generation, and whether
+// there is one. Its Signer refuses where the CA is revoked or retired.
 func (a *Authority) Issuer(id IssuerID) (Issuer, bool) {
 	i, ok := a.issuers[id]
 	if !ok {

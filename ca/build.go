@@ -2,12 +2,11 @@ package ca
 
 import (
 	"crypto/rand"
-	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
 	"math/big"
-	"net"
 	"strings"
 	"time"
 
@@ -19,7 +18,8 @@ import (
 // below the limit of 20 (RFC 5280 section 4.1.2.2), and is always positive.
 const serialRandom = 17
 
-// newSerial returns a fresh serial that begins with the node's prefix.
+// newSerial returns a fresh serial that begins with the node's prefix: two
+// nodes with different prefixes never make the same one.
 func newSerial(prefix byte) *big.Int {
 	b := make([]byte, 1+serialRandom)
 	b[0] = prefix
@@ -44,103 +44,86 @@ func ParseSerial(s string) (string, error) {
 // CRLPath is the path of a CRL shard below the publication URL.
 func CRLPath(i IssuerID, shard int) string { return fmt.Sprintf("/crl/%s/%d.crl", i, shard) }
 
-// newShard is the CRL shard of every new certificate: one is enough so far.
-const newShard = 0
+// template is a TBSCertificate (RFC 5280 section 4.1) in the order of its
+// parts. We write it ourselves, not through x509.CreateCertificate: nothing
+// gets in that is not listed here, and no signature is needed to see the bytes.
+// Times before 2050 become UTCTime, later ones GeneralizedTime (section
+// 4.1.2.5), by encoding/asn1.
+type template struct {
+	Version      int `asn1:"explicit,tag:0"`
+	SerialNumber *big.Int
+	Algorithm    asn1.RawValue
+	Issuer       asn1.RawValue
+	Validity     struct{ NotBefore, NotAfter time.Time }
+	Subject      asn1.RawValue
+	Key          asn1.RawValue
+	Extensions   []pkix.Extension `asn1:"explicit,tag:3"`
+}
+
+const version3 = 2
 
 // template fills in everything a certificate will say: subject from the
 // order, extensions from the profile, the key from the request.
-func (a *Authority) template(p profile, i *issuer, o Order, serial *big.Int, now time.Time) (*x509.Certificate, error) {
-	t := &x509.Certificate{
-		SerialNumber:          serial,
-		NotBefore:             now,
-		NotAfter:              now.Add(p.lifetime(o) - time.Second), // both ends count (RFC 5280 section 4.1.2.5)
-		KeyUsage:              p.keyUsage,
-		SignatureAlgorithm:    i.algorithm(),
-		IssuingCertificateURL: []string{fmt.Sprintf("%s/ca/%s.cer", a.Publish, i.ID)},
-		DNSNames:              o.Service.DNSNames,
+//
+// A certificate begins now, never before: its record, its leaf in the log and
+// what it says of itself agree on one instant, and no signature can be dated
+// into a time in which the key was not certified. A relying party whose clock
+// is behind by more than the way takes has to wait or to set its clock.
+func (a *Authority) template(p profile, i *issuer, o Order, serial *big.Int, shard int, now time.Time) (*template, error) {
+	t := &template{
+		Version:      version3,
+		SerialNumber: serial,
+		Algorithm:    asn1.RawValue{FullBytes: i.scheme.der},
+		Issuer:       asn1.RawValue{FullBytes: i.Certificate.RawSubject},
+		Key:          asn1.RawValue{FullBytes: o.CSR.spki},
 	}
-	if !t.NotBefore.Before(t.NotAfter.Add(time.Second)) {
-		return nil, fmt.Errorf("certificate of %s would end before it begins", p)
-	}
-	if t.NotBefore.Before(i.Certificate.NotBefore) || t.NotAfter.After(i.Certificate.NotAfter) {
-		return nil, fault.New(fault.Unavailable, "issuer_out_of_time", "the issuing authority's own certificate does not cover the life of a new one; the operator has to look at the clock or put a new authority in place")
-	}
-	for _, ip := range o.Service.IPs {
-		t.IPAddresses = append(t.IPAddresses, net.ParseIP(ip))
-	}
-	if !p.noCheck {
-		t.CRLDistributionPoints = []string{a.Publish + CRLPath(i.ID, newShard)}
-		t.OCSPServer = []string{fmt.Sprintf("%s/ocsp/%s", a.Publish, i.ID)}
-	}
-	var err error
-	if t.RawSubject, err = p.subject(o); err != nil {
-		return nil, fmt.Errorf("subject: %w", err)
-	}
-	if t.SubjectKeyId, err = keyIdentifier(o.CSR.spki); err != nil {
-		return nil, fmt.Errorf("key identifier: %w", err)
-	}
-	policy, err := parsePolicyOID(p.policy(o))
+	life, err := p.lifetime(o)
 	if err != nil {
 		return nil, err
 	}
-	t.Policies = []x509.OID{policy}
-	t.ExtraExtensions, err = a.extraExtensions(p, t)
+	t.Validity.NotBefore, t.Validity.NotAfter = now, now.Add(life-time.Second) // both ends count (RFC 5280 section 4.1.2.5)
+	if !i.Within(t.Validity.NotBefore) || !i.Within(t.Validity.NotAfter) {
+		return nil, fault.New(fault.Unavailable, "issuer_out_of_time", "the issuing authority's own certificate does not cover the life of a new one; the operator has to look at the clock or put a new authority in place")
+	}
+	subject, err := p.subject(o)
+	if err != nil {
+		return nil, fmt.Errorf("subject: %w", err)
+	}
+	t.Subject = asn1.RawValue{FullBytes: subject}
+	t.Extensions, err = a.extensions(p, i, o, shard, t.Validity.NotBefore, life)
 	return t, err
 }
 
-func (a *Authority) extraExtensions(p profile, t *x509.Certificate) ([]pkix.Extension, error) {
-	eku, err := extKeyUsage(p)
-	if err != nil {
-		return nil, fmt.Errorf("extended key usage: %w", err)
-	}
-	list := []pkix.Extension{eku}
-	if p.noCheck {
-		list = append(list, noCheck())
-	}
-	if p.qc {
-		qc, err := qcStatements(a.Portal)
-		if err != nil {
-			return nil, fmt.Errorf("qcStatements: %w", err)
-		}
-		list = append(list, qc)
-	}
-	if p.keyPeriod {
-		period, err := privateKeyUsage(t.NotBefore, t.NotBefore.Add(p.keyLife(t.NotAfter.Sub(t.NotBefore))))
-		if err != nil {
-			return nil, fmt.Errorf("private key usage period: %w", err)
-		}
-		list = append(list, period)
-	}
-	return list, nil
-}
-
 func (p profile) subject(o Order) ([]byte, error) {
-	if p.person {
+	switch p.of {
+	case ofPerson, ofMember:
 		return personSubject(o.Decision.Identity())
+	case ofLegal:
+		return legalSubject(o.Decision.Identity())
+	case ofServer:
+		return serverSubject(o.Service)
 	}
 	return serviceSubject(o.Service)
 }
 
 func (p profile) policy(o Order) string {
-	if p.person {
+	if p.of.decided() {
 		return o.Decision.PolicyOID()
 	}
 	return p.policyOID
 }
 
-func (p profile) lifetime(o Order) time.Duration {
-	if p.person {
-		return o.Decision.Validity()
+// lifetime returns how long the certificate is to be valid, within what the
+// profile allows.
+func (p profile) lifetime(o Order) (time.Duration, error) {
+	life := p.life
+	if p.of.decided() {
+		life = o.Decision.Validity()
 	}
-	return p.validity
-}
-
-func parsePolicyOID(s string) (x509.OID, error) {
-	oid, err := x509.ParseOID(s)
-	if err != nil {
-		return oid, fmt.Errorf("policy OID %q: %w", s, err)
+	if life < time.Second || life > p.life {
+		return 0, fmt.Errorf("a life of %v for %s, which has %v at most", life, p, p.life)
 	}
-	return oid, nil
+	return life, nil
 }
 
 // hexOf is the lower-case hex of b.

@@ -1,9 +1,12 @@
 package ca
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 
 	"mohr/ca/evidence"
@@ -16,6 +19,9 @@ func (a *Authority) check(o Order) (profile, *issuer, error) {
 	if o.Request == "" || o.CSR.key == nil {
 		return profile{}, nil, fmt.Errorf("order %q: no request id or no key", o.Request)
 	}
+	if a.isAuthorityKey(o.CSR) {
+		return profile{}, nil, errKeyInUse()
+	}
 	name := o.Service.Profile
 	if name == "" {
 		name = o.Decision.Profile()
@@ -24,34 +30,84 @@ func (a *Authority) check(o Order) (profile, *issuer, error) {
 	if err != nil {
 		return p, nil, err
 	}
-	if p.person {
-		err = a.checkDecision(o)
+	if p.of.decided() {
+		err = a.checkDecision(o, p)
 	} else {
 		err = o.checkService(p)
 	}
 	if err != nil {
 		return p, nil, err
 	}
-	id := p.issuer
-	if id == "" {
-		id = o.Service.Issuer
+	if name := a.issuerOf(p); name != "" {
+		i, err := a.issuerFor(name)
+		if err != nil {
+			return p, nil, fmt.Errorf("order %s of profile %s: %w", o.Request, p, err)
+		}
+		return p, i, nil
 	}
-	i, ok := a.issuers[id]
+	i, ok := a.issuers[o.Service.Issuer]
 	if !ok {
-		return p, nil, fmt.Errorf("order %s: issuer %q of profile %s is not here", o.Request, id, p)
+		return p, nil, fmt.Errorf("order %s: issuer %q of profile %s is not here", o.Request, o.Service.Issuer, p)
 	}
 	return p, i, nil
+}
+
+// isAuthorityKey reports whether the key is that of a CA, which signs
+// certificates and CRLs and nothing else.
+func (a *Authority) isAuthorityKey(key CSR) bool {
+	for _, i := range a.issuers {
+		if bytes.Equal(i.Certificate.RawSubjectPublicKeyInfo, key.spki) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(a.Anchors(), func(r *x509.Certificate) bool { return bytes.Equal(r.RawSubjectPublicKeyInfo, key.spki) })
+}
+
+// issuerOf returns the name of the CA for the profile; "" where the order's
+// Service names it.
+func (c *Config) issuerOf(p profile) IssuerID {
+	if id, ok := c.IssuerOf[p.name]; ok {
+		return id
+	}
+	return p.issuer
+}
+
+// issuerFaults says what is wrong with IssuerOf. A CA signs for one kind of
+// subject, which its name begins with: who trusts signatures need not trust
+// our TLS.
+func (c *Config) issuerFaults() (wrong []string) {
+	for _, name := range slices.Sorted(maps.Keys(c.IssuerOf)) {
+		id := c.IssuerOf[name]
+		p, err := profileOf(name)
+		switch {
+		case err != nil:
+			wrong = append(wrong, fmt.Sprintf("an issuer is chosen for %q, which is no profile", name))
+		case p.issuer == "":
+			wrong = append(wrong, fmt.Sprintf("an issuer is chosen for %s, which is issued by the CA that it answers for", name))
+		case id.kind() != p.issuer.kind():
+			wrong = append(wrong, fmt.Sprintf("%s cannot issue %s; a CA whose name begins with %q can", id, name, p.issuer.kind()))
+		case !slices.ContainsFunc(c.Issuers, func(i Issuer) bool { return i.name() == id }):
+			wrong = append(wrong, fmt.Sprintf("issuer %s, chosen for %s, is not here", id, name))
+		}
+	}
+	return wrong
+}
+
+// kind is what a CA's name begins with: "sign-".
+func (i IssuerID) kind() string {
+	kind, _, _ := strings.Cut(string(i), "-")
+	return kind + "-"
 }
 
 // checkDecision refuses an order that no current approval stands behind.
 // Simulated evidence, a development hierarchy and a test policy only ever meet
 // each other.
-func (a *Authority) checkDecision(o Order) error {
+func (a *Authority) checkDecision(o Order, p profile) error {
 	d := o.Decision
 	if o.Service.Profile != "" || d.Outcome() != evidence.Approved {
 		return errUnapproved()
 	}
-	if s := o.Service; s.CommonName != "" || s.Issuer != "" || len(s.DNSNames)+len(s.IPs) > 0 {
+	if s := o.Service; s.CommonName != "" || s.Issuer != "" || s.Business != "" || len(s.DNSNames)+len(s.IPs) > 0 {
 		return fmt.Errorf("order %s: names of a service beside a decision about a person", o.Request)
 	}
 	if age := a.Now().Sub(d.At()); age > decisionLife || age < -decisionLife {
@@ -65,7 +121,7 @@ func (a *Authority) checkDecision(o Order) error {
 	if id.NationalCode == "" || id.GivenName == "" || id.Surname == "" {
 		return fmt.Errorf("order %s: an approved decision without an identity", o.Request)
 	}
-	if organised := id.LegalID != ""; organised != (d.Profile() == OrganisationSign) {
+	if organised := id.LegalID != ""; organised != p.of.organised() {
 		return fmt.Errorf("order %s: the organisation does not fit profile %s", o.Request, d.Profile())
 	}
 	return nil
@@ -84,6 +140,9 @@ func (o Order) checkService(p profile) error {
 	if o.Decision.Outcome() == evidence.Approved {
 		return fmt.Errorf("order %s: a decision about a person under the service profile %s", o.Request, p)
 	}
+	if err := o.Service.checkBusiness(p); err != nil {
+		return fmt.Errorf("order %s: %w", o.Request, err)
+	}
 	names := len(o.Service.DNSNames) + len(o.Service.IPs)
 	if p.san != (names > 0) || names > maxNames {
 		return errServiceName()
@@ -97,6 +156,25 @@ func (o Order) checkService(p profile) error {
 		if net.ParseIP(ip) == nil {
 			return errServiceName()
 		}
+	}
+	return nil
+}
+
+// checkBusiness wants a business where the profile is for its servers, which
+// are known by host names, the first of them the common name; and none elsewhere.
+func (s Service) checkBusiness(p profile) error {
+	if p.of != ofServer {
+		if s.Business != "" {
+			return fmt.Errorf("a business under the profile %s", p)
+		}
+		return nil
+	}
+	id, err := ParseBusinessID(string(s.Business))
+	if err != nil || id != s.Business {
+		return fmt.Errorf("a server of business %q", s.Business)
+	}
+	if len(s.IPs) > 0 || !slices.Contains(s.DNSNames, s.CommonName) {
+		return errServiceName()
 	}
 	return nil
 }
@@ -129,13 +207,13 @@ func isHost(s string) bool {
 }
 
 // record is what the ledger of certificates will say of the order.
-func (a *Authority) record(p profile, i *issuer, o Order, t *x509.Certificate) Certificate {
+func (a *Authority) record(p profile, i *issuer, o Order, t *template, shard int) Certificate {
 	c := Certificate{
 		Serial: SerialText(t.SerialNumber), Issuer: i.ID, Profile: p.String(), State: Pending,
 		PolicyOID: p.policy(o), Request: o.Request, SPKISHA256: o.CSR.SPKISHA256(),
-		NotBefore: t.NotBefore, NotAfter: t.NotAfter, Replaces: o.Replaces, Version: 1, Service: o.Service.CommonName, Shard: newShard,
+		NotBefore: t.Validity.NotBefore, NotAfter: t.Validity.NotAfter, Replaces: o.Replaces, Version: 1, Business: o.Service.Business, Service: o.Service.CommonName, Shard: shard,
 	}
-	if d := o.Decision; p.person {
+	if d := o.Decision; p.of.decided() {
 		id := d.Identity()
 		c.Holder, c.Business = a.Holder(id.NationalCode), BusinessID(id.LegalID)
 		c.Home, c.Environment, c.Policy = d.Home(), d.Environment(), d.PolicyVersion()

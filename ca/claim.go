@@ -20,8 +20,15 @@ type keyUse struct {
 	Compromised bool       `json:"compromised,omitempty"` // blocked: never certified again
 }
 
+// KeyCompromised is the code of the fault that a blocked key meets.
+const KeyCompromised = "key_compromised"
+
 func errKeyCompromised() error {
-	return fault.New(fault.Denied, "key_compromised", "this public key has been reported as compromised; make a new key pair")
+	return fault.New(fault.Denied, KeyCompromised, "this public key has been reported as compromised; make a new key pair")
+}
+
+func errKeyInUse() error {
+	return fault.New(fault.Denied, "key_in_use", "this public key is in use elsewhere; make a new key pair")
 }
 
 // claimKey refuses a public key that is blocked or belongs to another subject.
@@ -38,33 +45,9 @@ func claimKey(tx store.Tx, c Certificate) error {
 	case had.Compromised:
 		return errKeyCompromised()
 	case had != use:
-		return fault.New(fault.Denied, "key_in_use", "this public key is in use elsewhere; make a new key pair")
+		return errKeyInUse()
 	}
 	return store.Save(tx, keyCertBucket, c.SPKISHA256+"/"+c.Serial, c.Serial)
-}
-
-// blockKey blocks the key of c for good and ends every other certificate with
-// it that is issued and not revoked yet. What is pending is void when it is
-// taken up.
-func blockKey(tx store.Tx, c Certificate, by string, now time.Time) error {
-	use, err := store.Load[keyUse](tx, spkiBucket, c.SPKISHA256)
-	if err != nil {
-		return err
-	}
-	use.Compromised = true
-	if err := store.Save(tx, spkiBucket, c.SPKISHA256, use); err != nil {
-		return err
-	}
-	return store.Each(tx, keyCertBucket, c.SPKISHA256+"/", "", func(_, serial string) error {
-		if serial == c.Serial {
-			return nil
-		}
-		other, err := LoadCertificate(tx, serial)
-		if err != nil || other.State != Issued || other.Revoked != nil {
-			return err
-		}
-		return endCertificate(tx, other, KeyCompromise, by, now)
-	})
 }
 
 // linkReplaced checks the certificate to be replaced and ties the two
@@ -132,6 +115,9 @@ func lapsed(tx store.Tx, c Certificate, now time.Time) (why, err error) {
 }
 
 func errRevoked(r Reason) error {
+	if r == CertificateHold {
+		return errSuspended()
+	}
 	return fault.New(fault.Denied, "certificate_revoked", "this certificate has been revoked (%s); apply for a new one with a new key", r)
 }
 

@@ -61,7 +61,7 @@ func TestCrashChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := &catest.Keys{Dir: dir}
-	h, err := ceremony.Open(t.Context(), ceremony.Config{Store: s, Key: keys.Key, Publish: catest.Publish, Name: "Mohr Test"})
+	h, err := ceremony.Open(t.Context(), ceremony.Config{Store: s, Key: keys.Make, Publish: catest.Publish, Name: "Mohr Test"})
 	if err != nil {
 		t.Fatal(err)
 	}

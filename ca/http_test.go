@@ -224,7 +224,7 @@ func TestTheRegisterListsShowsAndRevokes(t *testing.T) {
 		{"no reason that there is", c.Serial, `{"reason":"boredom"}`, 422, "reason_unknown"},
 		{"a serial that nobody has", "1ab", `{"reason":"unspecified"}`, 404, "certificate_unknown"},
 		{"no serial", "xyz", `{"reason":"unspecified"}`, 422, "serial_malformed"},
-		{"what is being issued", pending.Serial, `{"reason":"unspecified"}`, 409, "certificate_pending"},
+		{"a certificate of the service itself, still being issued", pending.Serial, `{"reason":"unspecified"}`, 403, "plan_needed"},
 	} {
 		if status, code := d.call(registrar, "POST", "/certificates/"+q.path+"/revoke", q.body, nil); status != q.status || code != q.code {
 			t.Errorf("%s: %d %s, want %d %s", q.name, status, code, q.status, q.code)

@@ -63,7 +63,7 @@ func TestAnIntentIsSignedOnlyAsItWasRecorded(t *testing.T) {
 			return with(t, f, func(c *ca.Config) {
 				c.Issuers = slices.Clone(c.Issuers)
 				for i := range c.Issuers {
-					c.Issuers[i].ID = []ca.IssuerID{ca.AuthIssuer, ca.ServiceIssuer, ca.SignIssuer}[i]
+					c.Issuers[i].ID = f.Authority.Issuers[(i+1)%len(c.Issuers)].ID
 				}
 			})
 		}},

@@ -34,13 +34,20 @@ type Order struct {
 	// is signed; its error refuses the order. It uses up nonces and checks
 	// the room's own state. nil: nothing to do.
 	Guard func(store.Tx) error
+	// Recorded runs in the transaction that records the certificate, with the
+	// certificate: what the room writes of it costs no transaction of its own.
+	// It does not run where the certificate is recorded by another call, the
+	// sweep after a crash for one, so the room must be able to catch up. Its
+	// error fails the recording, and the intent stays. nil: nothing to do.
+	Recorded func(store.Tx, Certificate) error
 }
 
 // Service is the subject of a certificate that is no person's.
 type Service struct {
 	Profile    string // one of the service profiles
 	CommonName string
-	Issuer     IssuerID // of OCSP responders: the CA they answer for; else ""
+	Business   BusinessID // of a server: whose it is; else ""
+	Issuer     IssuerID   // of OCSP responders: the CA they answer for; else ""
 	DNSNames   []string
 	IPs        []string
 }
@@ -69,9 +76,9 @@ func (a *Authority) Issue(ctx context.Context, o Order) (Certificate, error) {
 		return done, err
 	}
 	if in != nil {
-		return a.resume(ctx, *in)
+		return a.resume(ctx, *in, o.Recorded)
 	}
-	in, leave, err := a.plan(o)
+	in, leave, err := a.plan(ctx, o)
 	if err != nil {
 		return Certificate{}, err
 	}
@@ -80,9 +87,9 @@ func (a *Authority) Issue(ctx context.Context, o Order) (Certificate, error) {
 	case err != nil || done.State == Issued:
 		return done, err
 	case before != nil:
-		return a.resume(ctx, *before)
+		return a.resume(ctx, *before, o.Recorded)
 	}
-	return a.finish(ctx, a.issuers[in.Certificate.Issuer], *in, leave)
+	return a.finish(ctx, a.issuers[in.Certificate.Issuer], *in, leave, o.Recorded)
 }
 
 // existing looks for what the request yielded before: a certificate, an
@@ -124,21 +131,30 @@ func existingIn(tx store.Tx, o Order) (*intent, Certificate, error) {
 }
 
 // plan does steps 1 to 3: check, build, lint.
-func (a *Authority) plan(o Order) (*intent, linted, error) {
+func (a *Authority) plan(ctx context.Context, o Order) (*intent, linted, error) {
+	if err := a.Clock(); err != nil {
+		return nil, linted{}, err
+	}
 	p, i, err := a.check(o)
 	if err != nil {
 		return nil, linted{}, err
 	}
+	shard := NoShard
+	if p.listed() {
+		if shard, err = a.slot(ctx, i.ID); err != nil {
+			return nil, linted{}, err
+		}
+	}
 	now := a.now()
-	t, err := a.template(p, i, o, newSerial(a.Prefix), now)
+	t, err := a.template(p, i, o, newSerial(a.Prefix), shard, now)
 	if err != nil {
 		return nil, linted{}, fmt.Errorf("order %s: %w", o.Request, err)
 	}
-	leave, err := a.prepare(p, i, t, o.CSR.key)
+	leave, err := a.prepare(p, i, t)
 	if err != nil {
 		return nil, linted{}, fmt.Errorf("order %s: %w", o.Request, err)
 	}
-	return &intent{Certificate: a.record(p, i, o, t), TBS: leave.tbs, TBSSHA256: leave.hash(), Algorithm: leave.algorithm, Overlap: o.Overlap, At: now}, leave, nil
+	return &intent{Certificate: a.record(p, i, o, t, shard), TBS: leave.tbs, TBSSHA256: leave.hash(), Algorithm: leave.algorithm, Overlap: o.Overlap, At: now}, leave, nil
 }
 
 // writeAhead is step 4: it records the intent after all that must hold in the
@@ -176,7 +192,7 @@ func (a *Authority) writeAhead(ctx context.Context, o Order, in *intent) (before
 
 // resume takes up an intent that was recorded before: the bytes are linted
 // again, under the profile's current rules, and must be those recorded.
-func (a *Authority) resume(ctx context.Context, in intent) (Certificate, error) {
+func (a *Authority) resume(ctx context.Context, in intent, recorded func(store.Tx, Certificate) error) (Certificate, error) {
 	serial := in.Certificate.Serial
 	p, err := profileOf(profileName(in.Certificate.Profile))
 	if err != nil {
@@ -193,11 +209,14 @@ func (a *Authority) resume(ctx context.Context, in intent) (Certificate, error) 
 	if leave.hash() != in.TBSSHA256 {
 		return Certificate{}, fmt.Errorf("resume %s: the intent's bytes have changed", serial)
 	}
-	return a.finish(ctx, i, in, leave)
+	return a.finish(ctx, i, in, leave, recorded)
 }
 
 // finish does steps 5 and 6: sign the recorded bytes, record the certificate.
-func (a *Authority) finish(ctx context.Context, i *issuer, in intent, leave linted) (c Certificate, err error) {
+func (a *Authority) finish(ctx context.Context, i *issuer, in intent, leave linted, recorded func(store.Tx, Certificate) error) (c Certificate, err error) {
+	if err := a.Clock(); err != nil {
+		return Certificate{}, fmt.Errorf("finish %s: %w", in.Certificate.Serial, err)
+	}
 	der, err := i.sign(leave)
 	if err != nil {
 		return Certificate{}, fmt.Errorf("finish %s: %w", in.Certificate.Serial, err)
@@ -205,7 +224,7 @@ func (a *Authority) finish(ctx context.Context, i *issuer, in intent, leave lint
 	now := a.now()
 	var why error
 	err = a.Store.Update(ctx, func(tx store.Tx) (err error) {
-		c, why, err = settle(tx, in, der, now)
+		c, why, err = settle(tx, in, der, now, recorded)
 		return err
 	})
 	if err != nil {
@@ -227,7 +246,7 @@ var errGivenUp = errors.New("ca: given up")
 // a last time and the certificate is recorded, or the intent is made void and
 // why says for what reason. Where another caller was faster, its certificate
 // is the one.
-func settle(tx store.Tx, in intent, der []byte, now time.Time) (c Certificate, why, err error) {
+func settle(tx store.Tx, in intent, der []byte, now time.Time, recorded func(store.Tx, Certificate) error) (c Certificate, why, err error) {
 	if c, err = LoadCertificate(tx, in.Certificate.Serial); err != nil {
 		return c, nil, err
 	}
@@ -244,6 +263,9 @@ func settle(tx store.Tx, in intent, der []byte, now time.Time) (c Certificate, w
 		return Certificate{}, why, voidPending(tx, c, now)
 	}
 	c, err = recordIssued(tx, c, in, der, now)
+	if err == nil && recorded != nil {
+		err = recorded(tx, c)
+	}
 	return c, nil, err
 }
 

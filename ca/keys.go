@@ -1,11 +1,14 @@
 package ca
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"math/big"
+	"slices"
+	"sync"
 
 	"mohr/internal/fault"
 )
@@ -27,15 +30,13 @@ const (
 // that a careless generator took close together fall within a few.
 const fermatRounds = 100
 
-// goodKey refuses public keys that are not to be certified, as Invalid.
+// goodKey refuses public keys that are not to be certified, as Invalid. What
+// Debian's OpenSSL made from 2006 to 2008 is not among them: those keys can be
+// listed, not recognised, and whoever has a list blocks them by it.
 func goodKey(key crypto.PublicKey) error {
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
-		// x509.ParsePKIXPublicKey has checked that the point is on the curve.
-		if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() {
-			return errKeyUnsupported()
-		}
-		return nil
+		return goodEC(k)
 	case *rsa.PublicKey:
 		return goodRSA(k)
 	}
@@ -46,30 +47,56 @@ func errKeyUnsupported() error {
 	return fault.New(fault.Invalid, "csr_key_unsupported", "the request's public key is of a kind that is not certified here; use EC P-256 or P-384, or RSA of 2048 to 4096 bits")
 }
 
+func errKeyWeak() error {
+	return fault.New(fault.Invalid, "csr_key_weak", "the request's public key is weak: anyone can find its private half; make a new one with another program")
+}
+
+// goodEC asks for a point that is on its curve, which x509.ParsePKIXPublicKey
+// has asked before, and is not the base point or its opposite, whose private
+// half is 1 or the order less 1.
+func goodEC(k *ecdsa.PublicKey) error {
+	if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() {
+		return errKeyUnsupported()
+	}
+	point, err := k.Bytes()
+	if err != nil {
+		return errKeyUnsupported()
+	}
+	x := k.Params().Gx.FillBytes(make([]byte, len(point)/2))
+	if bytes.Equal(point[1:1+len(x)], x) {
+		return errKeyWeak()
+	}
+	return nil
+}
+
 func goodRSA(k *rsa.PublicKey) error {
 	bits := k.N.BitLen()
 	if bits < minRSABits || bits > maxRSABits {
 		return fault.New(fault.Invalid, "csr_key_size", "the request's RSA key has %d bits; it must have 2048 to 4096", bits)
 	}
-	if k.E < minExponent || k.E > maxExponent || k.E%2 == 0 {
-		return fault.New(fault.Invalid, "csr_key_weak", "the request's RSA key is weak; make a new one")
+	if k.E < minExponent || k.E > maxExponent || k.E%2 == 0 || bits%8 != 0 {
+		return errKeyWeak()
 	}
-	if bits%8 != 0 || hasSmallFactor(k.N) || closePrimes(k.N) {
-		return fault.New(fault.Invalid, "csr_key_weak", "the request's RSA key is weak; make a new one")
+	if hasSmallFactor(k.N) || closePrimes(k.N) || ofROCA(k.N) {
+		return errKeyWeak()
 	}
 	return nil
 }
 
-// hasSmallFactor reports whether a prime below 752 divides n (the bound of
-// SP 800-89 section 5.3.3).
-func hasSmallFactor(n *big.Int) bool {
-	r := new(big.Int)
-	for p := int64(2); p < 752; p++ {
-		if big.NewInt(p).ProbablyPrime(0) && r.Mod(n, big.NewInt(p)).Sign() == 0 {
-			return true
+// smallPrimes are the primes below 752, the bound of SP 800-89 section 5.3.3.
+var smallPrimes = sync.OnceValue(func() (list []int64) {
+	for n := int64(2); n < 752; n++ {
+		if !slices.ContainsFunc(list, func(p int64) bool { return n%p == 0 }) {
+			list = append(list, n)
 		}
 	}
-	return false
+	return list
+})
+
+// hasSmallFactor reports whether a small prime divides n.
+func hasSmallFactor(n *big.Int) bool {
+	r, d := new(big.Int), new(big.Int)
+	return slices.ContainsFunc(smallPrimes(), func(p int64) bool { return r.Mod(n, d.SetInt64(p)).Sign() == 0 })
 }
 
 // closePrimes tries Fermat's factorisation of n: a from ceil(sqrt(n)) up,
@@ -91,4 +118,36 @@ func closePrimes(n *big.Int) bool {
 		a.Add(a, big.NewInt(1))
 	}
 	return false
+}
+
+// lastROCA is the greatest prime that ofROCA asks: the moduli in question keep
+// the form below for the first 39 primes at least, whatever their length.
+const lastROCA = 167
+
+// ofROCA recognises what Infineon's library made in chips until 2017
+// (CVE-2017-15361): both primes, and so n, are powers of 65537 modulo each
+// small prime. Of other moduli fewer than one in a hundred million are.
+func ofROCA(n *big.Int) bool {
+	r, d := new(big.Int), new(big.Int)
+	for _, p := range smallPrimes() {
+		if p > lastROCA {
+			break
+		}
+		if p > 2 && !isPower(65537%p, r.Mod(n, d.SetInt64(p)).Int64(), p) {
+			return false
+		}
+	}
+	return true
+}
+
+// isPower reports whether r is a power of g modulo the prime p.
+func isPower(g, r, p int64) bool {
+	for x := int64(1); ; {
+		if x == r {
+			return true
+		}
+		if x = x * g % p; x == 1 {
+			return false
+		}
+	}
 }

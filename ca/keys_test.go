@@ -41,7 +41,7 @@ func longer(t *testing.T, n *big.Int, bits int) *big.Int {
 	for {
 		if m := modulus(n, prime(t, min(1024, bits-n.BitLen()))); m.BitLen() == bits {
 			return m
-		} else if m.BitLen() <= bits-1000 {
+		} else if m.BitLen() == n.BitLen()+1024 && m.BitLen() <= bits-1000 {
 			n = m
 		}
 	}
@@ -88,6 +88,11 @@ func TestGoodKey(t *testing.T) {
 		{"a modulus with the factor 751 is refused", rsaKey(ofBytes(modulus(good, big.NewInt(751))), 65537), "csr_key_weak"},
 		{"twin primes are refused", rsaKey(modulus(p, primeAfter(p)), 65537), "csr_key_weak"},
 		{"a prime squared is refused", rsaKey(modulus(p, p), 65537), "csr_key_weak"},
+		{"a modulus of Infineon's primes is refused", rsaKey(modulus(infineon(t, 1024), infineon(t, 1024)), 65537), "csr_key_weak"},
+		{"one of Infineon's primes beside another is good", rsaKey(modulus(infineon(t, 1024), p), 65537), ""},
+		{"the base point is refused", ecOf(t, elliptic.P256(), 1), "csr_key_weak"},
+		{"the opposite of the base point is refused", ecOf(t, elliptic.P384(), -1), "csr_key_weak"},
+		{"another known point is a key like any", ecOf(t, elliptic.P256(), 2), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := fault.Code(goodKey(test.key)); got != test.code {
@@ -95,6 +100,43 @@ func TestGoodKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// infineon returns a prime of the form of CVE-2017-15361: k*M + 65537^a mod M,
+// M the product of the first 126 primes, which their keys of 2048 bits have.
+func infineon(t *testing.T, bits int) *big.Int {
+	t.Helper()
+	m := big.NewInt(1)
+	for _, p := range smallPrimes()[:126] {
+		m.Mul(m, big.NewInt(p))
+	}
+	low := new(big.Int).Lsh(big.NewInt(3), uint(bits-2)) // two top bits set
+	for {
+		a, err := rand.Int(rand.Reader, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := rand.Int(rand.Reader, new(big.Int).Div(new(big.Int).Rsh(low, 2), m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Add(k, new(big.Int).Div(low, m)).Add(k, big.NewInt(1))
+		p := new(big.Int).Exp(big.NewInt(65537), a, m)
+		if p.Add(p, k.Mul(k, m)); p.BitLen() == bits && p.ProbablyPrime(20) {
+			return p
+		}
+	}
+}
+
+// ecOf returns the public key whose private half is d modulo the order.
+func ecOf(t *testing.T, c elliptic.Curve, d int64) crypto.PublicKey {
+	t.Helper()
+	n := c.Params().N
+	k, err := ecdsa.ParseRawPrivateKey(c, new(big.Int).Mod(big.NewInt(d), n).FillBytes(make([]byte, (n.BitLen()+7)/8)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &k.PublicKey
 }
 
 // ofBytes multiplies n by primes above the bound until its length is whole octets.

@@ -4,28 +4,30 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/rand"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
-	"sort"
-	"strings"
+	"sync/atomic"
 
-	zx509 "github.com/zmap/zcrypto/x509"
-	"github.com/zmap/zlint/v3"
-	"github.com/zmap/zlint/v3/lint"
 	"golang.org/x/crypto/cryptobyte"
 	cryptobyte_asn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"mohr/ca/lint"
 )
 
-// linted is the one-use leave to sign: bytes that passed the linter, and for
-// which profile. Only lintBytes makes one, and sign takes nothing else.
+// linted is the one-use leave to sign: bytes that passed the linter, and the
+// CA that is to sign them. Only lintCopy makes one that holds, and sign takes
+// nothing else and takes it once. Copies share the one use.
 type linted struct {
 	tbs       []byte // TBSCertificate, DER
 	algorithm []byte // AlgorithmIdentifier of the signature, DER
-	profile   profile
+	issuer    IssuerID
+	used      *atomic.Bool
 }
 
 // hash returns the hex SHA-256 of the bytes to be signed.
@@ -34,29 +36,63 @@ func (l linted) hash() string {
 	return hexOf(sum[:])
 }
 
-// withThrowaway gives an issuer a key to sign the linter's copies with: of
-// the same kind as the real one, known to nobody, kept nowhere.
-func withThrowaway(i Issuer) (*issuer, error) {
-	w := &issuer{Issuer: i}
-	var err error
-	switch k := i.Signer.Public().(type) {
+// spend uses the leave up for the CA; every call but the first is an error.
+func (l linted) spend(id IssuerID) error {
+	switch {
+	case l.used == nil:
+		return errors.New("no leave to sign: the bytes were not linted")
+	case l.issuer != id:
+		return fmt.Errorf("leave to sign with %s used with %s", l.issuer, id)
+	case l.used.Swap(true):
+		return errors.New("leave to sign used a second time")
+	}
+	return nil
+}
+
+// scheme is how an issuing key signs.
+type scheme struct {
+	algorithm x509.SignatureAlgorithm
+	der       []byte // AlgorithmIdentifier
+}
+
+// schemeOf chooses the digest by the key. RSA signs by PKCS #1 v1.5 (RFC 8017
+// section 8.2) and not by PSS: that CA is there for verifiers that know only
+// RSA, which know PSS no better than ECDSA, and every token signs it.
+func schemeOf(key crypto.PublicKey) (s scheme, err error) {
+	id := pkix.AlgorithmIdentifier{}
+	switch k := key.(type) {
 	case *ecdsa.PublicKey:
-		w.lintKey, err = ecdsa.GenerateKey(k.Curve, rand.Reader)
+		switch k.Curve {
+		case elliptic.P256():
+			s.algorithm, id.Algorithm = x509.ECDSAWithSHA256, oidECDSAWithSHA256
+		case elliptic.P384():
+			s.algorithm, id.Algorithm = x509.ECDSAWithSHA384, oidECDSAWithSHA384
+		default:
+			return s, fmt.Errorf("issuing key on %s", k.Params().Name)
+		}
 	case *rsa.PublicKey:
-		w.lintKey, err = rsa.GenerateKey(rand.Reader, k.N.BitLen())
+		if bits := k.N.BitLen(); bits < minIssuerBits {
+			return s, fmt.Errorf("issuing key of RSA with %d bits, which must be %d at least", bits, minIssuerBits)
+		}
+		s.algorithm, id = x509.SHA256WithRSA, pkix.AlgorithmIdentifier{Algorithm: oidSHA256WithRSA, Parameters: asn1.NullRawValue}
 	default:
-		return nil, fmt.Errorf("issuing key of type %T", k)
+		return s, fmt.Errorf("issuing key of type %T", key)
 	}
-	if err != nil {
-		return nil, err
-	}
+	s.der, err = asn1.Marshal(id)
+	return s, err
+}
+
+// minIssuerBits is the least an RSA key of a CA has, of some 128 bits of
+// strength (SP 800-57 part 1, table 2).
+const minIssuerBits = 3072
+
+// newIssuer readies a CA for signing. Its key must be the one in its certificate.
+func newIssuer(i Issuer) (*issuer, error) {
 	if !samePublic(i.Signer.Public(), i.Certificate.PublicKey) {
 		return nil, errors.New("the key is not the one in the certificate")
 	}
-	parent := *i.Certificate
-	parent.PublicKey = w.lintKey.Public()
-	w.lintParent = &parent
-	return w, nil
+	s, err := schemeOf(i.Signer.Public())
+	return &issuer{Issuer: i, scheme: s}, err
 }
 
 func samePublic(a, b crypto.PublicKey) bool {
@@ -65,35 +101,29 @@ func samePublic(a, b crypto.PublicKey) bool {
 }
 
 // algorithm returns the algorithm the issuer signs with.
-func (i *issuer) algorithm() x509.SignatureAlgorithm {
-	switch k := i.Signer.Public().(type) {
-	case *ecdsa.PublicKey:
-		if k.Curve.Params().BitSize > 256 {
-			return x509.ECDSAWithSHA384
-		}
-		return x509.ECDSAWithSHA256
-	default:
-		return x509.SHA256WithRSA
-	}
-}
+func (i *issuer) algorithm() x509.SignatureAlgorithm { return i.scheme.algorithm }
 
 // prepare fixes the bytes to be signed and lints them.
-func (a *Authority) prepare(p profile, i *issuer, t *x509.Certificate, key crypto.PublicKey) (linted, error) {
-	der, err := x509.CreateCertificate(rand.Reader, t, i.lintParent, key, i.lintKey)
+func (a *Authority) prepare(p profile, i *issuer, t *template) (linted, error) {
+	tbs, err := asn1.Marshal(*t)
 	if err != nil {
 		return linted{}, fmt.Errorf("build certificate: %w", err)
 	}
-	return a.lintCopy(p, i, der)
+	return a.relint(p, i, tbs, i.scheme.der)
 }
 
-// relint lints bytes that were fixed before: those of an intent.
+// relint lints bytes that are fixed: those of prepare, or of an intent.
 func (a *Authority) relint(p profile, i *issuer, tbs, algorithm []byte) (linted, error) {
-	der, err := assemble(tbs, algorithm, make([]byte, 64))
+	der, err := assemble(tbs, algorithm, make([]byte, dummySignature))
 	if err != nil {
 		return linted{}, err
 	}
 	return a.lintCopy(p, i, der)
 }
+
+// dummySignature is the length of the signature on the linter's copy, octets:
+// one of zeros, which verifies under no key.
+const dummySignature = 64
 
 // lintCopy lints a certificate that carries the right bytes and a worthless
 // signature, and returns the leave to sign those bytes.
@@ -112,43 +142,65 @@ func (a *Authority) lintCopy(p profile, i *issuer, der []byte) (linted, error) {
 	if !bytes.Equal(cert.RawIssuer, i.Certificate.RawSubject) || !bytes.Equal(cert.AuthorityKeyId, i.Certificate.SubjectKeyId) {
 		return linted{}, fmt.Errorf("lint %s: the bytes name another issuer than %s", p, i.ID)
 	}
-	zcert, err := zx509.ParseCertificate(der)
-	if err != nil {
-		return linted{}, fmt.Errorf("lint: %w", err)
+	if cert.SignatureAlgorithm != i.algorithm() {
+		return linted{}, fmt.Errorf("lint %s: the bytes name another algorithm than that of %s", p, i.ID)
 	}
-	if bad := findings(zlint.LintCertificateEx(zcert, a.lints)); len(bad) > 0 {
-		return linted{}, fmt.Errorf("lint %s: %s", p, strings.Join(bad, "; "))
+	if err := lint.Certificate(der); err != nil {
+		return linted{}, fmt.Errorf("%s: %w", p, err)
 	}
 	algorithm, err := outerAlgorithm(der)
 	if err != nil {
 		return linted{}, err
 	}
-	return linted{tbs: cert.RawTBSCertificate, algorithm: algorithm, profile: p}, nil
+	return linted{tbs: cert.RawTBSCertificate, algorithm: algorithm, issuer: i.ID, used: new(atomic.Bool)}, nil
 }
 
-// newLints selects the sources that speak of certificates like ours. The
-// Community source is left out: one lint of it costs 8 ms a certificate. One
-// ETSI lint is left out too: it wants QcCompliance wherever any statement of
-// EN 319 412-5 is, and we make no claim under the law that statement is about.
-func newLints() (lint.Registry, error) {
-	return lint.GlobalRegistry().Filter(lint.FilterOptions{
-		IncludeSources: lint.SourceList{lint.RFC5280, lint.RFC3279, lint.RFC5480, lint.RFC5891, lint.RFC8813, lint.EtsiEsi},
-		ExcludeNames:   []string{"e_qcstatem_mandatory_etsi_statems"},
-	})
-}
-
-func findings(r *zlint.ResultSet) []string {
-	var bad []string
-	if !r.ErrorsPresent && !r.FatalsPresent {
-		return nil
+// expectedExtensions lists, for a profile, exactly what a certificate of it
+// carries and whether it is critical. It is written apart from what builds
+// them, and says no to what that should add by mistake.
+func (p profile) expectedExtensions() map[string]bool {
+	want := map[string]bool{
+		oidKeyUsage.String(): true, oidExtKeyUsage.String(): p.ekuCritical,
+		oidSKI.String(): false, oidAKI.String(): false, oidPolicies.String(): false,
+		oidAIA.String(): false,
 	}
-	for name, result := range r.Results {
-		if result.Status >= lint.Error {
-			bad = append(bad, strings.TrimSpace(name+" "+result.Details))
+	switch {
+	case p.noCheck:
+		want[oidOCSPNoCheck.String()] = false
+	case p.short:
+		want[oidShortTerm.String()], want[oidNoRevAvail.String()] = false, false
+	default:
+		want[oidCRLDP.String()] = false
+	}
+	if p.semantics != nil {
+		want[oidQCStatements.String()] = false
+	}
+	if p.keyPeriod {
+		want[oidPrivateKeyUsage.String()] = false
+	}
+	if p.san {
+		want[oidSAN.String()] = false
+	}
+	return want
+}
+
+// hasExactly reports the first difference between c's extensions and the profile's.
+func (p profile) hasExactly(c *x509.Certificate) (string, bool) {
+	want := p.expectedExtensions()
+	for _, e := range c.Extensions {
+		critical, ok := want[e.Id.String()]
+		if !ok {
+			return "unexpected extension " + e.Id.String(), false
 		}
+		if critical != e.Critical {
+			return "criticality of " + e.Id.String(), false
+		}
+		delete(want, e.Id.String())
 	}
-	sort.Strings(bad)
-	return bad
+	for id := range want {
+		return "missing extension " + id, false
+	}
+	return "", true
 }
 
 // outerAlgorithm returns the signatureAlgorithm of a certificate, DER:

@@ -6,23 +6,58 @@ import (
 	"mohr/internal/store"
 )
 
-// MaxList bounds one page of List.
+// MaxList bounds one page of a list.
 const MaxList = 500
 
 // List returns up to limit certificates in serial order, from the serial
 // after on ("" for the first). A full page says there may be more.
 func (a *Authority) List(ctx context.Context, after string, limit int) ([]Certificate, error) {
+	return page[Certificate](ctx, a.Store, certBucket, after, limit)
+}
+
+// page returns up to limit records of a bucket after the key after; a limit
+// out of bounds means MaxList.
+func page[T any](ctx context.Context, s store.Store, bucket, after string, limit int) ([]T, error) {
 	if limit <= 0 || limit > MaxList {
 		limit = MaxList
 	}
-	list := []Certificate{}
-	err := a.Store.View(ctx, func(tx store.Tx) error {
-		return store.Each(tx, certBucket, "", after, func(_ string, c Certificate) error {
-			list = append(list, c)
+	list := []T{}
+	err := s.View(ctx, func(tx store.Tx) error {
+		return store.Each(tx, bucket, "", after, func(_ string, v T) error {
+			list = append(list, v)
 			if len(list) == limit {
 				return store.Stop
 			}
 			return nil
+		})
+	})
+	return list, err
+}
+
+// OfHolder returns the person's issued certificates in serial order.
+func (a *Authority) OfHolder(ctx context.Context, h HolderID) ([]Certificate, error) {
+	return a.indexed(ctx, holderBucket, string(h))
+}
+
+// OfBusiness returns the business's issued certificates in serial order.
+func (a *Authority) OfBusiness(ctx context.Context, b BusinessID) ([]Certificate, error) {
+	return a.indexed(ctx, businessBucket, string(b))
+}
+
+// OfKey returns the certificates of the key with the hash (hex), whatever
+// their state, in serial order.
+func (a *Authority) OfKey(ctx context.Context, spkiSHA256 string) ([]Certificate, error) {
+	return a.indexed(ctx, keyCertBucket, spkiSHA256)
+}
+
+// indexed returns the certificates that an index lists under a name.
+func (a *Authority) indexed(ctx context.Context, bucket, name string) ([]Certificate, error) {
+	list := []Certificate{}
+	err := a.Store.View(ctx, func(tx store.Tx) error {
+		return store.Each(tx, bucket, name+"/", "", func(_ string, serial string) error {
+			c, err := LoadCertificate(tx, serial)
+			list = append(list, c)
+			return err
 		})
 	})
 	return list, err

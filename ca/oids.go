@@ -25,6 +25,15 @@ var (
 	oidQCStatements    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}
 	oidOCSPNoCheck     = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
 
+	oidShortTerm  = asn1.ObjectIdentifier{0, 4, 0, 194121, 2, 1} // validity assured, short term: EN 319 412-1 section 5.2
+	oidNoRevAvail = asn1.ObjectIdentifier{2, 5, 29, 56}          // RFC 9608
+	oidOCSP       = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1}
+	oidCAIssuers  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 2}
+
+	oidECDSAWithSHA256 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
+	oidECDSAWithSHA384 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}
+	oidSHA256WithRSA   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}
+
 	oidServerAuth      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 1}
 	oidClientAuth      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 2}
 	oidTimeStamping    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
@@ -33,9 +42,18 @@ var (
 
 	oidSemantics        = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 11, 2} // id-qcs-pkixQCSyntax-v2, RFC 3739
 	oidSemanticsNatural = asn1.ObjectIdentifier{0, 4, 0, 194121, 1, 1}      // EN 319 412-1 section 5.1
-	oidQcPDS            = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 5}        // EN 319 412-5 section 4.3.4
-	oidQcType           = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6}        // EN 319 412-5 section 4.2.3
+	oidSemanticsLegal   = asn1.ObjectIdentifier{0, 4, 0, 194121, 1, 2}      // EN 319 412-1 section 5.1.4
+	// EN 319 412-5 sections 4.2 and 4.3
+	oidQcCompliance     = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 1}
+	oidQcLimit          = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 2}
+	oidQcRetention      = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 3}
+	oidQcSSCD           = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 4}
+	oidQcLegislation    = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 7}
+	oidQcIdentification = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 8}
+	oidQcPDS            = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 5} // EN 319 412-5 section 4.3.4
+	oidQcType           = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6} // EN 319 412-5 section 4.2.3
 	oidQcTypeSign       = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6, 1}
+	oidQcTypeSeal       = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6, 2}
 )
 
 // Certificate policies of the service's own certificates, under the example
@@ -44,4 +62,5 @@ const (
 	policyService    = "2.999.7.1"
 	policyOperator   = "2.999.7.2"
 	policyInfraStamp = "2.999.7.3"
+	policyServer     = "2.999.7.4"
 )

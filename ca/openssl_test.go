@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"mohr/ca"
 	"mohr/ca/catest"
@@ -51,6 +52,12 @@ func TestOpenSSLAcceptsEachKind(t *testing.T) {
 		words   []string
 	}{
 		{ca.NaturalSign, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Non Repudiation\n", "qcStatements", "1.3.6.1.5.5.7.3.36", "serialNumber = PNOIR-0012345679", "Policy: 2.999.1.1.1"}, revocable...)},
+		{ca.NaturalSignB, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Digital Signature, Non Repudiation\n", "Policy: 2.999.1.1.1"}, revocable...)},
+		{ca.NaturalSignC, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Digital Signature\n", "Policy: 2.999.1.1.1"}, revocable...)},
+		{ca.NaturalSignShort, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Non Repudiation\n", "0.4.0.194121.2.1", "Policy: 2.999.1.5.1"}, status...)},
+		{ca.OrganisationSeal, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Non Repudiation\n", "organizationIdentifier = NTRIR-14003456780", "ecdsa-with-SHA384", "Policy: 2.999.1.3.1"}, revocable...)},
+		{ca.NaturalAuth, []string{"-purpose", "sslclient"}, append([]string{"serialNumber = PNOIR-0012345679", "Policy: 2.999.1.4.1"}, revocable...)},
+		{ca.ServerAuth, []string{"-purpose", "sslclient", "-verify_hostname", "www.shop.test"}, append([]string{"organizationIdentifier = NTRIR-14003456780", "DNS:shop.test, DNS:www.shop.test"}, revocable...)},
 		{ca.OrganisationSign, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Digital Signature, Non Repudiation\n", "qcStatements", "organizationIdentifier = NTRIR-14003456780", "Policy: 2.999.1.2.1"}, revocable...)},
 		{ca.ServiceTLS, []string{"-purpose", "sslserver", "-verify_hostname", "localhost"}, append([]string{"DNS:localhost", "TLS Web Server Authentication, TLS Web Client Authentication"}, revocable...)},
 		{ca.OperatorAuth, []string{"-purpose", "sslclient"}, append([]string{"Extended Key Usage:\n                TLS Web Client Authentication\n"}, revocable...)},
@@ -74,7 +81,27 @@ func TestOpenSSLAcceptsEachKind(t *testing.T) {
 				t.Errorf("not an end entity of version 3:\n%s", text)
 			}
 			openssl(t, append(append([]string{"verify", "-x509_strict", "-CAfile", root, "-untrusted", issuer, "-policy_check", "-check_ss_sig"}, test.verify...), leaf)...)
+			certtool(t, cert, issuerOf(t, f, cert), f.Hierarchy.Root)
 		})
+	}
+}
+
+// certtool reads the certificate without a complaint and verifies its chain.
+func certtool(t testing.TB, chain ...*x509.Certificate) {
+	t.Helper()
+	program := pkitest.Need(t, "certtool", "gnutls-bin")
+	var ders [][]byte
+	for _, c := range chain {
+		ders = append(ders, c.Raw)
+	}
+	out, err := exec.CommandContext(t.Context(), program, "-i", "--infile", asFile(t, "leaf.pem", "CERTIFICATE", ders[0])).CombinedOutput()
+	if text := strings.ToLower(string(out)); err != nil || strings.Contains(text, "error") || !strings.Contains(text, "version: 3") {
+		t.Errorf("certtool -i: %v\n%s", err, out)
+	}
+	root := asFile(t, "root.pem", "CERTIFICATE", ders[len(ders)-1])
+	out, err = exec.CommandContext(t.Context(), program, "--verify", "--load-ca-certificate", root, "--infile", asFile(t, "chain.pem", "CERTIFICATE", ders[:len(ders)-1]...)).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Chain verification output: Verified. The certificate is trusted.") {
+		t.Errorf("certtool --verify: %v\n%s", err, out)
 	}
 }
 
@@ -114,7 +141,7 @@ func TestOpenSSLAcceptsTheHierarchy(t *testing.T) {
 	f := catest.New(t, nil)
 	var crl []byte
 	err := f.Store.View(t.Context(), func(tx store.Tx) (err error) {
-		crl, err = ca.LoadHierarchy(tx, ca.RootCRLName)
+		crl, err = ca.RootCRL(tx, ca.RootName, time.Now())
 		return err
 	})
 	if err != nil {

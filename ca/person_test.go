@@ -30,57 +30,6 @@ func extensionsOf(c *x509.Certificate) []string {
 	return list
 }
 
-func TestEachKindCarriesExactlyItsExtensions(t *testing.T) {
-	const ku, eku, ski, aki, san, cp, dp, aia, qc, nocheck, period = "2.5.29.15!", "2.5.29.37", "2.5.29.14", "2.5.29.35", "2.5.29.17", "2.5.29.32", "2.5.29.31",
-		"1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.1.3", "1.3.6.1.5.5.7.48.1.5", "2.5.29.16"
-	f := catest.New(t, nil)
-	for _, test := range []struct {
-		profile string
-		want    []string
-		ku      x509.KeyUsage
-	}{
-		{ca.NaturalSign, []string{ku, eku, ski, aki, cp, dp, aia, qc}, x509.KeyUsageContentCommitment},
-		{ca.OrganisationSign, []string{ku, eku, ski, aki, cp, dp, aia, qc}, x509.KeyUsageContentCommitment | x509.KeyUsageDigitalSignature},
-		{ca.ServiceTLS, []string{ku, eku, ski, aki, cp, dp, aia, san}, x509.KeyUsageDigitalSignature},
-		{ca.OperatorAuth, []string{ku, eku, ski, aki, cp, dp, aia}, x509.KeyUsageDigitalSignature},
-		{ca.OCSPResponder, []string{ku, eku, ski, aki, cp, aia, nocheck}, x509.KeyUsageDigitalSignature},
-		{ca.TimeStamping, []string{ku, eku + "!", ski, aki, cp, dp, aia, period}, x509.KeyUsageDigitalSignature},
-		{ca.Audit, []string{ku, eku, ski, aki, cp, dp, aia}, x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment},
-		{ca.Credential, []string{ku, eku, ski, aki, cp, dp, aia}, x509.KeyUsageDigitalSignature},
-	} {
-		t.Run(test.profile, func(t *testing.T) {
-			cert := issueKind(t, f, test.profile)
-			slices.Sort(test.want)
-			if diff := cmp.Diff(test.want, extensionsOf(cert)); diff != "" {
-				t.Errorf("extensions (-want +got):\n%s", diff)
-			}
-			if cert.KeyUsage != test.ku {
-				t.Errorf("key usage %b, want %b", cert.KeyUsage, test.ku)
-			}
-			if len(cert.SerialNumber.Bytes()) > 20 || cert.SerialNumber.Sign() <= 0 || cert.SerialNumber.BitLen() < 128 {
-				t.Errorf("serial %x", cert.SerialNumber)
-			}
-		})
-	}
-}
-
-func issueKind(t *testing.T, f *catest.Fixture, profile string) *x509.Certificate {
-	t.Helper()
-	switch profile {
-	case ca.NaturalSign, ca.OrganisationSign:
-		key, _ := f.IssueTo(t, catest.Zahra, profile, "kind/"+profile)
-		return key.Certificate
-	}
-	s := ca.Service{Profile: profile, CommonName: profile}
-	if profile == ca.OCSPResponder {
-		s.Issuer = ca.SignIssuer
-	}
-	if profile == ca.ServiceTLS {
-		s.DNSNames = []string{"localhost"}
-	}
-	return f.SigningKey(t, profile, s).Certificate
-}
-
 // subjectOf lists the subject's attributes in the order of the certificate.
 func subjectOf(t *testing.T, c *x509.Certificate) []string {
 	t.Helper()

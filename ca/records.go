@@ -22,6 +22,10 @@ const (
 	revokedBucket  = "ca_revoked"      // issuer/shard/serial -> Revoked
 	revisionBucket = "ca_revisions"    // issuer/shard -> number of changes
 	retireBucket   = "ca_retire"       // time/serial -> serial: to be superseded then
+	holdBucket     = "ca_holds"        // time/serial -> serial: a suspension ends then
+	blockedBucket  = "ca_blocked"      // hex SHA-256 of the SPKI -> Blocked
+	foundBucket    = "ca_reconciled"   // time of the intent/serial -> Reconciled
+	lookupBucket   = "ca_lookups"      // time/random -> Lookup
 )
 
 // State of a certificate's record.
@@ -51,19 +55,26 @@ type Certificate struct {
 	SPKISHA256  string               `json:"spki_sha256"`
 	NotBefore   time.Time            `json:"not_before"`
 	NotAfter    time.Time            `json:"not_after"`
-	Shard       int                  `json:"shard"`                 // of the CRL, fixed at issuance
+	Shard       int                  `json:"shard"`                 // of the CRL, fixed at issuance; or NoShard
 	Lineage     string               `json:"lineage"`               // serial of the first certificate of the line
 	Replaces    string               `json:"replaces,omitempty"`    // serial
 	ReplacedBy  string               `json:"replaced_by,omitempty"` // serial
 	Depth       int                  `json:"depth"`                 // renewals since ProofAt
 	ProofAt     time.Time            `json:"proof_at,omitzero"`     // of the full proofing
 	Evidence    []string             `json:"evidence,omitempty"`    // hex SHA-256 of each record
-	Revoked     *Revoked             `json:"revoked,omitempty"`
-	Version     int                  `json:"version"` // of this record: status is ordered by it
+	Revoked     *Revoked             `json:"revoked,omitempty"`     // or suspended
+	RenewNow    *RenewNow            `json:"renew_now,omitempty"`   // to be renewed at once, after an incident
+	Version     int                  `json:"version"`               // of this record: status is ordered by it
 	DER         []byte               `json:"der,omitempty"`
 }
 
-// Revoked says when and why a certificate ended.
+// RenewNow says since when and by which plan a certificate is to be renewed.
+type RenewNow struct {
+	At   time.Time `json:"at"`
+	Plan string    `json:"plan"`
+}
+
+// Revoked says when and why a certificate ended, or rests.
 type Revoked struct {
 	Serial   string    `json:"serial"`
 	At       time.Time `json:"at"`

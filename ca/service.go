@@ -18,7 +18,7 @@ import (
 // stamping unit, a responder, the audit and credential keys.
 type SigningKey struct {
 	Certificate *x509.Certificate
-	Chain       []*x509.Certificate // the issuing CA, not the root
+	Chain       []*x509.Certificate // the issuing CA and those above it, not the root
 	Signer      crypto.Signer
 }
 
@@ -48,7 +48,7 @@ func (a *Authority) SigningKey(ctx context.Context, signer crypto.Signer, s Serv
 			return SigningKey{}, fmt.Errorf("certificate for %s: %w", s.CommonName, err)
 		}
 		// Not valid yet: the clock was set back since.
-		if now := a.now(); c.Revoked != nil || now.Before(c.NotBefore) || now.After(p.renewAt(c)) {
+		if now := a.now(); c.Revoked != nil || a.endedIssuer(c.Issuer) || now.Before(c.NotBefore) || now.After(p.renewAt(c)) {
 			continue
 		}
 		return a.signingKey(signer, c)
@@ -66,7 +66,7 @@ func (a *Authority) signingKey(signer crypto.Signer, c Certificate) (SigningKey,
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("certificate %s: %w", c.Serial, err)
 	}
-	return SigningKey{Certificate: cert, Chain: []*x509.Certificate{issuer.Certificate}, Signer: signer}, nil
+	return SigningKey{Certificate: cert, Chain: issuer.Delivery(), Signer: signer}, nil
 }
 
 // renewAt returns when a service's certificate is to be renewed: when two

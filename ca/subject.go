@@ -21,7 +21,7 @@ func personSubject(id evidence.Identity) ([]byte, error) {
 	if id.LegalID != "" {
 		names = append(names,
 			pkix.AttributeTypeAndValue{Type: oidOrganisation, Value: id.LegalName},
-			pkix.AttributeTypeAndValue{Type: oidOrgID, Value: "NTR" + country + "-" + id.LegalID})
+			pkix.AttributeTypeAndValue{Type: oidOrgID, Value: organisationID(id.LegalID)})
 		if id.Title != "" {
 			names = append(names, pkix.AttributeTypeAndValue{Type: oidTitle, Value: id.Title})
 		}
@@ -50,6 +50,33 @@ func commonName(given, surname string) string {
 		}
 	}
 	return surname
+}
+
+// legalSubject is the DER subject of a seal (EN 319 412-3 section 4.2.1): the
+// organisation alone. Who applied for it is in the record, not in the name.
+func legalSubject(id evidence.Identity) ([]byte, error) {
+	return marshalNames([]pkix.AttributeTypeAndValue{
+		{Type: oidCountry, Value: country},
+		{Type: oidOrganisation, Value: id.LegalName},
+		{Type: oidOrgID, Value: organisationID(id.LegalID)},
+		{Type: oidCommonName, Value: id.LegalName},
+	})
+}
+
+// organisationID is the semantics form of EN 319 412-1 section 5.1.4.
+func organisationID(legalID string) string { return "NTR" + country + "-" + legalID }
+
+// serverSubject names a business's server. The number of the business is in
+// it, so that a domain which changes hands does not take the name along: a
+// legal id as organizationIdentifier, a sole trader's opaque id as serialNumber.
+func serverSubject(s Service) ([]byte, error) {
+	number := pkix.AttributeTypeAndValue{Type: oidSerialNumber, Value: string(s.Business)}
+	if id, err := evidence.ParseLegalID(string(s.Business)); err == nil {
+		number = pkix.AttributeTypeAndValue{Type: oidOrgID, Value: organisationID(id)}
+	}
+	return marshalNames([]pkix.AttributeTypeAndValue{
+		{Type: oidCountry, Value: country}, number, {Type: oidCommonName, Value: s.CommonName},
+	})
 }
 
 func serviceSubject(s Service) ([]byte, error) {

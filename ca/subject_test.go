@@ -8,8 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/crypto/cryptobyte"
-	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"mohr/ca"
 	"mohr/ca/catest"
@@ -142,63 +140,5 @@ func TestNamesOfServicesAreChecked(t *testing.T) {
 				t.Errorf("names (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-// statement is a QCStatement (RFC 3739 section 3.2.6) with its info in DER.
-type statement struct {
-	ID   string
-	Info []byte
-}
-
-func qcStatementsOf(t *testing.T, c *x509.Certificate) (list []statement) {
-	t.Helper()
-	for _, e := range c.Extensions {
-		if e.Id.String() != "1.3.6.1.5.5.7.1.3" {
-			continue
-		}
-		var raw []struct {
-			ID   asn1.ObjectIdentifier
-			Info asn1.RawValue `asn1:"optional"`
-		}
-		if rest, err := asn1.Unmarshal(e.Value, &raw); err != nil || len(rest) > 0 || e.Critical {
-			t.Fatalf("qcStatements: %v, %d bytes more, critical %v", err, len(rest), e.Critical)
-		}
-		for _, s := range raw {
-			list = append(list, statement{s.ID.String(), s.Info.FullBytes})
-		}
-	}
-	return list
-}
-
-// TestQCStatementsSayTypeDisclosureAndSemantics asserts the bytes: no
-// compliance, no SSCD, no legislation; the semantics as a SEQUENCE.
-func TestQCStatementsSayTypeDisclosureAndSemantics(t *testing.T) {
-	f := catest.New(t, nil)
-	oid := func(b *cryptobyte.Builder, arcs ...int) { b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier(arcs)) }
-	sequence := func(fill func(*cryptobyte.Builder)) []byte {
-		var b cryptobyte.Builder
-		b.AddASN1(cbasn1.SEQUENCE, fill)
-		return b.BytesOrPanic()
-	}
-	pds := func(url, lang string) []byte {
-		return sequence(func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.IA5String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(url)) })
-			b.AddASN1(cbasn1.PrintableString, func(b *cryptobyte.Builder) { b.AddBytes([]byte(lang)) })
-		})
-	}
-	want := []statement{
-		{"0.4.0.1862.1.6", sequence(func(b *cryptobyte.Builder) { oid(b, 0, 4, 0, 1862, 1, 6, 1) })},
-		{"0.4.0.1862.1.5", sequence(func(b *cryptobyte.Builder) {
-			b.AddBytes(pds("https://localhost:8443/repository/pds-en", "en"))
-			b.AddBytes(pds("https://localhost:8443/repository/pds-fa", "fa"))
-		})},
-		{"1.3.6.1.5.5.7.11.2", sequence(func(b *cryptobyte.Builder) { oid(b, 0, 4, 0, 194121, 1, 1) })},
-	}
-	for _, profile := range []string{ca.NaturalSign, ca.OrganisationSign} {
-		key, _ := f.IssueTo(t, catest.Zahra, profile, profile)
-		if diff := cmp.Diff(want, qcStatementsOf(t, key.Certificate)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", profile, diff)
-		}
 	}
 }

@@ -15,7 +15,7 @@ const (
 	sweepGiveUp = 24 * time.Hour // an intent older than this is void
 )
 
-// Swept says what a sweep did; the service shows it.
+// Swept says what a sweep did; Reconciled lists all of it.
 type Swept struct {
 	Finished []string // serials signed and recorded now
 	Voided   []string // serials given up: revoked, since a signature may exist
@@ -42,6 +42,10 @@ func (a *Authority) Sweep(ctx context.Context) (Swept, error) {
 	var errs []error
 	for _, in := range left {
 		serial := in.Certificate.Serial
+		if err := a.takeUp(ctx, in, now); err != nil {
+			errs = append(errs, fmt.Errorf("take up %s: %w", serial, err))
+			continue
+		}
 		if now.Sub(in.At) >= sweepGiveUp || now.After(in.Certificate.NotAfter) {
 			if err := a.void(ctx, in, now); err != nil {
 				errs = append(errs, fmt.Errorf("void %s: %w", serial, err))
@@ -50,7 +54,7 @@ func (a *Authority) Sweep(ctx context.Context) (Swept, error) {
 			done.Voided = append(done.Voided, serial)
 			continue
 		}
-		switch _, err := a.resume(ctx, in); {
+		switch _, err := a.resume(ctx, in, nil); {
 		case errors.Is(err, errGivenUp):
 			done.Voided = append(done.Voided, serial)
 		case err != nil:
@@ -79,6 +83,9 @@ func (a *Authority) void(ctx context.Context, in intent, now time.Time) error {
 // voidPending makes the pending c void. Its bytes may have been signed, so the
 // serial goes on the CRL; what it was to replace is free to be renewed again.
 func voidPending(tx store.Tx, c Certificate, now time.Time) error {
+	if err := noteVoid(tx, c, now); err != nil {
+		return err
+	}
 	if err := tx.Delete(pendingBucket, c.Serial); err != nil {
 		return err
 	}

@@ -31,8 +31,13 @@ func (s Standing) At() time.Time { return s.at }
 // Good reports whether the certificate was valid and not revoked.
 func (s Standing) Good() bool { return s.Fault() == nil }
 
+// RenewNow reports whether the certificate is to be renewed at once, whenever
+// its time would come: an incident concerns it.
+func (s Standing) RenewNow() bool { return s.record.RenewNow != nil }
+
 // Fault returns nil for a good certificate, else a Denied that says what is
-// wrong: certificate_revoked, certificate_expired, certificate_not_yet_valid.
+// wrong: certificate_revoked, certificate_suspended, certificate_expired,
+// certificate_not_yet_valid.
 func (s Standing) Fault() error {
 	switch {
 	case s.leaf == nil:
@@ -122,17 +127,4 @@ func Certified(tx store.Tx, b BusinessID) (found bool, err error) {
 		return store.Stop
 	})
 	return found, err
-}
-
-// OfHolder returns the person's certificates, oldest record key first.
-func (a *Authority) OfHolder(ctx context.Context, h HolderID) ([]Certificate, error) {
-	var list []Certificate
-	err := a.Store.View(ctx, func(tx store.Tx) error {
-		return store.Each(tx, holderBucket, string(h)+"/", "", func(_ string, serial string) error {
-			c, err := LoadCertificate(tx, serial)
-			list = append(list, c)
-			return err
-		})
-	})
-	return list, err
 }

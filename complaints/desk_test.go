@@ -87,7 +87,7 @@ func newBench(t testing.TB, change func(*complaints.Config)) *bench {
 	audit := b.ca.SigningKey(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "Mohr audit"})
 	c := complaints.Config{
 		Store: storetest.Twice(b.ca.Store), CA: b.ca.Authority, Verifier: &signature.Verifier{Authority: b.ca.Authority}, Nonces: b.nonces, Seal: box,
-		Receipts: receipt.New(receipt.Config{Key: audit, Issuer: catest.Portal, Now: b.clock.Now}),
+		Receipts: receipt.New(receipt.Config{Key: func() ca.SigningKey { return audit }, Issuer: catest.Portal, Now: b.clock.Now}),
 		Notifier: b.told, Audience: catest.Portal, Now: b.clock.Now, Businesses: &register{}, Limits: unlimited,
 	}
 	if change != nil {

@@ -32,9 +32,9 @@ type createIn struct {
 			Mobile       string `json:"mobile" maxLength:"40" doc:"09xxxxxxxxx or +989xxxxxxxxx"`
 			NamesLatin   string `json:"names_latin,omitempty" maxLength:"128" doc:"the name in Latin letters"`
 		} `json:"person"`
-		Profile string `json:"profile" maxLength:"64" doc:"natural-sign or organisation-sign"`
+		Profile string `json:"profile" maxLength:"64" doc:"one that the assurance policy offers: natural-sign, organisation-sign, organisation-seal, natural-auth, ..."`
 		Locale  string `json:"locale,omitempty" maxLength:"8" doc:"fa or en: language of messages"`
-		LegalID string `json:"legal_id,omitempty" maxLength:"40" doc:"of the organisation, for organisation-sign"`
+		LegalID string `json:"legal_id,omitempty" maxLength:"40" doc:"of the organisation, where the certificate names one"`
 	}
 }
 
@@ -148,6 +148,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 func (d *Desk) routesIssue(s *web.Server, op func(method, path, id, summary string) web.Operation) {
 	post, get := http.MethodPost, http.MethodGet
 	csr := op(post, "/applications/{id}/csr", "submit-csr", "Hand in the certification request: agreement, and issuance")
+	csr.Repeatable = true // by the key in the request
 	csr.MaxBody, csr.Accepts = maxCSR, []string{"application/pkcs10", "application/x-pem-file"}
 	web.Handle(s, csr, d.apiSubmit)
 	cert := op(get, "/applications/{id}/certificate", "get-certificate", "The certificate and its issuing CA")

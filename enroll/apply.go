@@ -2,9 +2,9 @@ package enroll
 
 import (
 	"context"
+	"strings"
 	"time"
 
-	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/ledger"
@@ -62,14 +62,14 @@ func (d *Desk) Create(ctx context.Context, f Form) (Application, string, error) 
 }
 
 // offers refuses a profile that people cannot apply for, or an organisation
-// where the profile names none and the other way round.
+// where the policy asks the register of none and the other way round.
 func (d *Desk) offers(profile string, p Person) error {
 	rules, ok := d.Policy.Rules(profile)
-	if !ok || rules.PolicyOIDs[evidence.Software] == "" || profile != ca.NaturalSign && profile != ca.OrganisationSign {
-		return fault.New(fault.Invalid, "application_profile", "this service does not take applications for this profile; choose %[1]s or %[2]s", ca.NaturalSign, ca.OrganisationSign)
+	if !ok || rules.PolicyOIDs[evidence.Software] == "" {
+		return fault.New(fault.Invalid, "application_profile", "this service does not take applications for this profile; choose one of %[1]s", strings.Join(d.Policy.Profiles(), ", "))
 	}
-	if (profile == ca.OrganisationSign) != (p.LegalID != "") {
-		return fault.New(fault.Invalid, "legal_id_misplaced", "the profile %[1]s needs a legal_id, the others take none", ca.OrganisationSign)
+	if rules.Asks(evidence.LegalRegistry) != (p.LegalID != "") {
+		return fault.New(fault.Invalid, "legal_id_misplaced", "a certificate that names an organisation needs its legal_id, any other takes none")
 	}
 	return nil
 }

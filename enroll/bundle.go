@@ -104,14 +104,15 @@ func (d *Desk) signedBundle(ctx context.Context, m bundle.Manifest) (bundle.Bund
 	if b.Manifest, err = m.Canonical(); err != nil {
 		return b, err
 	}
-	if b.Signature, err = (signature.Signer{Key: d.Audit, Now: d.Now}).CMS(b.Manifest); err != nil {
+	audit := d.Audit()
+	if b.Signature, err = (signature.Signer{Key: audit, Now: d.Now}).CMS(b.Manifest); err != nil {
 		return b, err
 	}
 	digest := sha256.Sum256(b.Signature)
 	if b.Timestamp, err = d.Stamper.Stamp(ctx, digest[:]); err != nil {
 		return b, err
 	}
-	b.Certificates = bundle.EncodeCertificates(append([]*x509.Certificate{d.Audit.Certificate}, d.Audit.Chain...)...)
+	b.Certificates = bundle.EncodeCertificates(append([]*x509.Certificate{audit.Certificate}, audit.Chain...)...)
 	return b, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/internal/gateway"
 	"mohr/internal/store"
@@ -27,9 +26,9 @@ type found struct {
 }
 
 // registerTypes are the proofs that registers give for the profile.
-func registerTypes(profile string) []evidence.Type {
+func (d *Desk) registerTypes(profile string) []evidence.Type {
 	list := []evidence.Type{evidence.CivilRegistry, evidence.MobileOwnership}
-	if profile == ca.OrganisationSign {
+	if rules, _ := d.Policy.Rules(profile); rules.Asks(evidence.LegalRegistry) {
 		list = append(list, evidence.LegalRegistry)
 	}
 	return list

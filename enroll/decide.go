@@ -55,7 +55,7 @@ func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) 
 			own = append(own, t)
 		}
 	}
-	for _, t := range registerTypes(a.Profile) {
+	for _, t := range d.registerTypes(a.Profile) {
 		if !a.settled(t) || slices.Contains(decision.Missing(), t) {
 			registers = append(registers, t)
 		}

@@ -40,17 +40,40 @@ func (d *Desk) deliver(ctx context.Context, a Application, c ca.Certificate) (Ap
 		if s.Stage == Issued {
 			return errUnchanged
 		}
-		if err := s.move(Issued, "issued", c.Serial); err != nil {
+		return d.issued(s, c)
+	})
+}
+
+// issued moves an application to its end.
+func (d *Desk) issued(s *step, c ca.Certificate) error {
+	if err := s.move(Issued, "issued", c.Serial); err != nil {
+		return err
+	}
+	s.Serial, s.IssuedAt = c.Serial, s.now
+	kept := revocation{SHA256: hexHash([]byte(plainCode(d.revocationCode(s.ID, c.Serial)))), Application: s.ID}
+	s.with(func(tx store.Tx) error { return store.Save(tx, revocationBucket, c.Serial, kept) })
+	s.done(workIssue)
+	s.todo(workNotify)
+	s.todo(workBundle)
+	return nil
+}
+
+// delivery does what deliver does in the transaction that records the
+// certificate. An application that has moved since it was read as a is left
+// alone: deliver looks at it again.
+func (d *Desk) delivery(a Application) func(store.Tx, ca.Certificate) error {
+	now := d.now()
+	return func(tx store.Tx, c ca.Certificate) error {
+		s := &step{Application: a, now: now}
+		if err := d.issued(s, c); err != nil {
 			return err
 		}
-		s.Serial, s.IssuedAt = c.Serial, s.now
-		kept := revocation{SHA256: hexHash([]byte(plainCode(d.revocationCode(s.ID, c.Serial)))), Application: s.ID}
-		s.with(func(tx store.Tx) error { return store.Save(tx, revocationBucket, c.Serial, kept) })
-		s.done(workIssue)
-		s.todo(workNotify)
-		s.todo(workBundle)
-		return nil
-	})
+		err := s.write(tx)
+		if errors.Is(err, errMoved) || errors.Is(err, fault.NotFound) {
+			return nil
+		}
+		return err
+	}
 }
 
 // issuance is the answer for an application that is issued.
@@ -66,14 +89,14 @@ func (d *Desk) issuance(a Application, c ca.Certificate) (Issuance, error) {
 	return i, nil
 }
 
-// chain returns the certificate and its issuing CA, not the root, as PEM.
+// chain returns the certificate and the CAs above it, not the root, as PEM.
 func (d *Desk) chain(c ca.Certificate) ([]byte, error) {
 	issuer, ok := d.CA.Issuer(c.Issuer)
 	if !ok {
 		return nil, fmt.Errorf("chain of %s: no issuer %s here", c.Serial, c.Issuer)
 	}
 	var out []byte
-	for _, der := range [][]byte{c.DER, issuer.Certificate.Raw} {
+	for _, der := range issuer.Delivered(c.DER) {
 		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	}
 	return out, nil

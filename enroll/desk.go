@@ -29,7 +29,7 @@ type Config struct {
 	OTP      Codes
 	Seal     *seal.Box
 	Stamper  Stamper
-	Audit    ca.SigningKey // signs evidence bundles
+	Audit    func() ca.SigningKey // the current key that signs evidence bundles
 	Ledger   *ledger.Log
 	Notifier Notifier
 	Texts    *i18n.Catalog // of the messages
@@ -60,7 +60,7 @@ func (c *Config) Validate() error {
 	need(c.OTP != nil, "one-time codes")
 	need(c.Seal != nil, "seal")
 	need(c.Stamper != nil, "time-stamping unit")
-	need(c.Audit.Signer != nil && c.Audit.Certificate != nil, "audit key")
+	need(c.Audit != nil, "audit key")
 	need(c.Ledger != nil, "ledger")
 	need(c.Notifier != nil, "notifier")
 	need(c.Texts != nil, "texts")

@@ -85,7 +85,7 @@ func newDesk(t testing.TB, change func(*enroll.Config)) *desk {
 	c := enroll.Config{
 		Store: storetest.Twice(d.ca.Store), CA: d.ca.Authority, Policy: policy(t, nil), Registry: d.regs, Notifier: d.regs,
 		OTP: codesOver(t, d.ca.Store, d.clock.now, d.regs), Seal: box, Stamper: newStamper(d),
-		Audit:  d.ca.SigningKey(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "Mohr Test Audit"}),
+		Audit:  d.ca.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "Mohr Test Audit"}),
 		Ledger: journal, Texts: texts, Audience: catest.Portal, Now: d.clock.now,
 		Log: slog.New(slog.NewTextHandler(&locked{w: d.log}, nil)),
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"mohr/ca"
-	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/store"
 )
@@ -84,7 +83,7 @@ func (d *Desk) resumeIssue(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.finish(ctx, a, csr, evidence.Decision{})
+	_, err = d.finish(ctx, a, csr)
 	return err
 }
 

@@ -2,10 +2,11 @@ package enroll
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
+
+	json "github.com/go-json-experiment/json/v1" // encoding/json's rules, faster
 
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
@@ -182,36 +183,44 @@ func (a *Application) overdue(now time.Time) bool {
 	return a.Stage.Open() && a.Stage != Issuing && now.After(a.Deadline)
 }
 
-// save writes the step if the stored application is at the version that was
-// read, else errMoved.
+// save writes the step in a transaction of its own.
 func (d *Desk) save(ctx context.Context, s *step) (Application, error) {
-	saved := s.Application
-	saved.Version++
-	err := d.Store.Update(ctx, func(tx store.Tx) error {
-		stored, err := loadMark(tx, s.ID)
-		switch {
-		case errors.Is(err, fault.NotFound) && s.Version == 0:
-		case err != nil:
+	return s.saved(), d.Store.Update(ctx, s.write)
+}
+
+// saved is the application as write leaves it.
+func (s *step) saved() Application {
+	a := s.Application
+	a.Version++
+	return a
+}
+
+// write writes the step if the stored application is at the version that was
+// read, else errMoved, before anything is written.
+func (s *step) write(tx store.Tx) error {
+	saved := s.saved()
+	stored, err := loadMark(tx, s.ID)
+	switch {
+	case errors.Is(err, fault.NotFound) && s.Version == 0:
+	case err != nil:
+		return err
+	case stored.Version != s.Version:
+		return errMoved
+	}
+	if err := moveDeadline(tx, stored, saved); err != nil {
+		return err
+	}
+	for i, e := range s.events {
+		if err := store.Save(tx, eventBucket, fmt.Sprintf("%s/%08d-%d", s.ID, saved.Version, i), e); err != nil {
 			return err
-		case stored.Version != s.Version:
-			return errMoved
 		}
-		if err := moveDeadline(tx, stored, saved); err != nil {
+	}
+	for _, also := range s.also {
+		if err := also(tx); err != nil {
 			return err
 		}
-		for i, e := range s.events {
-			if err := store.Save(tx, eventBucket, fmt.Sprintf("%s/%08d-%d", s.ID, saved.Version, i), e); err != nil {
-				return err
-			}
-		}
-		for _, also := range s.also {
-			if err := also(tx); err != nil {
-				return err
-			}
-		}
-		return store.Save(tx, applicationBucket, saved.ID, saved)
-	})
-	return saved, err
+	}
+	return store.Save(tx, applicationBucket, saved.ID, saved)
 }
 
 // moveDeadline keeps the index of deadlines in step with the application.

@@ -39,16 +39,46 @@ func (d *Desk) Submit(ctx context.Context, id, token string, request []byte) (Is
 	if err != nil {
 		return Issuance{}, err
 	}
-	var decision evidence.Decision
-	var refusal error
-	a, err = d.changeFrom(ctx, a, func(s *step) (err error) {
-		decision, refusal, err = d.bind(s, csr, request)
-		return err
-	})
-	if err = errors.Join(err, refusal); err != nil {
+	for {
+		i, err := d.submit(ctx, a, csr, request)
+		if !overtaken(err) {
+			return i, err
+		}
+		now, loadErr := d.load(ctx, id)
+		if loadErr != nil || now.Version == a.Version {
+			return i, errors.Join(err, loadErr)
+		}
+		a = now
+	}
+}
+
+// overtaken reports whether another request for the same application was
+// faster, with whatever key: its stage says what to answer.
+func overtaken(err error) bool {
+	return errors.Is(err, errMoved) || fault.Code(err) == "request_other_key"
+}
+
+// submit is one try to issue for the application as it was read; errMoved if
+// somebody else saved it meanwhile. That the key is bound and that issuing has
+// begun is saved in the transaction that records the intent: an application
+// is at issuing only if the CA has its order.
+func (d *Desk) submit(ctx context.Context, a Application, csr ca.CSR, request []byte) (Issuance, error) {
+	s := &step{Application: a, now: d.now()}
+	if a.overdue(s.now) {
+		_, err := d.changeFrom(ctx, a, func(*step) error { return errUnchanged })
 		return Issuance{}, err
 	}
-	return d.finish(ctx, a, csr, decision)
+	decision, refusal, err := d.bind(s, csr, request)
+	switch {
+	case errors.Is(err, errUnchanged):
+		return d.finish(ctx, a, csr)
+	case err != nil:
+		return Issuance{}, err
+	case refusal != nil:
+		_, err = d.save(ctx, s)
+		return Issuance{}, errors.Join(err, refusal)
+	}
+	return d.order(ctx, s.saved(), csr, decision, s.write)
 }
 
 // bind moves an approved application to issuing, for one key, and returns the
@@ -127,10 +157,10 @@ func (d *Desk) agreement(a Application, now time.Time) (*Agreement, error) {
 	return &Agreement{At: now, TermsVersion: a.Consent.TermsVersion, SHA256: hexHash(v)}, nil
 }
 
-// finish orders the certificate of an application at issuing, or finds the
-// one it has. The CA keeps one certificate a request, so it may run again. A
-// zero decision is judged anew.
-func (d *Desk) finish(ctx context.Context, a Application, csr ca.CSR, decision evidence.Decision) (Issuance, error) {
+// finish brings an application at issuing to its certificate, or finds the
+// one it has. The CA keeps one certificate a request, so it may run again.
+// The evidence is judged anew.
+func (d *Desk) finish(ctx context.Context, a Application, csr ca.CSR) (Issuance, error) {
 	if a.Stage == Issued {
 		c, err := d.CA.Certificate(ctx, a.Serial)
 		if err != nil {
@@ -138,18 +168,33 @@ func (d *Desk) finish(ctx context.Context, a Application, csr ca.CSR, decision e
 		}
 		return d.issuance(a, c)
 	}
-	if decision.Outcome() != evidence.Approved {
-		var err error
-		if decision, err = d.judge(a, d.now()); err != nil {
-			return Issuance{}, err
-		}
+	decision, err := d.judge(a, d.now())
+	if err != nil {
+		return Issuance{}, err
 	}
-	c, err := d.CA.Issue(ctx, ca.Order{Request: a.ID, Decision: decision, CSR: csr, Guard: guard(a)})
+	return d.order(ctx, a, csr, decision, guard(a))
+}
+
+// order has the certificate issued. before runs in the transaction that
+// records the intent; the application becomes issued in the one that records
+// the certificate, or after it, if another call recorded that.
+func (d *Desk) order(ctx context.Context, a Application, csr ca.CSR, decision evidence.Decision, before func(store.Tx) error) (Issuance, error) {
+	c, err := d.CA.Issue(ctx, ca.Order{
+		Request: a.ID, Decision: decision, CSR: csr, Guard: before, Recorded: d.delivery(a),
+	})
+	if overtaken(err) {
+		return Issuance{}, err
+	}
 	if err != nil {
 		return Issuance{}, d.refused(ctx, a, err)
 	}
-	if a, err = d.deliver(ctx, a, c); err != nil {
+	if a, err = d.load(ctx, a.ID); err != nil {
 		return Issuance{}, err
+	}
+	if a.Stage != Issued {
+		if a, err = d.deliver(ctx, a, c); err != nil {
+			return Issuance{}, err
+		}
 	}
 	return d.issuance(a, c)
 }
@@ -184,6 +229,9 @@ func (d *Desk) refused(ctx context.Context, a Application, cause error) error {
 	final := errors.Is(cause, fault.Invalid) || errors.Is(cause, fault.Denied) || errors.Is(cause, fault.Conflict)
 	_, moveErr := d.change(ctx, a.ID, func(s *step) error {
 		switch {
+		case s.Stage == Approved && nothing && final:
+			s.note("key_refused", fault.Code(cause))
+			return nil
 		case s.Stage != Issuing || s.Version != a.Version:
 			return errUnchanged
 		case !nothing && c.State == ca.Void, nothing && s.now.After(s.Deadline):

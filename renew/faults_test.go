@@ -135,6 +135,7 @@ func TestAnIssuingKeyOutOfReachLosesNothing(t *testing.T) {
 	b.clock = b.clock.Add(time.Hour) // the statement's and the nonce's time is over
 	r, err := b.Renew(t.Context(), w)
 	must(t, err)
+	must(t, b.SendNotices(t.Context()))
 	if r.Certificate.Replaces != h.rec.Serial || len(b.phones.sent) != 1 {
 		t.Errorf("certificate %+v, messages %q", r.Certificate, b.phones.sent)
 	}

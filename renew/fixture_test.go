@@ -185,7 +185,7 @@ func (b *bench) enrollAt(t testing.TB, code, profile string, home evidence.KeyHo
 		record(evidence.OTPSMS, evidence.Claims{Mobile: mobile}),
 		record(evidence.FaceMatch, evidence.Claims{NationalCode: code, ScorePercent: 95}),
 	}
-	if profile == ca.OrganisationSign {
+	if profile == ca.OrganisationSign || profile == ca.OrganisationSeal {
 		records = append(records, record(evidence.LegalRegistry, evidence.Claims{NationalCode: code, LegalID: company, LegalName: "شرکت نمونه", LegalStatus: "active", Role: "مدیرعامل", SignsAlone: true}))
 	}
 	d := b.policy.Evaluate(evidence.Case{Profile: profile, Home: home, Records: records}, b.clock)

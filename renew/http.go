@@ -22,7 +22,7 @@ func (d *Desk) Routes(s *web.Server) {
 	s.Echo.POST("/renew", d.takeForm)
 	web.Handle(s, web.Operation{Method: http.MethodGet, Path: "/renewals/nonce", ID: "get-renewal-nonce", Tag: "renew",
 		Summary: "What a statement has to say: a fresh nonce, the audience, the terms"}, d.getNonce)
-	web.Handle(s, web.Operation{Method: http.MethodPost, Path: "/renewals", ID: "create-renewal", Tag: "renew", MaxBody: 256 << 10,
+	web.Handle(s, web.Operation{Method: http.MethodPost, Path: "/renewals", ID: "create-renewal", Tag: "renew", MaxBody: 256 << 10, Repeatable: true,
 		Summary: "Renew a certificate by a statement signed with its key"}, d.create)
 	web.Handle(s, web.Operation{Method: http.MethodGet, Path: "/renewals/{request}/certificate", ID: "get-renewed-certificate", Tag: "renew",
 		Summary: "The certificate of a renewal and its issuing CA", Produces: "application/pem-certificate-chain"}, d.getCertificate)

@@ -14,14 +14,6 @@ import (
 // noticeLife is how long a message that cannot be delivered is tried again.
 const noticeLife = 7 * 24 * time.Hour
 
-// notify tells the holder of a renewal, once; what fails is tried again by
-// SendNotices. The certificate does not wait for it.
-func (d *Desk) notify(ctx context.Context, request string) {
-	if err := d.sendNotice(ctx, request); err != nil {
-		d.Log.Warn("message about a renewal not sent yet", "error", err)
-	}
-}
-
 // sendNotice sends the message if it is still owed and the certificate is issued.
 func (d *Desk) sendNotice(ctx context.Context, request string) error {
 	var n notice
@@ -64,7 +56,8 @@ func (d *Desk) dropNotice(ctx context.Context, request string) error {
 	return d.Store.Update(ctx, func(tx store.Tx) error { return tx.Delete(noticeBucket, request) })
 }
 
-// SendNotices is a job: it sends the messages that are still owed. A message
+// SendNotices is a job: it sends the messages that are owed, which no renewal
+// waits for; what fails stays for the next run. A message
 // may be sent twice if a node dies between sending and noting it.
 func (d *Desk) SendNotices(ctx context.Context) error {
 	var owed []string

@@ -46,6 +46,7 @@ func TestARenewalGivesANewCertificateToTheSameHolder(t *testing.T) {
 			if block == nil || issuer == nil || !bytes.Equal(block.Bytes, c.DER) {
 				t.Error("the chain is not the certificate and its issuer")
 			}
+			must(t, b.SendNotices(t.Context()))
 			if len(b.phones.sent) != 1 || !strings.HasPrefix(b.phones.sent[0], "+989120000001 گواهی امضای") {
 				t.Errorf("messages %q", b.phones.sent)
 			}
@@ -70,6 +71,7 @@ func TestTheSameStatementGivesTheSameCertificate(t *testing.T) {
 	w, _ := b.wish(t, old)
 	first, err := b.Renew(t.Context(), w)
 	must(t, err)
+	must(t, b.SendNotices(t.Context()))
 	asked := b.registry.asked
 	again := func(name string, w renew.Wish) {
 		t.Helper()
@@ -85,6 +87,7 @@ func TestTheSameStatementGivesTheSameCertificate(t *testing.T) {
 	b.clock = b.clock.Add(60 * day)
 	must(t, b.fixture.Retire(t.Context()))
 	again("long after, with the old certificate superseded", w)
+	must(t, b.SendNotices(t.Context()))
 	if b.registry.asked != asked || len(b.phones.sent) != 1 {
 		t.Errorf("asked the registers %d more times, sent %d messages", b.registry.asked-asked, len(b.phones.sent))
 	}

@@ -52,7 +52,7 @@ func RequestOf(statement []byte) (string, error) {
 
 // Renew grants a wish, or says why not. The same statement always gives the
 // same certificate, whatever has become of the old one since; a refused or
-// failed wish uses nothing up.
+// failed wish uses nothing up. The message to the holder is SendNotices' work.
 func (d *Desk) Renew(ctx context.Context, w Wish) (Renewal, error) {
 	request, err := RequestOf(w.Statement)
 	if err != nil {
@@ -75,7 +75,6 @@ func (d *Desk) Renew(ctx context.Context, w Wish) (Renewal, error) {
 	if err != nil {
 		return Renewal{}, err
 	}
-	d.notify(ctx, request)
 	return d.renewal(cert)
 }
 
@@ -100,10 +99,14 @@ func (d *Desk) replace(ctx context.Context, w Wish, request string) (ca.Certific
 		return ca.Certificate{}, err
 	}
 	rules, ok := d.Policy.Rules(profileName(a.old))
-	if !ok {
+	if !ok || rules.MaxDepth == 0 {
 		return ca.Certificate{}, fault.New(fault.Denied, "renewal_profile_closed", "certificates of the profile %[1]s are not renewed any more; apply for a new one", profileName(a.old))
 	}
-	if err := WindowOf(a.old.NotBefore, a.old.NotAfter, rules).Fault(a.at); err != nil {
+	window := WindowOf(a.old.NotBefore, a.old.NotAfter, rules)
+	if a.signed.Standing().RenewNow() {
+		window.Opens = a.old.NotBefore // an incident: nobody has to wait
+	}
+	if err := window.Fault(a.at); err != nil {
 		return ca.Certificate{}, err
 	}
 	id, birthDate, err := d.previous(ctx, a, w.BirthDate)
@@ -183,7 +186,7 @@ func (d *Desk) renewal(c ca.Certificate) (Renewal, error) {
 		return Renewal{}, fmt.Errorf("chain of %s: no issuer %s here", c.Serial, c.Issuer)
 	}
 	r := Renewal{Request: c.Request, Certificate: c}
-	for _, der := range [][]byte{c.DER, issuer.Certificate.Raw} {
+	for _, der := range issuer.Delivered(c.DER) {
 		r.Chain = append(r.Chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	}
 	if rules, ok := d.Policy.Rules(profileName(c)); ok {

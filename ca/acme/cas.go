@@ -1,9 +1,3 @@
-// Package acme lets smallstep's protocols sit on our core.
-//
-// It is the only place that knows github.com/smallstep/certificates. Its
-// authority signs through CAS, and CAS issues through ca.Issue: what a
-// protocol's template asks for is compared with the approved order and never
-// copied.
 package acme
 
 import (
@@ -12,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	casapi "github.com/smallstep/certificates/cas/apiv1"
 
@@ -64,7 +59,7 @@ func (s *CAS) CreateCertificate(req *casapi.CreateCertificateRequest) (*casapi.C
 	if !ok {
 		return nil, fmt.Errorf("certificate %s: issuer %s is not here", c.Serial, c.Issuer)
 	}
-	return &casapi.CreateCertificateResponse{Certificate: cert, CertificateChain: []*x509.Certificate{issuer.Certificate}}, nil
+	return &casapi.CreateCertificateResponse{Certificate: cert, CertificateChain: issuer.Delivery()}, nil
 }
 
 // RenewCertificate always refuses: a renewal is a statement signed by the old
@@ -101,13 +96,26 @@ func (s *CAS) serialOf(ctx context.Context, req *casapi.RevokeCertificateRequest
 		standing, err := s.Authority.Standing(ctx, req.Certificate)
 		return standing.Record().Serial, err
 	}
-	if req != nil && len(req.SerialNumber) <= maxDecimal {
-		if n, ok := new(big.Int).SetString(req.SerialNumber, 10); ok && n.Sign() > 0 {
+	if req == nil {
+		return parseDecimal("")
+	}
+	return parseDecimal(req.SerialNumber)
+}
+
+// parseDecimal reads a serial as smallstep writes it, in decimal, and returns
+// it as records do.
+func parseDecimal(s string) (string, error) {
+	if len(s) <= maxDecimal {
+		if n, ok := new(big.Int).SetString(s, 10); ok && n.Sign() > 0 {
 			return ca.SerialText(n), nil
 		}
 	}
 	return "", fault.New(fault.Invalid, "serial_malformed", "this is not a serial number; write it in decimal digits")
 }
+
+// orderOfRequest returns the order behind a request to ca, and whether there
+// is one.
+func orderOfRequest(request string) (string, bool) { return strings.CutPrefix(request, requestOf("")) }
 
 // addresses returns the IP addresses of a template as orders write them.
 func addresses(c *x509.Certificate) (list []string) {

@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/ceremony"
+	"mohr/hsm"
 	"mohr/internal/store"
 )
 
@@ -25,7 +27,7 @@ const (
 	Portal  = "https://localhost:8443"
 )
 
-// Keys makes P-256 keys by purpose and keeps them in memory, and in files of
+// Keys makes keys by purpose, P-256 unless asked for others, and keeps them in memory, and in files of
 // Dir where that is set, for another process to find.
 type Keys struct {
 	Dir  string
@@ -34,13 +36,18 @@ type Keys struct {
 }
 
 // Key returns the key of the purpose, the same each time.
-func (k *Keys) Key(_ context.Context, purpose string) (crypto.Signer, error) {
+func (k *Keys) Key(ctx context.Context, purpose string) (crypto.Signer, error) {
+	return k.Make(ctx, purpose, hsm.P256)
+}
+
+// Make is Key with the algorithm of a new key.
+func (k *Keys) Make(_ context.Context, purpose string, a hsm.Algorithm) (crypto.Signer, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if s, ok := k.keys[purpose]; ok {
 		return s, nil
 	}
-	s, err := k.open(purpose)
+	s, err := k.open(purpose, a)
 	if err != nil {
 		return nil, err
 	}
@@ -51,22 +58,39 @@ func (k *Keys) Key(_ context.Context, purpose string) (crypto.Signer, error) {
 	return s, nil
 }
 
-func (k *Keys) open(purpose string) (crypto.Signer, error) {
+func (k *Keys) open(purpose string, a hsm.Algorithm) (crypto.Signer, error) {
 	file := filepath.Join(k.Dir, purpose+".key")
 	if k.Dir != "" {
 		if der, err := os.ReadFile(file); err == nil {
-			return x509.ParseECPrivateKey(der)
+			key, err := x509.ParsePKCS8PrivateKey(der)
+			if err != nil {
+				return nil, err
+			}
+			return key.(crypto.Signer), nil
 		}
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := generate(a)
 	if err != nil || k.Dir == "" {
 		return key, err
 	}
-	der, err := x509.MarshalECPrivateKey(key)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, err
 	}
 	return key, os.WriteFile(file, der, 0o600)
+}
+
+// oneRSA is shared by all fixtures of a process: making one takes long.
+var oneRSA = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 3072) })
+
+func generate(a hsm.Algorithm) (crypto.Signer, error) {
+	switch a {
+	case hsm.P384:
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case hsm.RSA3072:
+		return oneRSA()
+	}
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 }
 
 // Fixture is an authority with a development hierarchy on a real store.
@@ -91,12 +115,12 @@ func New(t testing.TB, now func() time.Time) *Fixture {
 // On returns a fixture on a given store and keys.
 func On(t testing.TB, s store.Store, keys *Keys, now func() time.Time) *Fixture {
 	t.Helper()
-	h, err := ceremony.Open(t.Context(), ceremony.Config{Store: s, Key: keys.Key, Publish: Publish, Name: "Mohr Test", Now: now})
+	h, err := ceremony.Open(t.Context(), ceremony.Config{Store: s, Key: keys.Make, Publish: Publish, Name: "Mohr Test", Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, err := ca.New(ca.Config{
-		Store: s, Now: now, Root: h.Root, Issuers: h.Issuers, Publish: Publish, Portal: Portal,
+		Store: s, Now: now, Root: h.Root, Roots: h.Roots, Issuers: h.Issuers, Retired: h.Retired, Publish: Publish, Portal: Portal,
 		HolderKey: make([]byte, 32), Simulated: true,
 	})
 	if err != nil {
@@ -117,6 +141,13 @@ func (f *Fixture) SigningKey(t testing.TB, purpose string, s ca.Service) ca.Sign
 		t.Fatal(err)
 	}
 	return sk
+}
+
+// Current is SigningKey for those who ask for the current key each time.
+func (f *Fixture) Current(t testing.TB, purpose string, s ca.Service) func() ca.SigningKey {
+	t.Helper()
+	sk := f.SigningKey(t, purpose, s)
+	return func() ca.SigningKey { return sk }
 }
 
 // NewKey returns a fresh P-256 key and a request for it.

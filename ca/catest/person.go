@@ -37,7 +37,7 @@ func (p Person) Evidence(profile string, now time.Time) []evidence.Record {
 		base(evidence.OTPSMS, evidence.Claims{Mobile: p.Mobile}),
 		base(evidence.FaceMatch, evidence.Claims{NationalCode: p.NationalCode, ScorePercent: 95}),
 	}
-	if profile == ca.OrganisationSign {
+	if profile == ca.OrganisationSign || profile == ca.OrganisationSeal {
 		list = append(list, base(evidence.LegalRegistry, evidence.Claims{
 			NationalCode: p.NationalCode, LegalID: p.LegalID, LegalName: p.LegalName, LegalStatus: evidence.LegalActive, Role: p.Role, SignsAlone: true,
 		}))
@@ -78,5 +78,5 @@ func (f *Fixture) issueTo(t testing.TB, p Person, profile, request string, key *
 		t.Fatal(err)
 	}
 	issuer, _ := f.Authority.Issuer(c.Issuer)
-	return ca.SigningKey{Certificate: cert, Chain: []*x509.Certificate{issuer.Certificate}, Signer: key}, c
+	return ca.SigningKey{Certificate: cert, Chain: issuer.Delivery(), Signer: key}, c
 }

@@ -14,7 +14,7 @@ import (
 
 func (h *hall) crl(t *testing.T) *x509.RevocationList {
 	t.Helper()
-	list, err := x509.ParseRevocationList([]byte(h.kept(t)[ca.RootCRLName]))
+	list, err := x509.ParseRevocationList([]byte(h.kept(t)[rootCRL]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func revokeIssuer(t *testing.T, h *hall, g *ceremony.Hierarchy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Store.Update(t.Context(), func(tx store.Tx) error { return ca.SaveHierarchy(tx, ca.RootCRLName, der) }); err != nil {
+	if err := h.Store.Update(t.Context(), func(tx store.Tx) error { return ca.SaveRootCRL(tx, ca.RootName, 2, h.at, der) }); err != nil {
 		t.Fatal(err)
 	}
 }

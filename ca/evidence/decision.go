@@ -46,6 +46,8 @@ type Decision struct {
 	environment Environment
 	identity    Identity
 	validity    time.Duration
+	qc          QC
+	attested    string
 	proofAt     time.Time
 	depth       int
 	evidence    []string
@@ -83,6 +85,14 @@ func (d Decision) Identity() Identity { return d.identity }
 
 // Validity returns how long a certificate may be valid.
 func (d Decision) Validity() time.Duration { return d.validity }
+
+// QC returns what the certificate states (EN 319 412-5). Only the key that
+// AttestedKey names may be stated to live in a signature creation device.
+func (d Decision) QC() QC { return d.qc }
+
+// AttestedKey returns the hex SHA-256 of the SubjectPublicKeyInfo that a
+// counted device_attestation is about, or "".
+func (d Decision) AttestedKey() string { return d.attested }
 
 // ProofAt returns the time of the full proofing the decision rests on.
 func (d Decision) ProofAt() time.Time { return d.proofAt }

@@ -21,7 +21,7 @@ func (p *Policy) Evaluate(c Case, now time.Time) Decision {
 	if !ok {
 		return d.closed([]Step{{ruleProfile, stepFail, "the policy knows no profile of this name"}})
 	}
-	d.policyOID, d.validity = rules.PolicyOIDs[c.Home], rules.Validity
+	d.policyOID, d.validity, d.qc = rules.PolicyOIDs[c.Home], rules.Validity, rules.QC.clone()
 	j := &judge{rules: rules, c: c, now: now, counted: map[Type]Record{}}
 	j.admission()
 	if c.Renewal != nil {
@@ -80,6 +80,7 @@ func (d *Decision) fill(j *judge, set []Type) {
 		d.depth, d.proofAt = j.c.Renewal.Depth, j.c.Renewal.ProofAt.UTC()
 	}
 	d.identity = j.identity
+	d.attested = j.counted[DeviceAttestation].Claims.SPKISHA256
 }
 
 // The outcomes of a step.
@@ -130,7 +131,7 @@ func (j *judge) admission() {
 // fixed order.
 func (j *judge) accepts() []Type {
 	var list []Type
-	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry} {
+	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, DeviceAttestation} {
 		if j.rules.Asks(t) {
 			list = append(list, t)
 		}

@@ -56,8 +56,9 @@ func (j *judge) onePerson(civil Claims) {
 }
 
 // namesPerson reports whether evidence of the type must say whose it is. A
-// one-time code is tied to the person through the mobile number.
-func (t Type) namesPerson() bool { return t != OTPSMS }
+// one-time code is tied to the person through the mobile number, an
+// attestation through the key.
+func (t Type) namesPerson() bool { return t != OTPSMS && t != DeviceAttestation }
 
 // mobile asks whose number it is, how long its SIM has been in it, and that
 // the code went to it.

@@ -26,6 +26,7 @@ type Rules struct {
 	EvidenceAges map[Type]time.Duration // how old a record of the type may be
 	FaceScore    int                    // least percent of a face match
 	SIMQuiet     time.Duration          // the SIM must not have changed for this long; 0: not asked
+	QC           QC                     // what the certificates state
 }
 
 // Asks reports whether a set of the profile's, or its renewal, asks for t.
@@ -46,11 +47,24 @@ const (
 // signs reports whether certificates of this level sign; R5 holds for these.
 func (l Level) signs() bool { return l == Substantial || l == High }
 
-// Profiles of people that sign, by the names ca has for them.
+// Profiles that have rules of their own, by the names ca has for them.
 const (
-	naturalSign      = "natural-sign"
+	naturalAuth      = "natural-auth"
+	naturalShort     = "natural-sign-short"
 	organisationSign = "organisation-sign"
+	organisationSeal = "organisation-seal"
 )
+
+// signing are the profiles whose certificates stand behind signatures and seals.
+var signing = []string{"natural-sign", "natural-sign-b", "natural-sign-c", naturalShort, organisationSign, organisationSeal}
+
+// natural reports whether the profile names a person alone.
+func natural(profile string) bool { return strings.HasPrefix(profile, "natural-") }
+
+// organised reports whether the profile names a legal person.
+func organised(profile string) bool {
+	return profile == organisationSign || profile == organisationSeal
+}
 
 // TestPolicyArc is the object identifier above every test policy, below the
 // example arc of ITU-T X.660. No production policy lies in {2 999}.
@@ -71,7 +85,7 @@ func (t Type) binding() bool { return t == FaceMatch }
 // known reports whether t is one of the closed set.
 func (t Type) known() bool {
 	switch t {
-	case CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature:
+	case CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation:
 		return true
 	}
 	return false
@@ -99,6 +113,7 @@ func (p *Policy) Rules(profile string) (Rules, bool) {
 	r.PolicyOIDs = maps.Clone(r.PolicyOIDs)
 	r.EvidenceAges = maps.Clone(r.EvidenceAges)
 	r.RenewalAsks = slices.Clone(r.RenewalAsks)
+	r.QC = r.QC.clone()
 	r.AnyOf = slices.Clone(r.AnyOf)
 	for i, set := range r.AnyOf {
 		r.AnyOf[i] = slices.Clone(set)

@@ -12,7 +12,8 @@ import (
 // Bounds of what a policy may say. They are ours and wide: a policy is to be
 // stricter than they are.
 const (
-	maxValidity    = 3 * 366 * day // of a person's certificate
+	maxValidity    = 3 * 366 * day // of a certificate
+	maxShort       = day           // of one that is never revoked
 	maxGrace       = 90 * day      // overlap, and renewal after the end
 	maxApproval    = day
 	maxDepth       = 10
@@ -39,7 +40,7 @@ func (c *check) within(what string, d span, low, high time.Duration) {
 
 func (c *check) level(p profile) {
 	c.need(p.Level == Low || p.Level.signs(), "level is not low, substantial or high")
-	if c.profile == naturalSign || c.profile == organisationSign {
+	if slices.Contains(signing, c.profile) {
 		c.need(p.Level.signs(), "a signing profile needs level substantial or high")
 	}
 	c.need(isVersion(p.TermsVersion), "terms_version is missing or no version")
@@ -75,12 +76,8 @@ func (c *check) sets(p profile) {
 		c.need(!has(CertSignature), "set %d has cert_signature, which is for renewal only", i+1)
 		c.need(!has(OTPSMS) || has(MobileOwnership), "set %d has otp_sms without mobile_ownership, which says whose mobile it is", i+1)
 		c.need(!p.Level.signs() || slices.ContainsFunc(set, Type.binding), "set %d has no binding evidence (face_match) and must not reach level %s", i+1, p.Level)
-		switch c.profile {
-		case naturalSign:
-			c.need(!has(LegalRegistry), "set %d has legal_registry, but the profile names no organisation", i+1)
-		case organisationSign:
-			c.need(has(LegalRegistry), "set %d has no legal_registry, which names the organisation", i+1)
-		}
+		c.need(!natural(c.profile) || !has(LegalRegistry), "set %d has legal_registry, but the profile names no organisation", i+1)
+		c.need(!organised(c.profile) || has(LegalRegistry), "set %d has no legal_registry, which names the organisation", i+1)
 	}
 	face := slices.ContainsFunc(p.Evidence.AnyOf, func(s []Type) bool { return slices.Contains(s, FaceMatch) })
 	c.need(!face || (p.Evidence.FaceScore >= 50 && p.Evidence.FaceScore <= 100), "evidence.face_score is not between 50 and 100")
@@ -99,7 +96,7 @@ func (c *check) types(what string, list []Type) {
 // ages wants an age for each type asked, so that none is good for ever.
 func (c *check) ages(p profile) {
 	asks := p.rules("").Asks
-	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature} {
+	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation} {
 		age, ok := p.Evidence.MaxAge[t]
 		c.need(ok || !asks(t), "evidence.max_age has no %s", t)
 		if ok {
@@ -112,7 +109,11 @@ func (c *check) ages(p profile) {
 }
 
 func (c *check) times(p profile) {
-	c.within("validity", p.Validity, time.Second, maxValidity)
+	longest := maxValidity
+	if c.profile == naturalShort {
+		longest = maxShort
+	}
+	c.within("validity", p.Validity, time.Second, longest)
 	c.within("approved_for", p.ApprovedFor, time.Second, maxApproval)
 	c.within("renewal.overlap", p.Renewal.Overlap, 0, min(maxGrace, time.Duration(p.Validity)))
 	c.within("renewal.closes_after", p.Renewal.ClosesAfter, 0, maxGrace)
@@ -129,10 +130,6 @@ func (c *check) renewal(p profile) {
 	c.within("renewal.max_age", r.MaxAge, time.Second, maxProofAge)
 	c.types("renewal.evidence", r.Evidence)
 	c.need(slices.Contains(r.Evidence, CivilRegistry), "renewal.evidence has no civil_registry, which is asked again each time")
-	if c.profile == organisationSign {
-		c.need(slices.Contains(r.Evidence, LegalRegistry), "renewal.evidence has no legal_registry, which is asked again each time")
-	}
-	if c.profile == naturalSign {
-		c.need(!slices.Contains(r.Evidence, LegalRegistry), "renewal.evidence has legal_registry, but the profile names no organisation")
-	}
+	c.need(!organised(c.profile) || slices.Contains(r.Evidence, LegalRegistry), "renewal.evidence has no legal_registry, which is asked again each time")
+	c.need(!natural(c.profile) || !slices.Contains(r.Evidence, LegalRegistry), "renewal.evidence has legal_registry, but the profile names no organisation")
 }

@@ -35,6 +35,7 @@ type profile struct {
 	Renewal      renewal            `yaml:"renewal"`
 	ApprovedFor  span               `yaml:"approved_for"`
 	TermsVersion string             `yaml:"terms_version"`
+	QC           statements         `yaml:"qc"`
 }
 
 type asked struct {
@@ -134,6 +135,7 @@ func (p profile) rules(e Environment) Rules {
 		EvidenceAges: ages,
 		FaceScore:    p.Evidence.FaceScore,
 		SIMQuiet:     time.Duration(p.Evidence.SIMQuiet),
+		QC:           p.QC.rules(),
 	}
 }
 
@@ -159,6 +161,7 @@ func (f file) faults() []string {
 		c.ages(p)
 		c.times(p)
 		c.renewal(p)
+		c.statements(p, f.Environment)
 		wrong = append(wrong, c.wrong...)
 	}
 	return wrong

@@ -20,6 +20,8 @@ const (
 	FaceMatch       Type = "face_match"
 	LegalRegistry   Type = "legal_registry"
 	CertSignature   Type = "cert_signature"
+	// DeviceAttestation says that a key lives in hardware and cannot leave it.
+	DeviceAttestation Type = "device_attestation"
 )
 
 // Result is what a check came to. Unavailable is never a mismatch and never a pass.
@@ -83,6 +85,7 @@ func (r Record) Hash() string {
 //	face_match        NationalCode, ScorePercent
 //	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
 //	cert_signature    NationalCode
+//	device_attestation SPKISHA256 of the attested key
 type Claims struct {
 	NationalCode   string `json:"national_code,omitempty"`
 	FirstName      string `json:"first_name,omitempty"`
@@ -96,7 +99,7 @@ type Claims struct {
 	LegalStatus    string `json:"legal_status,omitempty"` // as the register says: LegalActive, ...
 	Role           string `json:"role,omitempty"`         // the person's role in the legal person; "": none
 	SignsAlone     bool   `json:"signs_alone,omitempty"`  // may bind the legal person alone
-	SPKISHA256     string `json:"spki_sha256,omitempty"`  // the key a code or signature was bound to
+	SPKISHA256     string `json:"spki_sha256,omitempty"`  // the key a code, signature or attestation was bound to
 	ScorePercent   int    `json:"score_percent,omitzero"` // of a face match
 }
 

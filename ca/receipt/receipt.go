@@ -19,14 +19,15 @@ const Type = "mohr-receipt+jwt"
 
 // Config is what an Issuer needs.
 type Config struct {
-	Key    ca.SigningKey    // of the audit profile
-	Issuer string           // iss: base URL of the portal
-	Now    func() time.Time // nil: time.Now
+	Key    func() ca.SigningKey // the current one of the audit profile; it may be another each time
+	Issuer string               // iss: base URL of the portal
+	Now    func() time.Time     // nil: time.Now
 }
 
 // Issuer signs receipts. It is safe for concurrent use.
 type Issuer struct {
-	signer signature.Signer
+	key    func() ca.SigningKey
+	now    func() time.Time
 	issuer string
 }
 
@@ -35,7 +36,7 @@ func New(c Config) *Issuer {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Issuer{signer: signature.Signer{Key: c.Key, Now: c.Now}, issuer: c.Issuer}
+	return &Issuer{key: c.Key, now: c.Now, issuer: c.Issuer}
 }
 
 // own are the claims that the issuer adds.
@@ -57,7 +58,7 @@ func (i *Issuer) Issue(ctx context.Context, kind string, claims any) ([]byte, er
 	if err != nil {
 		return nil, fmt.Errorf("receipt of %s: %w", kind, err)
 	}
-	out, err := i.signer.JWS(Type, payload)
+	out, err := (signature.Signer{Key: i.key(), Now: i.now}).JWS(Type, payload)
 	if err != nil {
 		return nil, fmt.Errorf("receipt of %s: %w", kind, err)
 	}
@@ -73,7 +74,7 @@ func (i *Issuer) payload(kind string, claims any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	added, err := object(own{Issuer: i.issuer, IssuedAt: i.signer.Now().UTC().Unix(), Kind: kind})
+	added, err := object(own{Issuer: i.issuer, IssuedAt: i.now().UTC().Unix(), Kind: kind})
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func newBench(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	b.leaf, b.proof = b.deed(t, "complaint.filed")
-	b.issuer = receipt.New(receipt.Config{Key: b.audit, Issuer: catest.Portal})
+	b.issuer = receipt.New(receipt.Config{Key: func() ca.SigningKey { return b.audit }, Issuer: catest.Portal})
 	return b
 }
 

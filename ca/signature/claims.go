@@ -1,10 +1,12 @@
 package signature
 
 import (
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"mohr/ca"
 	"mohr/internal/fault"
 )
 
@@ -15,6 +17,12 @@ const (
 	maxLife = 24 * time.Hour
 	// maxStatement bounds the JSON of a statement, in octets.
 	maxStatement = 64 << 10
+)
+
+// Kinds of statements that not only holders make.
+const (
+	ApprovalType = "mohr-approval/1" // operators, and nobody else
+	RevokeType   = "mohr-revoke/1"   // whoever has a key says that it has ended
 )
 
 // Claims is what every statement of a holder says. A kind's own statement
@@ -50,6 +58,9 @@ func ParseClaims[T any](s Signed, kind, aud string, now time.Time) (T, Claims, e
 }
 
 func (c Claims) check(s Signed, kind, aud string, now time.Time) error {
+	if err := s.maySay(kind); err != nil {
+		return err
+	}
 	switch {
 	case c.Type != kind:
 		return fault.New(fault.Invalid, "statement_type", "the statement is not of the type %s; sign one of that type", kind)
@@ -66,6 +77,17 @@ func (c Claims) check(s Signed, kind, aud string, now time.Time) error {
 		return errStatementTime()
 	}
 	return nil
+}
+
+// maySay keeps operators and holders apart: what one approves in office is not
+// said as a holder, and the other way round.
+func (s Signed) maySay(kind string) error {
+	profile := s.standing.Record().Profile
+	operator := strings.HasPrefix(profile, ca.OperatorAuth+"@")
+	if kind == RevokeType || operator == (kind == ApprovalType) {
+		return nil
+	}
+	return fault.New(fault.Denied, "statement_signer", "a certificate of the profile %s signs no statement of the type %s; use a certificate made for it", profile, kind)
 }
 
 func errStatementTime() error {

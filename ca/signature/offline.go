@@ -55,3 +55,14 @@ func chains(leaf *x509.Certificate, others []*x509.Certificate, root *x509.Certi
 	}
 	return nil
 }
+
+// OpenCMS verifies a CMS under the certificate in it, whoever issued that:
+// leaf is whose signature it is, and whether that counts is for the caller to
+// judge. detached is the content where it is not inside, else nil.
+func OpenCMS(raw, detached []byte) (content []byte, leaf *x509.Certificate, err error) {
+	o, err := openCMS(raw, detached)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.content, o.leaf, nil
+}

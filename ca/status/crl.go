@@ -2,29 +2,37 @@ package status
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/lint"
 	"mohr/internal/fault"
 	"mohr/internal/store"
 )
 
-// Buckets of this room.
+// Buckets of this room. What a job goes through is apart from the long bodies.
 const (
 	crlBucket    = "status_crls"        // issuer/shard -> CRL
+	stateBucket  = "status_crl_states"  // issuer/shard -> state of that CRL
 	numberBucket = "status_crl_numbers" // issuer/shard -> assigned
 )
 
 // CRL is a signed CRL of one shard.
 type CRL struct {
+	state
+	DER []byte `json:"der"`
+}
+
+// state is a CRL without its bytes.
+type state struct {
 	Number     int64     `json:"number"`   // CRLNumber
 	Revision   int       `json:"revision"` // of the shard, that it covers
+	Key        string    `json:"key"`      // hex SubjectKeyIdentifier of the key that signed it
 	ThisUpdate time.Time `json:"this_update"`
 	NextUpdate time.Time `json:"next_update"`
-	DER        []byte    `json:"der"`
 }
 
 // assigned is the last number given out, with the revision it was given for.
@@ -34,56 +42,75 @@ type assigned struct {
 	Revision int   `json:"revision"`
 }
 
-// shard is one CRL of an issuing CA on this node.
-type shard struct {
-	issuer  ca.IssuerID
-	n       int
-	current atomic.Pointer[CRL]
-	turn    chan struct{} // held by who signs: one signature a shard, none waits for another shard's
+func (s state) life() life { return life{s.ThisUpdate, s.NextUpdate} }
+
+// covers reports whether the CRL has all changes up to the revision, under
+// the issuer's present key.
+func (s state) covers(i *issuer, revision int) bool {
+	return s.Revision >= revision && s.Key == keyOf(i)
 }
 
-func newShard(issuer ca.IssuerID, n int) *shard {
-	return &shard{issuer: issuer, n: n, turn: make(chan struct{}, 1)}
-}
-
-func (s *shard) key() string { return fmt.Sprintf("%s/%04d", s.issuer, s.n) }
-
-// serves reports whether c may answer for the shard at the revision: it
-// covers it, and less than half of its life is over.
-func (c *CRL) serves(revision int, now time.Time) bool {
-	return c != nil && c.Revision >= revision && now.Before(c.ThisUpdate.Add(c.NextUpdate.Sub(c.ThisUpdate)/2))
-}
+func keyOf(i *issuer) string { return hex.EncodeToString(i.Certificate.SubjectKeyId) }
 
 // CRL returns the current CRL of a shard. A shard that changed since the last
-// one, or whose CRL is at half of its life, gets a new one first. NotFound for
-// an issuer or a shard that is not there.
+// one, or whose CRL is near its end, gets a new one first. NotFound for an
+// issuer or a shard that is not there.
 func (r *Responder) CRL(ctx context.Context, id ca.IssuerID, n int) (CRL, error) {
-	i, err := r.issuerOf(id)
+	l, err := r.list(ctx, id, n)
 	if err != nil {
 		return CRL{}, err
 	}
-	if n < 0 || n >= len(i.shards) {
-		return CRL{}, errNoCRL()
-	}
-	s := i.shards[n]
-	c, err := r.currentCRL(ctx, i, s)
-	if err != nil {
-		return CRL{}, fmt.Errorf("crl %s: %w", s.key(), err)
-	}
-	return *c, nil
+	return l.CRL, nil
 }
+
+func (r *Responder) list(ctx context.Context, id ca.IssuerID, n int) (*list, error) {
+	i, err := r.issuerOf(id)
+	if err != nil {
+		return nil, err
+	}
+	revision, err := r.revision(ctx, i, n)
+	if err != nil {
+		return nil, fmt.Errorf("crl %s: %w", shardKey(id, n), err)
+	}
+	if i.retired {
+		return r.lastList(ctx, i, n)
+	}
+	l, err := r.current(ctx, i, n, revision, life.late)
+	if err != nil {
+		return nil, fmt.Errorf("crl %s: %w", shardKey(id, n), err)
+	}
+	return l, nil
+}
+
+func shardKey(id ca.IssuerID, n int) string { return fmt.Sprintf("%s/%04d", id, n) }
 
 func errNoCRL() error {
 	return fault.New(fault.NotFound, "crl_unknown", "there is no such revocation list here; take the address from the certificate")
 }
 
-func (r *Responder) currentCRL(ctx context.Context, i *issuer, s *shard) (*CRL, error) {
-	revision, err := r.revision(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if c := s.current.Load(); c.serves(revision, r.now()) {
-		return c, nil
+// revision returns the shard's; NotFound for a shard that is not there yet.
+func (r *Responder) revision(ctx context.Context, i *issuer, n int) (revision int, err error) {
+	err = r.Store.View(ctx, func(tx store.Tx) error {
+		count, err := ca.Shards(tx, i.ID)
+		if err != nil {
+			return err
+		}
+		if n < 0 || n >= count {
+			return errNoCRL()
+		}
+		revision, err = ca.ShardRevision(tx, i.ID, n)
+		return err
+	})
+	return revision, err
+}
+
+// current returns a CRL that covers the revision and whose life is not old
+// yet, from memory, from the store, or signed now. One caller a shard signs.
+func (r *Responder) current(ctx context.Context, i *issuer, n, revision int, old func(life, time.Time) bool) (*list, error) {
+	s := r.lists.of(i.ID, n)
+	serves := func(c state) bool { return c.covers(i, revision) && !old(c.life(), r.now()) }
+	if l := s.current.Load(); l != nil && serves(l.state) {
+		return l, nil
 	}
 	select {
 	case s.turn <- struct{}{}:
@@ -92,116 +119,155 @@ func (r *Responder) currentCRL(ctx context.Context, i *issuer, s *shard) (*CRL, 
 		return nil, ctx.Err()
 	}
 	// Whoever had the turn before may have made what we came for.
-	if c := s.current.Load(); c.serves(revision, r.now()) {
-		return c, nil
+	if l := s.current.Load(); l != nil && serves(l.state) {
+		return l, nil
+	}
+	if i.lists.resting(r.now()) {
+		if l, ok := r.servesOn(ctx, i, n, revision); ok {
+			return l, nil
+		}
 	}
 	for {
-		c, err := r.renewCRL(ctx, i, s)
+		c, err := r.renew(ctx, i, n, serves)
 		if err != nil && ctx.Err() != nil {
 			return nil, ctx.Err() // who asked has gone, or the service stops: no key is to blame
 		}
 		if err != nil {
-			return r.lastCRL(ctx, s, revision, err)
+			r.Log.Error("crl not renewed", "issuer", i.ID, "shard", n, "error", err)
+			if l, ok := r.servesOn(ctx, i, n, revision); ok {
+				return l, nil
+			}
+			return nil, fmt.Errorf("%w: %w", err, errUnavailable())
 		}
 		if c != nil {
-			s.current.Store(c)
-			return c, nil
+			return r.lists.keep(s, c), nil
 		}
 	}
 }
 
-// lastCRL is for when no new CRL can be signed: one that has all revocations
+func errUnavailable() error {
+	return fault.New(fault.Unavailable, "crl_unavailable", "the revocation list cannot be signed at the moment; ask OCSP, or try again in a minute")
+}
+
+// servesOn is for when no new CRL can be signed: one that has all revocations
 // and is before its nextUpdate serves on. One that lacks a revocation does
-// not: Unavailable makes readers ask OCSP, which has it.
-func (r *Responder) lastCRL(ctx context.Context, s *shard, revision int, why error) (*CRL, error) {
-	r.Log.Error("crl not renewed", "issuer", s.issuer, "shard", s.n, "error", why)
-	var c CRL
-	err := r.Store.View(ctx, func(tx store.Tx) (err error) {
-		c, err = store.Load[CRL](tx, crlBucket, s.key())
-		return err
-	})
-	if err == nil && c.Revision >= revision && r.now().Before(c.NextUpdate) {
-		return &c, nil
+// not: readers have to ask OCSP, which has it.
+func (r *Responder) servesOn(ctx context.Context, i *issuer, n, revision int) (*list, bool) {
+	c, err := r.load(ctx, i.ID, n)
+	if err != nil || c.Revision < revision || !c.life().holds(r.now()) {
+		return nil, false
 	}
-	return nil, fmt.Errorf("%w: %w", why, fault.New(fault.Unavailable, "crl_unavailable", "the revocation list cannot be signed at the moment; ask OCSP, or try again in a minute"))
+	return newList(&c), true
 }
 
-func (r *Responder) revision(ctx context.Context, s *shard) (n int, err error) {
+// lastList is all there is of an issuing CA whose life is over.
+func (r *Responder) lastList(ctx context.Context, i *issuer, n int) (*list, error) {
+	c, err := r.load(ctx, i.ID, n)
+	if errors.Is(err, store.ErrNotFound) {
+		err = errNoCRL()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("crl %s: %w", shardKey(i.ID, n), err)
+	}
+	return newList(&c), nil
+}
+
+func (r *Responder) load(ctx context.Context, id ca.IssuerID, n int) (c CRL, err error) {
 	err = r.Store.View(ctx, func(tx store.Tx) error {
-		n, err = ca.ShardRevision(tx, s.issuer, s.n)
+		c, err = store.Load[CRL](tx, crlBucket, shardKey(id, n))
 		return err
 	})
-	return n, err
+	return c, err
 }
 
-// renewCRL returns the stored CRL if another node made it, else a new one; nil
-// if another node has a number for a later revision, which is to be looked for again.
-func (r *Responder) renewCRL(ctx context.Context, i *issuer, s *shard) (*CRL, error) {
-	now := r.now()
-	stored, revision, entries, err := r.readShard(ctx, s, now)
+// renew returns the stored CRL if it serves, since another node made it, else
+// a new one; nil if another node has a number for a later revision, which is
+// to be looked for again.
+func (r *Responder) renew(ctx context.Context, i *issuer, n int, serves func(state) bool) (*CRL, error) {
+	stored, revision, entries, err := r.readShard(ctx, i, n, serves)
 	if err != nil || stored != nil {
 		return stored, err
 	}
-	number, err := r.assign(ctx, s, revision)
+	if err := r.Clock(); err != nil {
+		return nil, err
+	}
+	now := r.now()
+	number, err := r.assign(ctx, i.ID, n, revision, now)
 	if err != nil || number == 0 {
 		return nil, err
 	}
-	c := &CRL{Number: number, Revision: revision, ThisUpdate: now, NextUpdate: now.Add(r.CRLLife)}
-	url := r.Authority.Publish + ca.CRLPath(i.ID, s.n)
-	if c.DER, err = signCRL(i.Issuer, *c, url, entries); err != nil {
-		return nil, err
+	c := &CRL{state: state{Number: number, Revision: revision, Key: keyOf(i), ThisUpdate: now, NextUpdate: now.Add(r.CRLLife)}}
+	c.DER, err = signCRL(i.Issuer, c.state, r.Authority.Publish+ca.CRLPath(i.ID, n), r.since(i, now), entries)
+	if err == nil {
+		err = lint.CRL(c.DER) // as with certificates: what a verifier might choke on does not go out
 	}
-	err = r.Store.Update(ctx, func(tx store.Tx) error {
-		last, err := store.Load[CRL](tx, crlBucket, s.key())
-		if err != nil && !errors.Is(err, store.ErrNotFound) || last.Number > c.Number {
-			return err
-		}
-		return store.Save(tx, crlBucket, s.key(), *c)
-	})
+	i.lists.note(now, err)
 	if err != nil {
 		return nil, err
 	}
-	r.Log.Info("crl signed", "issuer", s.issuer, "shard", s.n, "number", c.Number, "entries", len(entries))
+	if err := r.save(ctx, shardKey(i.ID, n), *c); err != nil {
+		return nil, err
+	}
+	r.Log.Info("crl signed", "issuer", i.ID, "shard", n, "number", c.Number, "entries", len(entries))
 	return c, nil
+}
+
+// save keeps c unless a later one is there.
+func (r *Responder) save(ctx context.Context, key string, c CRL) error {
+	return r.Store.Update(ctx, func(tx store.Tx) error {
+		last, err := store.Load[state](tx, stateBucket, key)
+		if err != nil && !errors.Is(err, store.ErrNotFound) || last.Number > c.Number {
+			return err
+		}
+		return errors.Join(store.Save(tx, crlBucket, key, c), store.Save(tx, stateBucket, key, c.state))
+	})
 }
 
 // readShard returns the stored CRL if it serves, else revision and entries,
 // as of one moment.
-func (r *Responder) readShard(ctx context.Context, s *shard, now time.Time) (stored *CRL, revision int, entries []ca.Revoked, err error) {
+func (r *Responder) readShard(ctx context.Context, i *issuer, n int, serves func(state) bool) (stored *CRL, revision int, entries []ca.Revoked, err error) {
+	key := shardKey(i.ID, n)
 	err = r.Store.View(ctx, func(tx store.Tx) error {
-		if revision, err = ca.ShardRevision(tx, s.issuer, s.n); err != nil {
+		stored, entries = nil, nil
+		if revision, err = ca.ShardRevision(tx, i.ID, n); err != nil {
 			return err
 		}
-		c, err := store.Load[CRL](tx, crlBucket, s.key())
+		last, err := store.Load[state](tx, stateBucket, key)
+		if err == nil && last.covers(i, revision) && serves(last) {
+			c, err := store.Load[CRL](tx, crlBucket, key)
+			stored = &c
+			return err
+		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if err == nil && c.serves(revision, now) {
-			stored = &c
-			return nil
-		}
-		return ca.EachRevoked(tx, s.issuer, s.n, func(e ca.Revoked) error {
+		return ca.EachRevoked(tx, i.ID, n, func(e ca.Revoked) error {
 			entries = append(entries, e)
 			return nil
 		})
 	})
-	return stored, revision, entries, err
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	return stored, revision, entries, nil
 }
 
 // assign gives out the next number for a CRL over the revision; 0 if a number
-// was given out for a later one.
-func (r *Responder) assign(ctx context.Context, s *shard, revision int) (number int64, err error) {
+// was given out for a later one. No number is below the time of day, so that
+// a store that is restored from an older copy goes on above what it forgot.
+func (r *Responder) assign(ctx context.Context, id ca.IssuerID, n, revision int, now time.Time) (number int64, err error) {
+	key := shardKey(id, n)
 	err = r.Store.Update(ctx, func(tx store.Tx) error {
-		last, err := store.Load[assigned](tx, numberBucket, s.key())
+		number = 0
+		last, err := store.Load[assigned](tx, numberBucket, key)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		if last.Revision > revision {
-			number = 0
 			return nil
 		}
-		number = last.Number + 1
-		return store.Save(tx, numberBucket, s.key(), assigned{Number: number, Revision: revision})
+		number = max(last.Number+1, now.Unix())
+		return store.Save(tx, numberBucket, key, assigned{Number: number, Revision: revision})
 	})
 	return number, err
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
-	"math/big"
 	"sync"
 	"testing"
 	"time"
@@ -124,9 +123,19 @@ func TestACRLIsMadeWhenTheShardChangesOrTimePasses(t *testing.T) {
 		t.Errorf("after a revocation the CRL %v has %d entries", second.Number, len(second.RevokedCertificateEntries))
 	}
 	c.at = c.at.Add(13 * time.Hour)
+	if third := s.list(t); !bytes.Equal(third.Raw, second.Raw) {
+		t.Error("a reader waited for a CRL that is due and not yet late")
+	}
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	third := s.list(t)
 	if third.Number.Cmp(second.Number) <= 0 || !third.ThisUpdate.Equal(c.at) {
-		t.Errorf("at half of its life the CRL is %v of %v", third.Number, third.ThisUpdate)
+		t.Errorf("past half of its life the job left the CRL %v of %v", third.Number, third.ThisUpdate)
+	}
+	c.at = c.at.Add(19 * time.Hour)
+	if fourth := s.list(t); fourth.Number.Cmp(third.Number) <= 0 || !fourth.ThisUpdate.Equal(c.at) {
+		t.Errorf("near its end a reader got the CRL %v of %v", fourth.Number, fourth.ThisUpdate)
 	}
 	// Long after the certificate expired its entry is still there.
 	c.at = record.NotAfter.Add(10 * 24 * time.Hour)
@@ -211,15 +220,19 @@ func TestRefreshMakesAllAndTellsOfAnOldRootCRL(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, i := range s.Fixture.Issuers {
-		if got, err := s.CRL(t.Context(), i.ID, 0); err != nil || got.Number != 1 {
+		if got, err := s.CRL(t.Context(), i.ID, 0); err != nil || got.Number != c.at.Unix() {
 			t.Errorf("CRL of %s: %d, %v", i.ID, got.Number, err)
 		}
+	}
+	first := s.list(t)
+	if err := s.Refresh(t.Context()); err != nil || !bytes.Equal(s.list(t).Raw, first.Raw) {
+		t.Errorf("Refresh signed anew what had not changed, %v", err)
 	}
 	c.at = c.at.Add(2 * 365 * 24 * time.Hour)
 	if err := s.Refresh(t.Context()); err == nil {
 		t.Error("Refresh does not tell of a root CRL that is out of date")
 	}
-	if got := s.list(t); got.Number.Cmp(big.NewInt(2)) != 0 {
-		t.Errorf("the CRL after two years is number %v", got.Number)
+	if got := s.list(t); got.Number.Cmp(first.Number) <= 0 || !got.ThisUpdate.Equal(c.at) {
+		t.Errorf("the CRL after two years is %v of %v", got.Number, got.ThisUpdate)
 	}
 }

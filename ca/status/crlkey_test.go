@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -100,7 +102,39 @@ func TestANodeThatFellBehindGivesOutNoHigherNumberForLess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fast := s.list(t); got.Number != 1 || !bytes.Equal(got.DER, fast.Raw) {
+	if fast := s.list(t); got.Number != fast.Number.Int64() || !bytes.Equal(got.DER, fast.Raw) {
 		t.Errorf("the slow node has CRL %d, the fast one %v", got.Number, fast.Number)
+	}
+}
+
+func TestManyReadersCostOneSignature(t *testing.T) {
+	s := serve(t, newClock())
+	_, record := s.issue(t, "application-1")
+	config := s.Fixture.Authority.Config
+	config.Issuers = slices.Clone(config.Issuers)
+	var key *counted
+	for n, i := range config.Issuers {
+		if i.ID == ca.SignIssuer {
+			key = &counted{Signer: i.Signer}
+			config.Issuers[n].Signer = key
+		}
+	}
+	a, err := ca.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := s.second(t, func(c *status.Config) { c.Authority = a })
+	s.revoke(t, record.Serial, ca.Superseded)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if _, err := r.CRL(t.Context(), ca.SignIssuer, 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := key.uses.Load(); n != 1 {
+		t.Errorf("20 readers had the key used %d times", n)
 	}
 }

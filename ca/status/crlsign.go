@@ -24,13 +24,13 @@ var (
 // signCRL signs a complete CRL of a shard (RFC 5280 section 5): v2 with
 // authorityKeyIdentifier, CRLNumber, a critical issuingDistributionPoint that
 // is the distribution point of the shard's certificates, and
-// expiredCertsOnCRL, since no entry is ever dropped.
-func signCRL(i ca.Issuer, c CRL, url string, revoked []ca.Revoked) ([]byte, error) {
+// expiredCertsOnCRL: no entry is dropped because its certificate expired.
+func signCRL(i ca.Issuer, c state, url string, kept time.Time, revoked []ca.Revoked) ([]byte, error) {
 	point, err := distributionPoint(url)
 	if err != nil {
 		return nil, err
 	}
-	since, err := expiredCertsOnCRL(i.Certificate.NotBefore)
+	since, err := expiredCertsOnCRL(kept)
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +40,11 @@ func signCRL(i ca.Issuer, c CRL, url string, revoked []ca.Revoked) ([]byte, erro
 		if !ok {
 			return nil, fmt.Errorf("serial %q is not hexadecimal", r.Serial)
 		}
-		code, ok := r.Reason.Code()
-		if !ok {
-			return nil, fmt.Errorf("serial %s has the reason %q", r.Serial, r.Reason)
-		}
-		// Code 0, unspecified, is left out by CreateRevocationList (section 5.3.1).
-		entries[n] = x509.RevocationListEntry{SerialNumber: serial, RevocationTime: r.At.UTC(), ReasonCode: code}
+		// Code 0, unspecified, is left out by CreateRevocationList (section
+		// 5.3.1). So is a reason that only a newer version knows: that the
+		// certificate is revoked matters more than why.
+		code, _ := r.Reason.Code()
+		entries[n] = x509.RevocationListEntry{SerialNumber: serial, RevocationTime: noLater(r.At.UTC(), c.ThisUpdate), ReasonCode: code}
 	}
 	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
 		Number:                    big.NewInt(c.Number),

@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/ca/status"
+	"mohr/internal/store"
 )
 
 // clock is a time that tests move.
@@ -137,4 +139,42 @@ func withSerial(cert *x509.Certificate, serial string) *x509.Certificate {
 	c := *cert
 	c.SerialNumber, _ = new(big.Int).SetString(serial, 16)
 	return &c
+}
+
+// watched is a store that counts the records read of each bucket.
+type watched struct {
+	store.Store
+	read map[string]int
+}
+
+func (w *watched) View(ctx context.Context, fn func(store.Tx) error) error {
+	return w.Store.View(ctx, func(tx store.Tx) error { return fn(watchedTx{tx, w}) })
+}
+
+type watchedTx struct {
+	store.Tx
+	w *watched
+}
+
+func (t watchedTx) count(bucket string) {
+	if t.w.read == nil {
+		t.w.read = map[string]int{}
+	}
+	t.w.read[bucket]++
+}
+
+func (t watchedTx) Get(bucket, key string) ([]byte, error) {
+	t.count(bucket)
+	return t.Tx.Get(bucket, key)
+}
+
+func (t watchedTx) Scan(bucket, prefix, after string, fn func(string, []byte) error) error {
+	return t.Tx.Scan(bucket, prefix, after, func(key string, value []byte) error {
+		t.count(bucket)
+		return fn(key, value)
+	})
+}
+
+func withStore(s store.Store) func(*status.Config) {
+	return func(c *status.Config) { c.Store = s }
 }

@@ -51,6 +51,9 @@ func FuzzParseRequest(f *testing.F) {
 				t.Fatalf("a CertID is %x with the serial %q", id.raw, id.serial)
 			}
 		}
+		if raw, ok := bareCertID(der); ok && (len(r.certs) != 1 || r.nonce != nil || !bytes.Equal(raw, r.certs[0].raw)) {
+			t.Fatalf("%x is not all that is asked for", raw)
+		}
 		if r.nonce != nil && checkNonce(r.nonce) != nil {
 			t.Fatalf("a nonce is %x", r.nonce)
 		}

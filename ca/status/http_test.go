@@ -24,9 +24,7 @@ import (
 // listen serves the responder and returns its base URL.
 func listen(t testing.TB, r *status.Responder) string {
 	t.Helper()
-	e := echo.New()
-	r.Routes(e)
-	server := httptest.NewServer(e)
+	server := httptest.NewServer(r.Before(http.NotFoundHandler()))
 	t.Cleanup(server.Close)
 	return server.URL
 }
@@ -103,10 +101,16 @@ func TestAnswersToGetMayBeKeptForAMinute(t *testing.T) {
 	address := func(c *x509.Certificate) string {
 		return s.url + "/ocsp/" + string(ca.SignIssuer) + "/" + url.PathEscape(base64.StdEncoding.EncodeToString(request(t, c, s.issuer, crypto.SHA1)))
 	}
+	// In its first second there may be another of the same time yet.
+	signed := c.at
+	if res, _ := get(t, address(cert)); res.Header.Get("Last-Modified") != "" || res.Header.Get("ETag") == "" {
+		t.Errorf("headers in the first second: %v", res.Header)
+	}
+	c.at = c.at.Add(time.Second)
 	res, b := get(t, address(cert))
 	for name, want := range map[string]string{
 		"Cache-Control": "max-age=60, public, no-transform, must-revalidate",
-		"Last-Modified": c.at.Format(http.TimeFormat),
+		"Last-Modified": signed.Format(http.TimeFormat),
 		"Expires":       c.at.Add(time.Minute).Format(http.TimeFormat),
 		"Content-Type":  "application/ocsp-response",
 	} {
@@ -120,6 +124,19 @@ func TestAnswersToGetMayBeKeptForAMinute(t *testing.T) {
 	if res, b := get(t, address(cert), "If-None-Match", res.Header.Get("ETag")); res.StatusCode != http.StatusNotModified || len(b) > 0 {
 		t.Errorf("the same again: status %d, %d octets; want 304", res.StatusCode, len(b))
 	}
+	if res, b := get(t, address(cert), "If-Modified-Since", signed.Format(http.TimeFormat)); res.StatusCode != http.StatusNotModified || len(b) > 0 {
+		t.Errorf("not modified since: status %d, %d octets; want 304", res.StatusCode, len(b))
+	}
+	if res, err := http.Head(address(cert)); err != nil || res.StatusCode != http.StatusOK || res.ContentLength != int64(len(b)) || res.Header.Get("ETag") == "" {
+		t.Errorf("HEAD: %v, %v", res, err)
+	}
+	c.at = signed.Add(59*time.Minute + 40*time.Second)
+	signer := s.key.Signer
+	s.key.Signer = unreachable{signer} // the answer in hand serves to its end, and is kept no longer
+	if res, _ := get(t, address(cert)); res.Header.Get("Cache-Control") != "max-age=20, public, no-transform, must-revalidate" || res.Header.Get("Expires") != signed.Add(time.Hour).Format(http.TimeFormat) {
+		t.Errorf("20 seconds before nextUpdate: %v", res.Header)
+	}
+	s.key.Signer = signer
 	if res, _ := get(t, address(withSerial(cert, "7f"))); res.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("an unknown serial may be kept: %q; it may be issued in a moment", res.Header.Get("Cache-Control"))
 	}
@@ -164,6 +181,9 @@ func TestCRLsAndCertificatesArePublished(t *testing.T) {
 	if res, b := get(t, path(cert.CRLDistributionPoints[0]), "If-None-Match", res.Header.Get("ETag")); res.StatusCode != http.StatusNotModified || len(b) > 0 {
 		t.Errorf("the same CRL again: status %d, %d octets", res.StatusCode, len(b))
 	}
+	if res, b := get(t, path(cert.CRLDistributionPoints[0]), "If-None-Match", `W/"x", `+res.Header.Get("ETag")); res.StatusCode != http.StatusNotModified || len(b) > 0 {
+		t.Errorf("the same CRL among others: status %d, %d octets", res.StatusCode, len(b))
+	}
 	res, b = get(t, path(s.issuer.CRLDistributionPoints[0]))
 	if l, err := x509.ParseRevocationList(b); err != nil || l.CheckSignatureFrom(s.Root) != nil {
 		t.Errorf("the root's CRL: status %d, %v", res.StatusCode, err)
@@ -179,6 +199,59 @@ func TestCRLsAndCertificatesArePublished(t *testing.T) {
 	for _, path := range []string{sign + "1.crl", sign + "00.crl", sign + "-0.crl", sign + "+0.crl", sign + "0", sign + "0.CRL", sign + "x.crl", sign + "99999999999999999999.crl", "/crl/nobody/0.crl", "/crl/root/1.crl", "/ca/nobody.cer", "/ca/root", "/ca/.cer"} {
 		if res, _ := get(t, s.url+path); res.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: status %d, want 404", path, res.StatusCode)
+		}
+	}
+}
+
+func TestMethodsThatAreNotThereAreRefused(t *testing.T) {
+	s := serve(t, newClock())
+	tests := []struct {
+		name, method, path string
+		status             int
+	}{
+		{"PUT of a request", http.MethodPut, "/ocsp/sign-p256/", http.StatusMethodNotAllowed},
+		{"POST to a GET's path", http.MethodPost, "/ocsp/sign-p256/MEIw", http.StatusMethodNotAllowed},
+		{"POST to a CRL", http.MethodPost, "/crl/sign-p256/0.crl", http.StatusMethodNotAllowed},
+		{"DELETE of a certificate", http.MethodDelete, "/ca/root.cer", http.StatusMethodNotAllowed},
+		{"GET without a request", http.MethodGet, "/ocsp/sign-p256", http.StatusNotFound},
+		{"HEAD of a CRL", http.MethodHead, "/crl/sign-p256/0.crl", http.StatusOK},
+		{"HEAD of a certificate", http.MethodHead, "/ca/sign-p256.cer", http.StatusOK},
+		{"HEAD of a CRL that is not there", http.MethodHead, "/crl/sign-p256/9.crl", http.StatusNotFound},
+		{"another's path", http.MethodGet, "/tsa", http.StatusNotFound},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			q, err := http.NewRequestWithContext(t.Context(), test.method, s.url+test.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.DefaultClient.Do(q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != test.status || test.status == http.StatusMethodNotAllowed && res.Header.Get("Allow") == "" {
+				t.Errorf("status %d, want %d; Allow %q", res.StatusCode, test.status, res.Header.Get("Allow"))
+			}
+		})
+	}
+}
+
+func TestAnEchoServesTheSame(t *testing.T) {
+	s := serve(t, newClock())
+	cert, _ := s.issue(t, "application-1")
+	e := echo.New()
+	s.Routes(e)
+	server := httptest.NewServer(e)
+	defer server.Close()
+	for _, path := range []string{
+		"/crl/sign-p256/0.crl", "/ca/sign-p256.cer", "/ca/root.cer",
+		"/ocsp/sign-p256/" + base64.StdEncoding.EncodeToString(request(t, cert, s.issuer, crypto.SHA1)),
+	} {
+		res, b := get(t, server.URL+path)
+		_, want := get(t, s.url+path)
+		if res.StatusCode != http.StatusOK || !bytes.Equal(b, want) {
+			t.Errorf("%s: status %d, %d octets", path, res.StatusCode, len(b))
 		}
 	}
 }

@@ -3,10 +3,10 @@ package status
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"mohr/ca"
-	"mohr/internal/fault"
 	"mohr/internal/store"
 )
 
@@ -22,7 +22,10 @@ type Answer struct {
 	Reusable   bool
 	ThisUpdate time.Time
 	NextUpdate time.Time
+	kept       kept
 }
+
+func (a *Answer) life() life { return life{a.ThisUpdate, a.NextUpdate} }
 
 // OCSP answers an OCSPRequest (DER) for certificates of the issuing CA. What
 // it cannot answer is answered in the protocol's own words; the error is
@@ -32,12 +35,15 @@ func (r *Responder) OCSP(ctx context.Context, id ca.IssuerID, der []byte) (Answe
 	if err != nil {
 		return Answer{}, err
 	}
+	if a, ok := r.hit(ctx, i, der); ok {
+		return a, nil
+	}
 	q, err := parseRequest(der)
 	if err != nil {
 		return Answer{DER: malformedRequest.der()}, nil
 	}
 	for _, c := range q.certs {
-		if !i.names.issued(c) {
+		if i.retired || !i.names.issued(c) {
 			return Answer{DER: unauthorized.der()}, nil
 		}
 	}
@@ -46,57 +52,77 @@ func (r *Responder) OCSP(ctx context.Context, id ca.IssuerID, der []byte) (Answe
 		return a, nil
 	}
 	r.Log.Error("ocsp not answered", "issuer", id, "error", err)
-	if errors.Is(err, errStore) {
-		return Answer{DER: tryLater.der()}, nil
-	}
-	return Answer{DER: internalError.der()}, nil
+	return Answer{DER: tryLater.der()}, nil
 }
 
-// errStore marks that records could not be read.
-var errStore = errors.New("read status")
-
-func (r *Responder) answer(ctx context.Context, i *issuer, q request) (Answer, error) {
+// hit answers the most asked kind of request from the cache: what is there is
+// given out while no status in its shard has changed since.
+func (r *Responder) hit(ctx context.Context, i *issuer, der []byte) (Answer, bool) {
+	raw, ok := bareCertID(der)
+	if !ok {
+		return Answer{}, false
+	}
 	now := r.now()
-	key := ""
-	var before *cached
-	if len(q.certs) == 1 && q.nonce == nil {
-		key = string(i.ID) + "\x00" + string(q.certs[0].raw)
-		before = r.cache.get(key, now)
+	e := r.cache.get(raw, now)
+	if e == nil || e.issuer != i || !r.enough(e, now) {
+		return Answer{}, false
 	}
-	if before != nil {
-		if hit, err := r.holds(ctx, i, before); err != nil || hit {
-			return before.answer, err
-		}
-	}
-	rows, err := r.look(ctx, i, q.certs)
-	if err != nil {
-		return Answer{}, err
-	}
-	if before != nil && before.standing == rows[0].standing {
-		again := *before
-		again.revision = rows[0].revision
-		r.cache.put(key, &again)
-		return before.answer, nil
-	}
-	a, until, err := r.sign(i, q, rows, now)
-	if err == nil && key != "" && rows[0].known {
-		a.Reusable = true
-		r.cache.put(key, &cached{answer: a, standing: rows[0].standing, shard: rows[0].shard, revision: rows[0].revision, until: until})
-	}
-	return a, err
-}
-
-// holds reports whether no status in the entry's shard has changed since.
-func (r *Responder) holds(ctx context.Context, i *issuer, e *cached) (bool, error) {
 	var revision int
 	err := r.Store.View(ctx, func(tx store.Tx) (err error) {
 		revision, err = ca.ShardRevision(tx, i.ID, e.shard)
 		return err
 	})
-	if err != nil {
-		return false, errors.Join(errStore, err)
+	if err != nil || revision != e.revision {
+		return Answer{}, false
 	}
-	return revision == e.revision, nil
+	e.asked.Add(1)
+	return e.answer, true
+}
+
+// enough reports whether a reader can do with the entry, if it still holds.
+func (r *Responder) enough(e *cached, now time.Time) bool {
+	return !e.answer.life().late(now) || e.issuer.answers.resting(now)
+}
+
+// answer gives out what was signed earlier while the record is the one it
+// speaks of, and signs else. Where nothing can be signed, the earlier answer
+// serves on to its nextUpdate, but never past a change of the record.
+func (r *Responder) answer(ctx context.Context, i *issuer, q request) (Answer, error) {
+	rows, err := r.look(ctx, i, q.certs)
+	if err != nil {
+		return Answer{}, err
+	}
+	now := r.now()
+	if len(q.certs) != 1 || q.nonce != nil || !rows[0].known {
+		return r.sign(i, q, rows, now)
+	}
+	id, row := q.certs[0], rows[0]
+	before := r.cache.get(id.raw, now)
+	same := before != nil && before.standing == row.standing
+	if same && r.enough(before, now) {
+		again := *before // another certificate of the shard may have changed
+		again.revision = row.revision
+		r.cache.put(&again)
+		return before.answer, nil
+	}
+	a, err := r.sign(i, q, rows, now)
+	switch {
+	case err == nil:
+		return r.remember(i, id, row, a), nil
+	case same:
+		r.Log.Warn("ocsp answer not renewed", "issuer", i.ID, "error", err)
+		return before.answer, nil
+	}
+	return Answer{}, err
+}
+
+// remember puts the answer into the cache, and returns it as one for others too.
+func (r *Responder) remember(i *issuer, id certID, row row, a Answer) Answer {
+	a.Reusable, a.kept = true, keptOf(a.DER, a.ThisUpdate)
+	r.cache.put(&cached{
+		answer: a, issuer: i, id: id.clone(), standing: row.standing, shard: row.shard, revision: row.revision, asked: new(atomic.Int64),
+	})
+	return a
 }
 
 // row is what the store says to one CertID.
@@ -111,8 +137,8 @@ func (r *Responder) look(ctx context.Context, i *issuer, ids []certID) ([]row, e
 	rows := make([]row, len(ids))
 	err := r.Store.View(ctx, func(tx store.Tx) error {
 		for n, id := range ids {
-			c, err := ca.LoadCertificate(tx, id.serial)
-			if errors.Is(err, fault.NotFound) {
+			c, err := ca.LoadStatus(tx, id.serial)
+			if errors.Is(err, store.ErrNotFound) || err == nil && c.Issuer != i.ID {
 				continue
 			}
 			if err != nil {
@@ -122,22 +148,17 @@ func (r *Responder) look(ctx context.Context, i *issuer, ids []certID) ([]row, e
 			if err != nil {
 				return err
 			}
-			if c.Issuer == i.ID {
-				rows[n] = row{standingOf(c), c.Shard, revision}
-			}
+			rows[n] = row{standingOf(c), c.Shard, revision}
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, errors.Join(errStore, err)
-	}
-	return rows, nil
+	return rows, err
 }
 
 // standingOf is the one place that says good. A pending certificate is
 // unknown: it was not issued yet and perhaps never will be. A void one may
 // have been signed and is revoked.
-func standingOf(c ca.Certificate) standing {
+func standingOf(c ca.Status) standing {
 	s := standing{version: c.Version}
 	switch {
 	case c.Revoked != nil:
@@ -149,20 +170,49 @@ func standingOf(c ca.Certificate) standing {
 	return s
 }
 
-// sign makes the response, and says until when it may be handed out again.
-func (r *Responder) sign(i *issuer, q request, rows []row, now time.Time) (Answer, time.Time, error) {
+// sign makes the response. Whether it could is remembered.
+func (r *Responder) sign(i *issuer, q request, rows []row, now time.Time) (a Answer, err error) {
+	defer func() { i.answers.note(now, err) }()
+	if err := r.Clock(); err != nil {
+		return Answer{}, err
+	}
 	d, err := r.responder(i, now)
 	if err != nil {
-		return Answer{}, now, err
+		return Answer{}, err
 	}
 	next := now.Add(r.Life)
 	if end := d.Certificate.NotAfter; end.Before(next) {
 		next = end // nobody would believe it any longer
 	}
-	res := response{nonce: q.nonce, now: now, next: next, archiveCutoff: i.Certificate.NotBefore}
+	res := response{nonce: q.nonce, now: now, next: next, archiveCutoff: r.since(i, now)}
 	for n, id := range q.certs {
 		res.singles = append(res.singles, single{id, rows[n].standing})
 	}
 	der, err := res.sign(d)
-	return Answer{DER: der, ThisUpdate: now, NextUpdate: next}, now.Add(next.Sub(now) / 2), err
+	return Answer{DER: der, ThisUpdate: now, NextUpdate: next}, err
+}
+
+// presignMost bounds one run of Presign.
+const presignMost = 5000
+
+// Presign is a job of every node: it signs anew what was asked for and has
+// come to half of its life, the most asked first, so that readers find it
+// made. The first signature that fails ends the run.
+func (r *Responder) Presign(ctx context.Context) error {
+	now := r.now()
+	for _, e := range r.cache.due(now, presignMost) {
+		rows, err := r.look(ctx, e.issuer, []certID{e.id})
+		if err != nil {
+			return err
+		}
+		if !rows[0].known {
+			continue
+		}
+		a, err := r.sign(e.issuer, request{certs: []certID{e.id}}, rows, now)
+		if err != nil {
+			return err
+		}
+		r.remember(e.issuer, e.id, rows[0], a)
+	}
+	return nil
 }

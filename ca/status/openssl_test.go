@@ -133,5 +133,8 @@ func TestOpenSSLAndGnuTLSAgreeOnCRLs(t *testing.T) {
 	run(t, f("cert.pem")+": OK", openssl, append(verify, "-crl_check", "-CRLfile", f("crl.pem"), f("cert.pem"))...)
 	run(t, "error 23 at 0 depth lookup: certificate revoked", openssl, append(verify, "-crl_check", "-CRLfile", f("crl.pem"), f("ended.pem"))...)
 	run(t, f("cert.pem")+": OK", openssl, append(verify, "-crl_check_all", "-CRLfile", f("all.pem"), f("cert.pem"))...)
+	for _, want := range []string{"Version: 2", "Revoked certificates (1)", "Revoked at:", "Algorithm: ECDSA-SHA256", "CRL Number"} {
+		run(t, want, certtool, "--crl-info", "--inder", "--infile", f("crl.der"))
+	}
 	run(t, "Verification output: Verified", certtool, "--verify-crl", "--load-ca-certificate", f("issuer.pem"), "--infile", f("crl.pem"))
 }

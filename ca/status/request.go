@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/sha1"
 	"crypto/sha256"
-
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -46,6 +45,12 @@ type certID struct {
 	nameHash []byte
 	keyHash  []byte
 	serial   string // as records have it: lower-case hex
+}
+
+// clone returns what is needed to answer id again, without the request it
+// was a part of.
+func (id certID) clone() certID {
+	return certID{raw: bytes.Clone(id.raw), serial: id.serial}
 }
 
 // parseRequest reads an OCSPRequest (RFC 6960 section 4.1.1). A signature is
@@ -107,6 +112,19 @@ func parseRequest(der []byte) (request, error) {
 
 func tag(n uint8) cryptobyte_asn1.Tag {
 	return cryptobyte_asn1.Tag(n).ContextSpecific().Constructed()
+}
+
+// bareCertID returns the CertID (DER) of a request that holds one and nothing
+// else, each length in one octet: what most clients send. It is for looking
+// it up, not for judging it.
+func bareCertID(der []byte) ([]byte, bool) {
+	for range 4 { // OCSPRequest, TBSRequest, requestList, Request
+		if len(der) < 2 || der[0] != 0x30 || int(der[1]) != len(der)-2 || der[1] > 0x7f {
+			return nil, false
+		}
+		der = der[2:]
+	}
+	return der, true
 }
 
 // parseSingle reads one Request.

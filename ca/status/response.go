@@ -15,7 +15,6 @@ type responseStatus int
 // The refusals we have use for.
 const (
 	malformedRequest responseStatus = 1
-	internalError    responseStatus = 2
 	tryLater         responseStatus = 3
 	unauthorized     responseStatus = 6
 )
@@ -68,7 +67,7 @@ func (r response) sign(d *delegate) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign OCSP response: %w", err)
 	}
-	var b cryptobyte.Builder
+	b := cryptobyte.NewBuilder(make([]byte, 0, len(tbs)+len(signature)+len(d.Certificate.Raw)+128))
 	b.AddASN1(cryptobyte_asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Enum(0) // successful
 		b.AddASN1(tag(0), func(b *cryptobyte.Builder) {
@@ -99,7 +98,7 @@ func (r response) sign(d *delegate) ([]byte, error) {
 //	    responses           SEQUENCE OF SingleResponse,
 //	    responseExtensions  [1] EXPLICIT Extensions OPTIONAL }
 func (r response) data(d *delegate) ([]byte, error) {
-	var b cryptobyte.Builder
+	b := cryptobyte.NewBuilder(make([]byte, 0, 512))
 	b.AddASN1(cryptobyte_asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(tag(2), func(b *cryptobyte.Builder) { b.AddASN1OctetString(d.keyHash) })
 		b.AddASN1GeneralizedTime(r.now)
@@ -136,7 +135,7 @@ func (r response) addSingle(b *cryptobyte.Builder, s single) {
 			b.AddASN1(cryptobyte_asn1.Tag(2).ContextSpecific(), func(*cryptobyte.Builder) {})
 		case s.revokedAt != 0:
 			b.AddASN1(tag(1), func(b *cryptobyte.Builder) {
-				b.AddASN1GeneralizedTime(time.Unix(s.revokedAt, 0).UTC())
+				b.AddASN1GeneralizedTime(noLater(time.Unix(s.revokedAt, 0).UTC(), r.now))
 				if s.reason != 0 {
 					b.AddASN1(tag(0), func(b *cryptobyte.Builder) { b.AddASN1Enum(int64(s.reason)) })
 				}
@@ -150,6 +149,16 @@ func (r response) addSingle(b *cryptobyte.Builder, s single) {
 			addExtension(b, oidArchiveCutoff, func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(r.archiveCutoff) })
 		})
 	})
+}
+
+// noLater is the day of a revocation for something signed now. It may have
+// been written by a node whose clock is ahead of this one's; there are
+// verifiers that take a certificate for good until the day has come.
+func noLater(at, now time.Time) time.Time {
+	if at.After(now) {
+		return now
+	}
+	return at
 }
 
 // addExtension writes Extensions of one, not critical.

@@ -45,12 +45,14 @@ func TestTheDocumentListsEveryOperation(t *testing.T) {
 
 // operations are those of the API: method, path below /api/v1, name. Names
 // end up in other people's software.
-const operations = `GET /applications/{id} get-application
+const operations = `GET /acme/nonce acme-nonce
+GET /applications/{id} get-application
 GET /applications/{id}/bundle get-bundle
 GET /applications/{id}/certificate get-certificate
 GET /badges/nonce badge-nonce
 GET /badges/{id} get-badge
 GET /badges/{id}/receipt badge-receipt
+GET /blocked-keys list-blocked-keys
 GET /businesses/{id}/complaints list-own-complaints
 GET /businesses/{id}/record get-record
 GET /certificates list-certificates
@@ -58,8 +60,18 @@ GET /certificates/{serial} show-certificate
 GET /complaints/nonce complaint-nonce
 GET /complaints/{id} get-complaint
 GET /complaints/{id}/receipt complaint-receipt
+GET /keys list-keys
+GET /lookups list-lookups
+GET /operators list-operators
+GET /plans list-plans
+GET /plans/{id} show-plan
+GET /plans/{id}/challenge plan-challenge
+GET /plans/{id}/targets list-targets
+GET /reconciled list-reconciled
 GET /renewals/nonce get-renewal-nonce
 GET /renewals/{request}/certificate get-renewed-certificate
+GET /revocations/nonce revocation-nonce
+POST /acme/keys acme-keys
 POST /applications create-application
 POST /applications/{id}/cancel cancel-application
 POST /applications/{id}/consent consent
@@ -73,11 +85,23 @@ POST /badges request-badge
 POST /badges/{id}/check check-badge
 POST /businesses/{id}/publication set-publication
 POST /businesses/{id}/record get-own-record
+POST /certificates/{serial}/resume resume-certificate
 POST /certificates/{serial}/revoke revoke-certificate
 POST /certificates/{serial}/revoke-by-code revoke-by-code
+POST /certificates/{serial}/suspend suspend-certificate
 POST /complaints file-complaint
 POST /complaints/{id}/answers answer-complaint
 POST /complaints/{id}/aside set-complaint-aside
 POST /complaints/{id}/dispute dispute-answer
 POST /complaints/{id}/withdraw withdraw-complaint
-POST /renewals create-renewal`
+POST /compromised-keys report-key
+POST /holders/find find-holder
+POST /keys/test test-keys
+POST /keys/{purpose}/create create-key
+POST /keys/{purpose}/retire retire-key
+POST /keys/{purpose}/rotate rotate-key
+POST /plans make-plan
+POST /plans/{id}/approvals approve-plan
+POST /plans/{id}/execute execute-plan
+POST /renewals create-renewal
+POST /revocations end-certificate`

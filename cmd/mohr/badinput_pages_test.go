@@ -26,8 +26,8 @@ func (s *running) browser(t *testing.T) *client {
 
 var forHTML = map[string]string{"Accept": "text/html,application/xhtml+xml"}
 
-// page is a request of a browser in a language.
-func page(path, lang string) ask {
+// pageOf is a request of a browser in a language.
+func pageOf(path, lang string) ask {
 	r := get(path, "")
 	r.lang, r.headers = lang, forHTML
 	return r
@@ -89,18 +89,18 @@ func TestEveryPageIsThereInBothLanguages(t *testing.T) {
 	}
 	for _, lang := range []string{"fa", "en"} {
 		for _, path := range paths {
-			t.Run(path+" in "+lang, func(t *testing.T) { checkPage(t, s.anyone.send(t, page(path, lang)), http.StatusOK, lang) })
+			t.Run(path+" in "+lang, func(t *testing.T) { checkPage(t, s.anyone.send(t, pageOf(path, lang)), http.StatusOK, lang) })
 		}
 		for _, path := range []string{"/nothing", "/badge/b-" + strings.Repeat("7", 32), "/businesses/10323012419", "/repository/nothing"} {
 			t.Run(path+" in "+lang, func(t *testing.T) {
-				checkPage(t, s.anyone.send(t, page(path, lang)), http.StatusNotFound, lang)
+				checkPage(t, s.anyone.send(t, pageOf(path, lang)), http.StatusNotFound, lang)
 			})
 		}
 		for _, document := range []string{"practice", "pds", "terms"} {
 			t.Run(document+" in "+lang, func(t *testing.T) { // its title is in its own language
 				path := "/repository/" + document + "-" + lang
-				checkPage(t, s.anyone.send(t, page(path, lang)), http.StatusOK, lang)
-				checkPage(t, s.plain().send(t, page(path, lang)), http.StatusOK, lang) // without TLS, as certificates say
+				checkPage(t, s.anyone.send(t, pageOf(path, lang)), http.StatusOK, lang)
+				checkPage(t, s.plain().send(t, pageOf(path, lang)), http.StatusOK, lang) // without TLS, as certificates say
 			})
 		}
 	}
@@ -171,7 +171,7 @@ func TestAnotherSitesPagePostsNothing(t *testing.T) {
 	noDeeds()
 	application := strings.TrimSuffix(cancel.path, "/cancel")
 	for _, lang := range []string{"fa", "en"} {
-		a := b.send(t, page(application, lang))
+		a := b.send(t, pageOf(application, lang))
 		checkPage(t, a, http.StatusOK, lang)
 		if !bytes.Contains(a.body, []byte(cancel.path)) {
 			t.Error("the application can be cancelled no more")

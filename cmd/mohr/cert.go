@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -38,19 +40,25 @@ func (f *operatorFlags) register(flags *pflag.FlagSet) {
 // dialOperator opens the operator's key and prepares a client that shows its
 // certificate. Close the keyring when done.
 func (f *operatorFlags) dialOperator(ctx context.Context) (*client, *hsm.Keyring, error) {
+	c, _, ring, err := f.openOperator(ctx)
+	return c, ring, err
+}
+
+// openOperator is dialOperator for who also signs with the operator's key.
+func (f *operatorFlags) openOperator(ctx context.Context) (*client, ca.SigningKey, *hsm.Keyring, error) {
 	b, err := os.ReadFile(f.cert)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the operator's certificate: %w; give it with --cert", err)
+		return nil, ca.SigningKey{}, nil, fmt.Errorf("read the operator's certificate: %w; give it with --cert", err)
 	}
 	chain, err := parseChain(b)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", f.cert, err)
+		return nil, ca.SigningKey{}, nil, fmt.Errorf("%s: %w", f.cert, err)
 	}
 	ring := hsm.Open(hsm.Config{})
 	signer, err := ring.Signer(ctx, keyURI(f.key))
 	if err != nil {
 		ring.Close()
-		return nil, nil, fmt.Errorf("open the operator's key: %w", err)
+		return nil, ca.SigningKey{}, nil, fmt.Errorf("open the operator's key: %w", err)
 	}
 	cert := &tls.Certificate{PrivateKey: signer, Leaf: chain[0]}
 	for _, c := range chain {
@@ -60,16 +68,20 @@ func (f *operatorFlags) dialOperator(ctx context.Context) (*client, *hsm.Keyring
 	if err != nil {
 		ring.Close()
 	}
-	return c, ring, err
+	return c, ca.SigningKey{Certificate: chain[0], Chain: chain[1:], Signer: signer}, ring, err
 }
 
 // statusOf says what became of a certificate.
 func statusOf(r ca.Entry) string {
 	switch {
+	case r.Reason == ca.CertificateHold:
+		return "suspended"
 	case r.Reason != "":
 		return fmt.Sprintf("revoked (%s)", r.Reason)
 	case r.State == ca.Issued && time.Now().After(r.NotAfter):
 		return "expired"
+	case r.State == ca.Issued && r.RenewNow != "":
+		return "good, renew now"
 	case r.State == ca.Issued:
 		return "good"
 	}
@@ -77,23 +89,38 @@ func statusOf(r ca.Entry) string {
 }
 
 func certCommand() *cobra.Command {
-	return group("cert", "List, show and revoke certificates (operators)", certListCommand(), certShowCommand(), certRevokeCommand())
+	return group("cert", "List, show, revoke and suspend certificates (operators)",
+		certListCommand(), certShowCommand(), certFindCommand(), certRevokeCommand(), certSuspendCommand(), certResumeCommand(),
+		certRenewNowCommand(), certBlockCommand(), certBlockedCommand(), certReconciledCommand())
 }
 
 func certListCommand() *cobra.Command {
 	var f operatorFlags
+	of := url.Values{}
+	var holder, business, key, state string
 	c := &cobra.Command{
-		Use: "list", Short: "List the register of certificates", Example: "  mohr cert list\n  mohr cert list --json | jq .", Args: exactly(0),
+		Use: "list", Short: "List the register of certificates", Example: "  mohr cert list\n  mohr cert list --state pending\n  mohr cert list --holder h-1f2e3d... --json | jq .", Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			api, ring, err := f.dialOperator(c.Context())
 			if err != nil {
 				return err
 			}
 			defer ring.Close()
-			rows, err := listCertificates(c.Context(), api)
+			if key != "" {
+				if key, err = keyHash(key); err != nil {
+					return usageError{err}
+				}
+			}
+			for name, value := range map[string]string{"holder": holder, "business": business, "key": key} {
+				if value != "" {
+					of.Set(name, value)
+				}
+			}
+			rows, err := listSelected(c.Context(), api, of)
 			if err != nil {
 				return err
 			}
+			rows = slices.DeleteFunc(rows, func(r ca.Entry) bool { return !strings.HasPrefix(statusOf(r), state) })
 			if f.json {
 				return json.NewEncoder(c.OutOrStdout()).Encode(rows)
 			}
@@ -101,24 +128,37 @@ func certListCommand() *cobra.Command {
 		},
 	}
 	f.register(c.Flags())
+	c.Flags().StringVar(&holder, "holder", "", "only this person's, by the opaque id that cert find prints")
+	c.Flags().StringVar(&business, "business", "", "only this business's")
+	c.Flags().StringVar(&key, "spki", "", "only this key's: SHA-256 of its SubjectPublicKeyInfo, or a file with a certificate, a request or a public key")
+	c.Flags().StringVar(&state, "state", "", "only these: good, revoked, suspended, expired, pending, void")
 	return c
 }
 
-// listCertificates reads the register page by page.
+// listCertificates reads the whole register.
 func listCertificates(ctx context.Context, api *client) ([]ca.Entry, error) {
+	return listSelected(ctx, api, url.Values{})
+}
+
+// listSelected reads what of selects of the register; all of it, page by
+// page, where it selects nothing.
+func listSelected(ctx context.Context, api *client, of url.Values) ([]ca.Entry, error) {
 	const page = 500
-	rows, after := []ca.Entry{}, ""
+	rows := []ca.Entry{}
+	whole := len(of) == 0
+	if whole {
+		of.Set("limit", strconv.Itoa(page))
+	}
 	for {
 		var out struct{ Certificates []ca.Entry }
-		path := fmt.Sprintf("/api/v1/certificates?limit=%d&after=%s", page, url.QueryEscape(after))
-		if err := api.call(ctx, request{method: http.MethodGet, path: path}, &out); err != nil {
+		if err := api.call(ctx, request{method: http.MethodGet, path: "/api/v1/certificates?" + of.Encode()}, &out); err != nil {
 			return nil, err
 		}
 		rows = append(rows, out.Certificates...)
-		if len(out.Certificates) < page {
+		if !whole || len(out.Certificates) < page {
 			return rows, nil
 		}
-		after = rows[len(rows)-1].Serial
+		of.Set("after", rows[len(rows)-1].Serial)
 	}
 }
 
@@ -165,43 +205,4 @@ func (f *operatorFlags) show(w io.Writer, row ca.Entry) error {
 	}
 	_, err := io.WriteString(w, row.PEM)
 	return err
-}
-
-func certRevokeCommand() *cobra.Command {
-	var f operatorFlags
-	var reason string
-	var yes bool
-	c := &cobra.Command{
-		Use: "revoke SERIAL", Short: "Revoke a certificate: this cannot be undone",
-		Example: "  mohr cert revoke 01ab23... --reason keyCompromise         # shows what would be revoked\n  mohr cert revoke 01ab23... --reason keyCompromise --yes", Args: exactly(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if _, ok := ca.Reason(reason).Code(); !ok {
-				return usageError{fmt.Errorf("--reason %s is not one of those in --help", reason)}
-			}
-			api, ring, err := f.dialOperator(c.Context())
-			if err != nil {
-				return err
-			}
-			defer ring.Close()
-			path := "/api/v1/certificates/" + url.PathEscape(args[0])
-			var row ca.Entry
-			if !yes {
-				if err := api.call(c.Context(), request{method: http.MethodGet, path: path}, &row); err != nil {
-					return err
-				}
-				if err := f.show(c.OutOrStdout(), row); err != nil {
-					return err
-				}
-				return errors.New("nothing was revoked; repeat with --yes, revocation cannot be undone")
-			}
-			if err := api.call(c.Context(), request{method: http.MethodPost, path: path + "/revoke", in: map[string]string{"reason": reason}}, &row); err != nil {
-				return err
-			}
-			return f.show(c.OutOrStdout(), row)
-		},
-	}
-	f.register(c.Flags())
-	c.Flags().StringVar(&reason, "reason", "unspecified", "unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn")
-	c.Flags().BoolVar(&yes, "yes", false, "revoke, do not only show")
-	return c
 }

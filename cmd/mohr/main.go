@@ -82,8 +82,10 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		serveCommand(), tourCommand(), refregistryCommand(),
-		applyCommand(), renewCommand(), badgeCommand(), complaintsCommand(), certCommand(), operatorCommand(),
+		serveCommand(), tourCommand(), refregistryCommand(), benchCommand(),
+		applyCommand(), renewCommand(), revokeCommand(), badgeCommand(), acmeCommand(), complaintsCommand(),
+		certCommand(), planCommand(), approveCommand(), keyCommand(), operatorCommand(), ceremonyCommand(),
+		checkCommand(), doctorCommand(), backupCommand(), restoreCommand(), pruneCommand(), compactCommand(),
 		logCommand(), verifyBundleCommand(), receiptCommand(), versionCommand(),
 	)
 	return root

@@ -35,8 +35,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"usage": wrongUse, "extract": extract, "serve": serveScript, "stop": stopScript,
-			"apply-with-code": applyWithCode, "put-proof": putProof,
+			"usage": wrongUse, "extract": extract, "serve": serveScript, "halt": stopScript, // stop is a word of testscript itself: it ends the script
+			"apply-with-code": applyWithCode, "put-proof": putProof, "old-nonce": oldNonce,
 		},
 	})
 }
@@ -69,7 +69,17 @@ func extract(ts *testscript.TestScript, neg bool, args []string) {
 // TestTourWithKeysInATokenLeavesTheSameArtifacts runs the tour with all keys
 // of the service in a PKCS#11 token.
 func TestTourWithKeysInATokenLeavesTheSameArtifacts(t *testing.T) {
-	base := pkitest.SoftHSM(t)
+	tourWithKeys(t, pkitest.SoftHSM(t))
+}
+
+// TestTourWithKeysInATPMLeavesTheSameArtifacts runs the tour with all keys of
+// the service in a TPM 2.0.
+func TestTourWithKeysInATPMLeavesTheSameArtifacts(t *testing.T) {
+	tourWithKeys(t, pkitest.SWTPM(t).Base)
+}
+
+func tourWithKeys(t *testing.T, base string) {
+	t.Helper()
 	out := t.TempDir()
 	if code := run(t.Context(), []string{"tour", "--out", out, "--keys", base}); code != exitDone {
 		t.Fatalf("tour ended with %d", code)

@@ -26,8 +26,8 @@ type scripted struct {
 // services keeps one a script.
 var services sync.Map // *testscript.TestScript -> *scripted
 
-// serveScript starts a development service on free ports: serve DIR. HTTPS
-// and MTLS are its base URLs from then on.
+// serveScript starts a development service on free ports: serve DIR. HTTPS,
+// MTLS and HTTP are its base URLs from then on.
 func serveScript(ts *testscript.TestScript, _ bool, args []string) {
 	out, in, err := os.Pipe()
 	ts.Check(err)
@@ -38,7 +38,7 @@ func serveScript(ts *testscript.TestScript, _ bool, args []string) {
 	s := &scripted{cmd: cmd}
 	services.Store(ts, s)
 	ts.Defer(func() { stopScript(ts, false, nil) })
-	ready := regexp.MustCompile(`(?s)https=\S+:(\d+) mtls=\S+:(\d+) http=\S+ ops=(\S+)\n.*registry +(\S+)`)
+	ready := regexp.MustCompile(`(?s)https=\S+:(\d+) mtls=\S+:(\d+) http=(\S+) ops=(\S+)\n.*registry +(\S+)`)
 	seen, buffer := "", make([]byte, 4096)
 	for {
 		n, err := out.Read(buffer)
@@ -46,8 +46,9 @@ func serveScript(ts *testscript.TestScript, _ bool, args []string) {
 		if m := ready.FindStringSubmatch(seen); m != nil {
 			ts.Setenv("HTTPS", "https://localhost:"+m[1])
 			ts.Setenv("MTLS", "https://localhost:"+m[2])
-			ts.Setenv("REGISTRY", m[4])
-			s.ops = m[3]
+			ts.Setenv("HTTP", "http://"+m[3])
+			ts.Setenv("REGISTRY", m[5])
+			s.ops = m[4]
 			go io.Copy(io.Discard, out) // the rest is for people
 			return
 		}

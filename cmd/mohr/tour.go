@@ -73,7 +73,7 @@ func tourCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&f.out, "out", "", "directory for the artifacts")
 	c.Flags().BoolVar(&f.keep, "keep", false, "leave the service running, print its ready line")
-	c.Flags().StringVar(&f.keys, "keys", "", "where the service's keys live: file:DIR or a pkcs11: URI")
+	c.Flags().StringVar(&f.keys, "keys", "", "where the service's keys live: file:DIR or a pkcs11: or tpmkms: URI")
 	c.Flags().StringVar(&f.server, "server", "", "run against this development service (base URL of its portal) and not one of the tour's own")
 	c.Flags().StringVar(&f.root, "root", "mohr-data/root.pem", "with --server: its root certificate")
 	c.Flags().StringVar(&f.vkey, "log-key", "mohr-data/log.vkey", "with --server: its log's verifier key")

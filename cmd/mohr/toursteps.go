@@ -210,7 +210,11 @@ func (t *tour) recordStep(ctx context.Context) error {
 // logStep keeps the checkpoint and recomputes the tree from the public tiles.
 func (t *tour) logStep(ctx context.Context) error {
 	f := logFlags{serverFlags: serverFlags{server: t.portal, root: filepath.Join(t.dir, "root.pem")}, vkey: filepath.Join(t.dir, "log.vkey")}
-	report, err := f.verify(ctx, "")
+	log, err := f.open(true)
+	if err != nil {
+		return err
+	}
+	report, err := log.Verify(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"mohr/internal/fault"
+	"mohr/internal/store"
 )
 
 // maxCheckpoint bounds a signed checkpoint: a log's signature is 100 octets,
@@ -89,11 +91,19 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 	return c, nil
 }
 
-// sign returns the checkpoint as a signed note. A signature that does not
-// verify, from a token that lost its mind, is an error.
-func (l *Log) sign(head treeHead) (Checkpoint, error) {
+// sign returns the checkpoint as a signed note, which is in the witness file
+// then. A signature that does not verify, from a token that lost its mind, is
+// an error; a head that lacks what the witness file has is never signed.
+func (l *Log) sign(ctx context.Context, head treeHead) (Checkpoint, error) {
 	c := Checkpoint{Origin: l.Origin, Size: head.Size, Root: head.Root}
-	b, err := note.Sign(&note.Note{Text: c.text()}, l.signer)
+	if err := l.compareWitness(ctx); err != nil {
+		return c, err
+	}
+	signers := []note.Signer{l.signer}
+	if l.second != nil {
+		signers = append(signers, l.second)
+	}
+	b, err := note.Sign(&note.Note{Text: c.text()}, signers...)
 	if err != nil {
 		return c, fmt.Errorf("sign checkpoint of size %d: %w", head.Size, err)
 	}
@@ -105,5 +115,23 @@ func (l *Log) sign(head treeHead) (Checkpoint, error) {
 		return c, fmt.Errorf("verify own checkpoint of size %d: %w", head.Size, err)
 	}
 	c.Note = string(b)
-	return c, nil
+	return c, l.writeWitness(c.Note)
+}
+
+// Published returns the newest checkpoint of a store without the log's key,
+// opened with the verifier key.
+func Published(ctx context.Context, s store.Store, vkey string) (c Checkpoint, err error) {
+	var r checkpointRecord
+	var ok bool
+	err = s.View(ctx, func(tx store.Tx) error {
+		r, ok, err = loadCheckpoint(tx)
+		return err
+	})
+	switch {
+	case err != nil:
+		return c, err
+	case !ok:
+		return c, errNoCheckpoint()
+	}
+	return OpenCheckpoint(r.Note, vkey)
 }

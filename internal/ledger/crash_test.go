@@ -73,8 +73,10 @@ func TestASequencerThatDiesAtAnyStepLosesNothing(t *testing.T) {
 			before := sequence(t, l)
 			leaves = append(leaves, appendEvents(t, s, 5, 9)...)
 
-			d := &dying{Store: s, key: key, steps: steps}
-			err := openLog(t, d, d).Sequence(t.Context())
+			d := &dying{Store: s, key: key, steps: 1}
+			dies := openLog(t, d, d) // opening takes one step
+			d.steps = steps
+			err := dies.Sequence(t.Context())
 			finished = err == nil
 			if err != nil && !errors.Is(err, errKilled) {
 				t.Fatalf("Sequence: %v", err)

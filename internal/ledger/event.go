@@ -1,12 +1,14 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"mohr/internal/store"
@@ -40,6 +42,19 @@ func (e Event) Leaf() ([]byte, error) {
 		return nil, fmt.Errorf("ledger: an event %q of %d octets is above %d", e.Kind, len(v), maxLeaf)
 	}
 	return v, nil
+}
+
+// ParseEvent reads a leaf; Invalid if it is no event, or not written as Leaf
+// writes it: then it may hold something else besides.
+func ParseEvent(leaf []byte) (Event, error) {
+	var e Event
+	if err := jsonv2.Unmarshal(leaf, &e, jsonv2.RejectUnknownMembers(true)); err != nil {
+		return Event{}, unproven("its leaf is no event")
+	}
+	if again, err := e.Leaf(); err != nil || !bytes.Equal(again, leaf) {
+		return Event{}, unproven("its leaf is no event in canonical form")
+	}
+	return e, nil
 }
 
 // ID names the leaf: the hex SHA-256 of its bytes.

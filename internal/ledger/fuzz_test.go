@@ -105,3 +105,23 @@ func TestAProofIsReadStrictly(t *testing.T) {
 		})
 	}
 }
+
+// FuzzParseConsistency: what is read is written back to what reads the same.
+func FuzzParseConsistency(f *testing.F) {
+	f.Add([]byte(`{"from":1,"size":2,"hashes":["AAAA"],"checkpoint":"x"}`))
+	f.Add([]byte(`{"from":1,"from":1,"size":2,"hashes":[],"checkpoint":""}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := ledger.ParseConsistency(b)
+		if err != nil {
+			return
+		}
+		again, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := ledger.ParseConsistency(again)
+		if err != nil || q.From != p.From || q.Size != p.Size || len(q.Hashes) != len(p.Hashes) || q.Checkpoint != p.Checkpoint {
+			t.Errorf("%q reads as %+v, written back as %+v, %v", b, p, q, err)
+		}
+	})
+}

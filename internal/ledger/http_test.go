@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,31 +15,53 @@ import (
 	"mohr/internal/ledger"
 )
 
-// serve returns the log's public face and a fetch for VerifyTiles.
-func serve(t testing.TB, l *ledger.Log) func(path string) ([]byte, error) {
+// serve returns the URL of the log's public face.
+func serve(t testing.TB, l *ledger.Log) string {
 	t.Helper()
 	e := echo.New()
 	l.Routes(e)
 	s := httptest.NewServer(e)
 	t.Cleanup(s.Close)
-	return func(path string) ([]byte, error) {
-		r, err := http.Get(s.URL + "/log/" + path)
-		if err != nil {
-			return nil, err
-		}
-		defer r.Body.Close()
-		b, err := io.ReadAll(r.Body)
-		if err == nil && r.StatusCode != http.StatusOK {
-			err = fmt.Errorf("status %d", r.StatusCode)
-		}
-		return b, err
+	return s.URL + "/log"
+}
+
+// download returns what is at the URL, status 200.
+func download(ctx context.Context, url string) (http.Header, []byte, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, nil, err
 	}
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err == nil && r.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d", r.StatusCode)
+	}
+	return r.Header, b, err
+}
+
+// public returns the log as others see it.
+func public(t testing.TB, l *ledger.Log) ledger.Public {
+	url := serve(t, l)
+	return ledger.Public{Key: l.VerifierKey(), Fetch: func(ctx context.Context, path string) ([]byte, error) {
+		_, b, err := download(ctx, url+"/"+path)
+		return b, err
+	}}
+}
+
+// fetcher returns the public face's bytes by path.
+func fetcher(t testing.TB, l *ledger.Log) func(path string) ([]byte, error) {
+	p := public(t, l)
+	return func(path string) ([]byte, error) { return p.Fetch(t.Context(), path) }
 }
 
 func TestThePublicTilesGiveTheTree(t *testing.T) {
 	s := openStore(t)
 	l := openLog(t, s, newKey(t))
-	fetch := serve(t, l)
+	fetch, seen := fetcher(t, l), public(t, l)
 	if _, err := fetch("checkpoint"); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("the checkpoint of a new log: %v, want 503", err)
 	}
@@ -48,9 +71,9 @@ func TestThePublicTilesGiveTheTree(t *testing.T) {
 		leaves = append(leaves, appendEvents(t, s, size, next)...)
 		size = next
 		checkRoot(t, sequence(t, l), leaves)
-		r, err := ledger.VerifyTiles(t.Context(), fetch, l.VerifierKey())
+		r, err := seen.Verify(t.Context())
 		if err != nil || r.Size != int64(size) || string(r.Root[:]) != string(mth(leaves)) {
-			t.Fatalf("VerifyTiles of %d: %+v, %v", size, r, err)
+			t.Fatalf("Verify of %d: %+v, %v", size, r, err)
 		}
 	}
 	if b, err := fetch("tile/0/000.p/17"); err != nil || len(b) != 17*32 {
@@ -70,7 +93,7 @@ func TestTilesOutsideTheCheckpointAreNotFound(t *testing.T) {
 	appendEvents(t, s, 0, 300)
 	sequence(t, l)
 	appendEvents(t, s, 300, 310)
-	fetch := serve(t, l)
+	fetch := fetcher(t, l)
 	for _, path := range []string{
 		"tile/0/001", "tile/0/001.p/45", "tile/0/002.p/1", "tile/1/000", "tile/1/000.p/2", "tile/2/000.p/1",
 		"tile/entries/001.p/45", "tile/entries/002", "tile/data/000", "tile/-1/000", "tile/00/000", "tile/64/000.p/1",
@@ -88,7 +111,7 @@ func TestTilesThatLieAreFound(t *testing.T) {
 	l := openLog(t, s, newKey(t))
 	appendEvents(t, s, 0, 300)
 	sequence(t, l)
-	fetch := serve(t, l)
+	honest := public(t, l)
 	tests := []struct {
 		name, path string
 		lie        func(b []byte) []byte
@@ -103,15 +126,16 @@ func TestTilesThatLieAreFound(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			lying := func(path string) ([]byte, error) {
-				b, err := fetch(path)
+			lying := honest
+			lying.Fetch = func(ctx context.Context, path string) ([]byte, error) {
+				b, err := honest.Fetch(ctx, path)
 				if path == test.path {
 					b = test.lie(b)
 				}
 				return b, err
 			}
-			if _, err := ledger.VerifyTiles(t.Context(), lying, l.VerifierKey()); !errors.Is(err, ledger.ErrDamaged) {
-				t.Errorf("VerifyTiles: %v, want damaged", err)
+			if _, err := lying.Verify(t.Context()); !errors.Is(err, ledger.ErrDamaged) {
+				t.Errorf("Verify: %v, want damaged", err)
 			}
 		})
 	}

@@ -2,8 +2,6 @@ package ledger_test
 
 import (
 	"testing"
-
-	"mohr/internal/ledger"
 )
 
 func TestATreeOfThreeTileLevelsHasTheRootOfRFC6962(t *testing.T) {
@@ -25,8 +23,8 @@ func TestATreeOfThreeTileLevelsHasTheRootOfRFC6962(t *testing.T) {
 	for _, i := range []int{0, 65535, 65536, len(leaves) - 1} {
 		checkProof(t, l, c, i)
 	}
-	if _, err := ledger.VerifyTiles(t.Context(), serve(t, l), l.VerifierKey()); err != nil {
-		t.Errorf("VerifyTiles: %v", err)
+	if _, err := public(t, l).Verify(t.Context()); err != nil {
+		t.Errorf("Verify: %v", err)
 	}
 	if _, err := l.VerifyStore(t.Context()); err != nil {
 		t.Errorf("VerifyStore: %v", err)

@@ -71,6 +71,20 @@ func (s *noteSigner) vkey() string {
 	return fmt.Sprintf("%s+%08x+%s", s.name, s.id, base64.StdEncoding.EncodeToString(append([]byte{typeECDSA}, s.spki...)))
 }
 
+// alone returns a note of ours with our own signature only, as proofs carry
+// it: who verifies a proof checks that one, and a line that nobody checks
+// would let a proof be written in two ways.
+func (l *Log) alone(signed string) string {
+	text, lines, _ := strings.Cut(signed, "\n\n")
+	for line := range strings.Lines(lines) {
+		b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:]))
+		if err == nil && len(b) > 4 && binary.BigEndian.Uint32(b) == l.signer.id {
+			return text + "\n\n" + line
+		}
+	}
+	return signed // not signed by us: whoever verifies it says so
+}
+
 // noteVerifier verifies notes. It is a note.Verifier; only parseVkey makes one.
 type noteVerifier struct {
 	name string

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"errors"
 	"math"
 
@@ -37,12 +36,6 @@ type Consistency struct {
 // ParseProof reads a proof as JSON: every member once and no other, nothing
 // behind it. What it says is for Verify to check.
 func ParseProof(b []byte) (Proof, error) {
-	malformed := func(why string) (Proof, error) {
-		return Proof{}, fault.New(fault.Invalid, "log_proof_malformed", "this is not a proof of the log (%[1]s); fetch it again", why)
-	}
-	if len(b) > maxProof {
-		return malformed("too long")
-	}
 	var p struct {
 		Leaf       *[]byte   `json:"leaf"`
 		Index      *int64    `json:"index"`
@@ -50,13 +43,44 @@ func ParseProof(b []byte) (Proof, error) {
 		Hashes     *[][]byte `json:"hashes"`
 		Checkpoint *string   `json:"checkpoint"`
 	}
-	if err := json.Unmarshal(b, &p, json.RejectUnknownMembers(true)); err != nil {
-		return malformed("not the expected JSON")
+	if err := parseStrict(b, &p); err != nil {
+		return Proof{}, err
 	}
 	if p.Leaf == nil || p.Index == nil || p.Size == nil || p.Hashes == nil || p.Checkpoint == nil {
-		return malformed("a member is missing")
+		return Proof{}, malformed("a member is missing")
 	}
 	return Proof{Leaf: *p.Leaf, Index: *p.Index, Size: *p.Size, Hashes: *p.Hashes, Checkpoint: *p.Checkpoint}, nil
+}
+
+// ParseConsistency reads a consistency proof as JSON, as strictly.
+func ParseConsistency(b []byte) (Consistency, error) {
+	var p struct {
+		From       *int64    `json:"from"`
+		Size       *int64    `json:"size"`
+		Hashes     *[][]byte `json:"hashes"`
+		Checkpoint *string   `json:"checkpoint"`
+	}
+	if err := parseStrict(b, &p); err != nil {
+		return Consistency{}, err
+	}
+	if p.From == nil || p.Size == nil || p.Hashes == nil || p.Checkpoint == nil {
+		return Consistency{}, malformed("a member is missing")
+	}
+	return Consistency{From: *p.From, Size: *p.Size, Hashes: *p.Hashes, Checkpoint: *p.Checkpoint}, nil
+}
+
+func parseStrict(b []byte, p any) error {
+	if len(b) > maxProof {
+		return malformed("too long")
+	}
+	if err := json.Unmarshal(b, p, json.RejectUnknownMembers(true)); err != nil {
+		return malformed("not the expected JSON")
+	}
+	return nil
+}
+
+func malformed(why string) error {
+	return fault.New(fault.Invalid, "log_proof_malformed", "this is not a proof of the log (%[1]s); fetch it again", why)
 }
 
 // Verify checks the proof, offline: the checkpoint is signed by the key
@@ -86,16 +110,7 @@ func (p Proof) Verify(vkey string) error {
 
 // Event returns the event that the leaf is; Invalid if it is none, or not
 // written as this log writes events.
-func (p Proof) Event() (Event, error) {
-	var e Event
-	if err := json.Unmarshal(p.Leaf, &e, json.RejectUnknownMembers(true)); err != nil {
-		return Event{}, unproven("its leaf is no event")
-	}
-	if leaf, err := e.Leaf(); err != nil || !bytes.Equal(leaf, p.Leaf) {
-		return Event{}, unproven("its leaf is no event in canonical form")
-	}
-	return e, nil
-}
+func (p Proof) Event() (Event, error) { return ParseEvent(p.Leaf) }
 
 // Verify checks, offline, that the newer checkpoint extends the older; both
 // are signed by the key. Every refusal is Invalid.
@@ -104,6 +119,14 @@ func (p Consistency) Verify(vkey, older string) error {
 	if err != nil {
 		return err
 	}
+	if p.From != was.Size {
+		return unproven("it is for another size than the older checkpoint's")
+	}
+	return p.VerifyRoot(vkey, was.Root)
+}
+
+// VerifyRoot is Verify where of the older tree only the root is known.
+func (p Consistency) VerifyRoot(vkey string, root tlog.Hash) error {
 	is, err := OpenCheckpoint(p.Checkpoint, vkey)
 	if err != nil {
 		return err
@@ -112,12 +135,12 @@ func (p Consistency) Verify(vkey, older string) error {
 	switch {
 	case err != nil:
 		return unproven(err.Error())
-	case p.From != was.Size || p.Size != is.Size:
-		return unproven("its sizes are not the checkpoints'")
+	case p.Size != is.Size:
+		return unproven("its size is not the checkpoint's")
 	case p.From < 1 || p.From > p.Size:
 		return unproven("its sizes are out of order")
 	}
-	if err := tlog.CheckTree(path, is.Size, is.Root, was.Size, was.Root); err != nil {
+	if err := tlog.CheckTree(path, is.Size, is.Root, p.From, root); err != nil {
 		return unproven("the newer tree does not begin with the older")
 	}
 	return nil

@@ -31,7 +31,7 @@ func (l *Log) Prove(ctx context.Context, id string) (Proof, error) {
 		if index >= c.Size {
 			return errWaiting()
 		}
-		p, err = prove(tx, c, index, id)
+		p, err = l.prove(tx, c, index, id)
 		return err
 	})
 	return p, err
@@ -54,7 +54,7 @@ func errWaiting() error {
 
 // prove builds the proof and checks it: a proof that does not hold is never
 // handed out.
-func prove(tx store.Tx, c checkpointRecord, index int64, id string) (Proof, error) {
+func (l *Log) prove(tx store.Tx, c checkpointRecord, index int64, id string) (Proof, error) {
 	leaf, err := store.Load[leafRecord](tx, leafBucket, indexKey(index))
 	if errors.Is(err, store.ErrNotFound) {
 		return Proof{}, fmt.Errorf("%w: leaf %d is missing", ErrDamaged, index)
@@ -72,7 +72,7 @@ func prove(tx store.Tx, c checkpointRecord, index int64, id string) (Proof, erro
 	if err := tlog.CheckRecord(path, c.Size, c.Root, index, tlog.RecordHash(leaf.Leaf)); err != nil {
 		return Proof{}, fmt.Errorf("%w: leaf %d is not in the tree of the checkpoint", ErrDamaged, index)
 	}
-	p := Proof{Leaf: leaf.Leaf, Index: index, Size: c.Size, Hashes: [][]byte{}, Checkpoint: c.Note}
+	p := Proof{Leaf: leaf.Leaf, Index: index, Size: c.Size, Hashes: [][]byte{}, Checkpoint: l.alone(c.Note)}
 	for _, h := range path {
 		p.Hashes = append(p.Hashes, h[:])
 	}
@@ -89,17 +89,21 @@ func (l *Log) ProveConsistency(ctx context.Context, size int64) (Consistency, er
 			return err
 		}
 		if size < 1 || size > c.Size {
-			return fault.New(fault.Invalid, "log_size_unknown", "the log has no tree of this size; give one between 1 and %[1]d", c.Size)
+			return errSize(c.Size)
 		}
 		path, err := tlog.ProveTree(c.Size, size, newTileReader(tx))
 		if err != nil {
 			return fmt.Errorf("prove consistency with size %d: %w", size, err)
 		}
-		p = Consistency{From: size, Size: c.Size, Hashes: [][]byte{}, Checkpoint: c.Note}
+		p = Consistency{From: size, Size: c.Size, Hashes: [][]byte{}, Checkpoint: l.alone(c.Note)}
 		for _, h := range path {
 			p.Hashes = append(p.Hashes, h[:])
 		}
 		return nil
 	})
 	return p, err
+}
+
+func errSize(size int64) error {
+	return fault.New(fault.Invalid, "log_size_unknown", "the log has no tree of this size; give one between 1 and %[1]d", size)
 }

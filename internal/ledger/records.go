@@ -17,13 +17,14 @@ const (
 	leafBucket    = "ledger_leaves"  // index -> leafRecord
 	idBucket      = "ledger_ids"     // id -> index
 	tileBucket    = "ledger_tiles"   // level/number -> tileRecord
-	stateBucket   = "ledger_state"   // stateTree -> treeHead, stateCheckpoint -> checkpointRecord
+	stateBucket   = "ledger_state"   // stateTree -> treeHead, stateCheckpoint -> checkpointRecord, stateName -> nameRecord
 )
 
 // Keys of stateBucket.
 const (
 	stateTree       = "tree"
 	stateCheckpoint = "checkpoint"
+	stateName       = "name"
 )
 
 // pendingLeaf is a leaf that waits for its place in the tree.

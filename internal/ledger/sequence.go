@@ -204,7 +204,7 @@ func (l *Log) publish(ctx context.Context, head treeHead) error {
 	if err != nil || done {
 		return err
 	}
-	c, err := l.sign(head)
+	c, err := l.sign(ctx, head)
 	if err != nil {
 		return err
 	}

@@ -160,12 +160,12 @@ func (a *answers) judge(k *keptAnswer, name string, digest []byte) (*answer, err
 }
 
 // settle keeps a lasting answer and gives up the claim of any other.
-func (a *answers) settle(ctx context.Context, name string, digest []byte, got *answer) error {
-	if !got.lasting() {
+func (a *answers) settle(ctx context.Context, name string, digest []byte, got *answer, lasting bool) error {
+	if !lasting {
 		if !a.shared {
 			return nil
 		}
-		return a.store.Update(ctx, func(tx store.Tx) error { return tx.Delete(answerBucket, name) })
+		return a.store.Update(ctx, func(tx store.Tx) error { return release(tx, name) })
 	}
 	b, err := json.Marshal(got)
 	if err != nil {
@@ -174,6 +174,21 @@ func (a *answers) settle(ctx context.Context, name string, digest []byte, got *a
 	k := keptAnswer{Digest: digest, Until: a.now().UTC().Truncate(time.Second).Add(keepFor),
 		Sealed: a.seal.Seal(nil, nil, b, []byte(name))}
 	return a.store.Update(ctx, func(tx store.Tx) error { return a.put(tx, name, k) })
+}
+
+// release deletes a claim with its entry in expiryBucket.
+func release(tx store.Tx, name string) error {
+	k, err := store.Load[keptAnswer](tx, answerBucket, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := tx.Delete(answerBucket, name); err != nil {
+		return err
+	}
+	return tx.Delete(expiryBucket, expiryKey(k.Until)+name)
 }
 
 func (a *answers) put(tx store.Tx, name string, k keptAnswer) error {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"mohr/internal/i18n"
+	"mohr/internal/web/repository"
 )
 
 // Pages are the base layout and the pages of no room: home, error, documents.
@@ -32,19 +34,22 @@ var Texts []byte
 // face is what every answer to a reader needs: texts, pages, and how we look.
 // It is immutable once a listener serves and safe for concurrent use.
 type face struct {
-	log       *slog.Logger
-	texts     *i18n.Catalog
-	pages     map[string]*template.Template
-	portal    string
-	documents fs.FS
-	hsts      time.Duration
-	simulated bool
-	plain     bool // the plain HTTP listener: no cookies
+	log         *slog.Logger
+	texts       *i18n.Catalog
+	pages       map[string]*template.Template
+	portal      string
+	documents   *repository.Set
+	profiles    []Profile
+	authorities func(context.Context) ([]Authority, error)
+	hsts        time.Duration
+	fixed       []header // of every answer
+	simulated   bool
+	plain       bool // the plain HTTP listener: no cookies
 }
 
 func newFace(c Config, rooms []fs.FS) (*face, error) {
 	f := &face{log: c.Log, texts: c.Texts, pages: map[string]*template.Template{},
-		portal: c.Portal, documents: c.Documents, hsts: c.HSTS, simulated: c.Simulated}
+		portal: c.Portal, documents: c.Documents, profiles: c.Profiles, authorities: c.Authorities, hsts: c.HSTS, fixed: fixedHeaders(), simulated: c.Simulated}
 	if f.texts == nil {
 		var err error
 		if f.texts, err = i18n.Parse(Texts); err != nil {
@@ -53,7 +58,7 @@ func newFace(c Config, rooms []fs.FS) (*face, error) {
 	}
 	if f.documents == nil {
 		var err error
-		if f.documents, err = fs.Sub(delivered, "documents"); err != nil {
+		if f.documents, err = repository.Delivered(); err != nil {
 			return nil, err
 		}
 	}

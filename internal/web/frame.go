@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -33,8 +34,10 @@ func (f *face) frame(next echo.HandlerFunc) echo.HandlerFunc {
 			f.handleError(err, c)
 		}
 		// The route, not the path: a path may name a person's application.
-		f.log.Debug("request", "request", q.id, "method", c.Request().Method, "route", c.Path(),
-			"status", c.Response().Status, "took", time.Since(start))
+		if ctx := c.Request().Context(); f.log.Enabled(ctx, slog.LevelDebug) {
+			f.log.DebugContext(ctx, "request", "request", q.id, "method", c.Request().Method, "route", c.Path(),
+				"status", c.Response().Status, "took", time.Since(start))
+		}
 		return nil
 	}
 }

@@ -12,18 +12,34 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
+// header is a header's name in canonical form and its values. All answers
+// share the values: Set and Add of http.Header leave them as they are.
+type header struct {
+	name   string
+	values []string
+}
+
+// fixedHeaders are what every answer carries.
+func fixedHeaders() []header {
+	return []header{
+		{"Content-Security-Policy", []string{policy + "; frame-ancestors 'none'"}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"Referrer-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+		{"Permissions-Policy", []string{"camera=(), geolocation=(), microphone=(), payment=(), usb=(), " +
+			"publickey-credentials-create=(self), publickey-credentials-get=(self)"}},
+		{"Cache-Control", []string{"no-store"}},
+	}
+}
+
 // setHeaders sets what every answer carries. A handler may replace
 // Cache-Control; the rest only through Embeddable and Framable.
 func (f *face) setHeaders(c echo.Context) {
 	h := c.Response().Header()
-	h.Set("Content-Security-Policy", policy+"; frame-ancestors 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=(), "+
-		"publickey-credentials-create=(self), publickey-credentials-get=(self)")
-	h.Set("Cache-Control", "no-store")
+	for _, fixed := range f.fixed {
+		h[fixed.name] = fixed.values
+	}
 	if f.hsts > 0 && c.Request().TLS != nil { // RFC 6797, 7.2: not over plain HTTP
 		h.Set("Strict-Transport-Security", fmt.Sprintf("max-age=%d", int64(f.hsts.Seconds())))
 	}

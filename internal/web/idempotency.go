@@ -26,18 +26,21 @@ const (
 //
 // An answer is kept before it is sent. Not kept: 5xx, and what may be
 // different a moment later (408, 409, 425, 429); those requests did nothing
-// and run again. A process that dies between a deed and keeping its answer
-// leaves no trace here, so a room must be able to bear the same request twice.
-func (a *answers) once(c echo.Context, body []byte, run func()) error {
+// and run again. A refusal (4xx) is kept only for who shows a client
+// certificate, or a token where one is taken: strangers would fill the store
+// at the price of a header. A process that dies between a deed and keeping its answer
+// leaves no trace here, so a room must be able to bear the same request twice;
+// one that gives the same answer each time is repeatable, and nothing is kept.
+func (a *answers) once(c echo.Context, body []byte, op Operation, run func()) error {
 	r := c.Request()
 	key := r.Header.Get(keyHeader)
-	if r.Method != http.MethodPost || key == "" {
-		run()
-		return nil
-	}
 	if !validKey(key) {
 		return fault.New(fault.Invalid, "idempotency_key_invalid",
 			"an Idempotency-Key has 1 to %[1]d visible ASCII characters", maxKey)
+	}
+	if r.Method != http.MethodPost || key == "" || op.Repeatable {
+		run()
+		return nil
 	}
 	id, digest := a.name(r, key), a.digest(r, body)
 	release, err := a.running.hold(r.Context(), id)
@@ -53,10 +56,12 @@ func (a *answers) once(c echo.Context, body []byte, run func()) error {
 		return kept.send(c)
 	}
 	answer := record(c, run)
+	q := of(r.Context())
+	lasting := answer.lasting(q.peer != nil || op.Bearer && q.auth != "")
 	// The deed is done even if the client has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
 	defer cancel()
-	if err := a.settle(ctx, id, digest, answer); err != nil {
+	if err := a.settle(ctx, id, digest, answer, lasting); err != nil {
 		a.log.Error("keep answer", "request", RequestID(r.Context()), "error", err)
 	}
 	return answer.send(c)
@@ -83,13 +88,18 @@ type answer struct {
 	replayed bool
 }
 
-// lasting reports whether a repetition is to get this answer.
-func (a *answer) lasting() bool {
+// lasting reports whether a repetition is to get this answer; known, whether
+// its caller is more than a stranger. Whose token opens nothing is one.
+func (a *answer) lasting(known bool) bool {
 	switch a.Status {
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
 	}
-	return a.Status >= 200 && a.Status < 500 && len(a.Body) <= maxKept
+	limit := http.StatusBadRequest
+	if known {
+		limit = http.StatusInternalServerError
+	}
+	return a.Status >= 200 && a.Status < limit && len(a.Body) <= maxKept
 }
 
 func (a *answer) send(c echo.Context) error {

@@ -75,7 +75,7 @@ func TestWhichAnswersAreKept(t *testing.T) {
 		name, national string
 		status, runs   int
 	}{
-		{"a refusal is kept", "3333333333", 403, 1},
+		{"a stranger's refusal is not", "3333333333", 403, 2},
 		{"a state that may change is not", "1111111111", 409, 2},
 		{"an internal error is not", "0000000000", 500, 2},
 		{"a panic is not", "2222222222", 500, 2},

@@ -23,7 +23,16 @@ type Operation struct {
 
 	Accepts  []string // media types of a RawBody; nil: its contentType tag, or any
 	Produces string   // media type of a []byte Body; "" means application/octet-stream
-	Bearer   bool     // documented as taking a bearer token
+	Bearer   bool     // takes a bearer token: who shows one has refusals kept for him
+
+	// Repeatable says that fn gives the same answer to the same request by
+	// itself: nothing is kept under its Idempotency-Key.
+	Repeatable bool
+
+	// Before, if not nil, is asked before the body is read or a kept answer
+	// looked up; what it refuses costs no more than its headers. fn asks again
+	// for all that depends on the body.
+	Before func(context.Context) error
 }
 
 // Handle registers fn under /api/v1. in follows huma's struct tags (path,
@@ -127,19 +136,27 @@ func (s *Server) document(op Operation, sh shape, out reflect.Type) huma.Operati
 	return h
 }
 
-// intake reads and checks the body, and answers from what was kept under the
-// request's Idempotency-Key, before huma sees the request.
+// intake asks op.Before, reads and checks the body, and answers from what was
+// kept under the request's Idempotency-Key, before huma sees the request.
 func (s *Server) intake(op Operation, sh shape) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		c := humaecho.Unwrap(ctx)
-		body, err := sh.read(c.Response(), c.Request())
+		var body []byte
+		var err error
+		if op.Before != nil {
+			err = op.Before(c.Request().Context())
+		}
 		if err == nil {
-			err = s.answers.once(c, body, func() {
+			body, err = sh.read(c.Response(), c.Request())
+		}
+		if err == nil {
+			run := func() {
 				if op.Produces != "" {
 					c.Response().Header().Set("Content-Type", op.Produces)
 				}
 				next(&read{humaContext: ctx, body: body})
-			})
+			}
+			err = s.answers.once(c, body, op, run)
 		}
 		if err != nil {
 			s.face.handleError(err, c)

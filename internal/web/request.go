@@ -90,7 +90,7 @@ const langCookie = "lang"
 // chosen returns the language that the reader asked for, "" if none of ours:
 // ?lang= before the cookie that remembers it before Accept-Language.
 func chosen(r *http.Request) string {
-	if l := r.URL.Query().Get("lang"); known(l) {
+	if l := asked(r); known(l) {
 		return l
 	}
 	if c, err := r.Cookie(langCookie); err == nil && known(c.Value) {
@@ -107,12 +107,20 @@ func chosen(r *http.Request) string {
 	return ""
 }
 
+// asked is what ?lang= says.
+func asked(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	return r.URL.Query().Get("lang")
+}
+
 func known(lang string) bool { return lang == i18n.Persian || lang == i18n.English }
 
 // remember keeps the language chosen by ?lang= in a cookie.
 func remember(c echo.Context) {
 	r := c.Request()
-	l := r.URL.Query().Get("lang")
+	l := asked(r)
 	if !known(l) || isAPI(r) {
 		return
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"mohr/internal/i18n"
 	"mohr/internal/store"
+	"mohr/internal/web/repository"
 )
 
 // apiPrefix is where the JSON operations live.
@@ -34,8 +36,12 @@ type Config struct {
 	Shared    bool             // other nodes write to Store too
 	Simulated bool             // pages say that no legally valid certificate is issued here
 	HSTS      time.Duration    // Strict-Transport-Security max-age; zero: no header
-	Documents fs.FS            // practice, pds and terms as <name>-<lang>.txt; nil: the texts delivered with the software
 	MaxBody   int64            // octets, for requests outside /api/v1; zero means 1 MiB
+
+	// What /repository/ shows.
+	Documents   *repository.Set                            // nil: those delivered with the software
+	Profiles    []Profile                                  // beside the practice statement
+	Authorities func(context.Context) ([]Authority, error) // whose certificates and CRLs are to fetch; nil: none
 }
 
 func (c *Config) fill() {
@@ -51,6 +57,9 @@ func (c *Config) fill() {
 	if len(c.Secret) == 0 {
 		c.Secret = make([]byte, 32)
 		rand.Read(c.Secret) // never fails (crypto/rand)
+	}
+	if c.Authorities == nil {
+		c.Authorities = noAuthorities
 	}
 	c.Portal = strings.TrimSuffix(c.Portal, "/")
 }

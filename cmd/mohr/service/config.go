@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"mohr/ca"
 	"mohr/complaints"
 )
 
@@ -26,8 +27,29 @@ type Config struct {
 	Publish string `yaml:"publish"` // base URL in certificates; default http://ADDRESS of the plain listener
 	Name    string `yaml:"name"`    // of the operator, in the authorities' names; default "Mohr"
 	Keys    string `yaml:"keys"`    // where the service's keys live: "file:DIR" or a pkcs11: URI; default file:DATA/keys
-	Secret  string `yaml:"secret"`  // URI of the 32-byte service secret; default file:DATA/keys/secret
-	Policy  string `yaml:"policy"`  // assurance policy file; default the built-in one
+	// FormerKeys are places where the service's keys were made before Keys;
+	// keys that are not in Keys are looked for there.
+	FormerKeys []string `yaml:"former_keys"`
+	Secret     string   `yaml:"secret"` // URI of the 32-byte service secret; default file:DATA/keys/secret
+	Policy     string   `yaml:"policy"` // assurance policy file; default the built-in one
+
+	// SerialPrefix is the first octet of this node's serials, 1 to 127; no two
+	// nodes share one. Default 1.
+	SerialPrefix byte `yaml:"serial_prefix"`
+	// IssuerOf chooses another issuing authority for a profile than the
+	// built-in one, of the same kind: organisation-seal: sign-rsa3072.
+	IssuerOf map[string]ca.IssuerID `yaml:"issuer_of"`
+	// TimeReferences are NTP servers, host:port; while they say that the clock
+	// is off by more than 5 s nothing is signed.
+	TimeReferences []string `yaml:"time_references"`
+	// Witness is a file for the log's newest checkpoint, outside the store; it
+	// tells a restored store that lacks entries. Default DATA/witness/checkpoint.
+	Witness string `yaml:"witness"`
+
+	// Repository is a directory with practice-fa.md, practice-en.md, pds-..., and
+	// terms-... in place of the built-in documents; an earlier version of one is
+	// beside it as terms-en.v1.md.
+	Repository string `yaml:"repository"`
 
 	StampPolicy string `yaml:"stamp_policy"` // policy OID in time stamps; default 2.999.7.3, a test policy
 

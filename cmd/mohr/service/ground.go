@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
@@ -14,12 +15,16 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
 	"mohr/ca"
 	"mohr/ca/ceremony"
+	"mohr/ca/ceremony/plan"
+	"mohr/ca/custody"
 	"mohr/hsm"
+	"mohr/internal/clock"
 	"mohr/internal/fault"
 	"mohr/internal/ledger"
 	"mohr/internal/nonce"
@@ -30,18 +35,21 @@ import (
 // Ground is what all rooms stand on: store, keys, authority, log. One process
 // at a time opens the ground of a data directory.
 type Ground struct {
-	Config Config
-	Log    *slog.Logger
-	Store  store.Store
-	Ring   *hsm.Keyring
-	Root   *x509.Certificate
-	CA     *ca.Authority
-	Ledger *ledger.Log
-	box    *seal.Box
-	nonces *nonce.Source
+	Config  Config
+	Log     *slog.Logger
+	Store   store.Store
+	Ring    *hsm.Keyring
+	Root    *x509.Certificate
+	CA      *ca.Authority
+	Ledger  *ledger.Log
+	Custody *custody.Register
+	Clock   *clock.Guard
+	box     *seal.Box
+	nonces  *nonce.Source
 
-	tls                       atomic.Pointer[tls.Certificate] // as listeners show it
-	stamps, audit, credential ca.SigningKey
+	tls               atomic.Pointer[tls.Certificate] // as listeners show it
+	stamps            ca.SigningKey                   // at the start; the unit has the current one
+	audit, credential current
 }
 
 // Open opens store and keys and makes, at the first start, what is
@@ -58,7 +66,8 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (g *Ground, err error
 		g.Ring.Close()
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{g.openSecret, g.openAuthority, g.openLedger, g.openServiceKeys, g.writePublic} {
+	g.Custody = custody.New(custody.Config{Store: g.Store, Ring: g.Ring, Home: c.Keys, Former: c.FormerKeys, Fixed: fixed, Log: log})
+	for _, step := range []func(context.Context) error{g.openClock, g.openSecret, g.openAuthority, g.openLedger, g.openServiceKeys, g.writePublic} {
 		if err := step(ctx); err != nil {
 			g.Close()
 			return nil, err
@@ -83,48 +92,22 @@ func checkWhole(dir string) error {
 // Close gives store and keys back.
 func (g *Ground) Close() { errors.Join(g.Store.Close(), g.Ring.Close()) }
 
-// key opens the key of a purpose where the service's keys live, making it at
-// the first use. A key that was in use and is lost, or is another now, is an
-// error: a new one in its place would stand under certificates of the old.
-func (g *Ground) key(ctx context.Context, purpose string) (crypto.Signer, error) {
-	const bucket = "ground_keys" // purpose -> hex SHA-256 of the public key
-	var known string
-	err := g.Store.View(ctx, func(tx store.Tx) (err error) {
-		known, err = store.Load[string](tx, bucket, purpose)
-		return err
-	})
-	uri := hsm.KeyURI(g.Config.Keys, purpose)
-	if err == nil {
-		return g.knownKey(ctx, uri, known)
+// fixed says why a purpose keeps its key for life.
+func fixed(purpose string) string {
+	switch {
+	case plan.IsRootID(purpose):
+		return "a root ends in a ceremony that makes its successor"
+	case purpose == "checkpoint":
+		return "it names the public log, a new one begins a new log"
+	case slices.ContainsFunc([]string{"sign-", "auth-", "service-"}, func(p string) bool { return strings.HasPrefix(purpose, p) }):
+		return "an issuing authority gets a new key with a new certificate, in a ceremony"
 	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	s, err := openOrCreate(ctx, g.Ring, uri)
-	if err != nil {
-		return nil, err
-	}
-	sum, err := publicSum(s)
-	if err != nil {
-		return nil, err
-	}
-	return s, g.Store.Update(ctx, func(tx store.Tx) error { return store.Save(tx, bucket, purpose, sum) })
+	return ""
 }
 
-// knownKey opens a key that was in use before.
-func (g *Ground) knownKey(ctx context.Context, uri, known string) (crypto.Signer, error) {
-	s, err := g.Ring.Signer(ctx, uri)
-	if errors.Is(err, fault.NotFound) {
-		return nil, fmt.Errorf("%w; it was in use here: restore it, nothing is made in its place", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	sum, err := publicSum(s)
-	if err == nil && sum != known {
-		return nil, fmt.Errorf("%s is not the key that was in use here: restore that one", uri)
-	}
-	return s, err
+// key opens the key that serves a purpose, making it at the first use.
+func (g *Ground) key(ctx context.Context, purpose string) (crypto.Signer, error) {
+	return g.Custody.Signer(ctx, purpose, hsm.P256)
 }
 
 // sum is the hex SHA-256 of b.
@@ -133,18 +116,17 @@ func sum(b []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// publicSum is the hex SHA-256 of the public key.
-func publicSum(s crypto.Signer) (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(s.Public())
-	return sum(der), err
-}
-
 func openOrCreate(ctx context.Context, ring *hsm.Keyring, uri string) (crypto.Signer, error) {
 	s, err := ring.Signer(ctx, uri)
 	if errors.Is(err, fault.NotFound) {
 		return ring.Create(ctx, uri, hsm.P256)
 	}
 	return s, err
+}
+
+func (g *Ground) openClock(ctx context.Context) (err error) {
+	g.Clock, err = clock.New(ctx, clock.Config{Store: g.Store, References: g.Config.TimeReferences, Log: g.Log})
+	return err
 }
 
 func (g *Ground) openSecret(ctx context.Context) error {
@@ -198,8 +180,8 @@ func (g *Ground) openAuthority(ctx context.Context) error {
 	}
 	g.Root = h.Root
 	g.CA, err = ca.New(ca.Config{
-		Store: g.Store, Log: g.Log, Root: h.Root, Issuers: h.Issuers,
-		Publish: g.Config.Publish, Portal: g.Config.Portal,
+		Store: g.Store, Log: g.Log, Root: h.Root, Roots: h.Roots, Issuers: h.Issuers, Retired: h.Retired,
+		Publish: g.Config.Publish, Portal: g.Config.Portal, Prefix: g.Config.SerialPrefix, IssuerOf: g.Config.IssuerOf, Clock: g.Clock.Check,
 		HolderKey: g.box.Derive("holder"), Simulated: !g.Config.Production,
 	})
 	return err
@@ -207,7 +189,10 @@ func (g *Ground) openAuthority(ctx context.Context) error {
 
 // ceremony is what a ceremony on this ground needs.
 func (g *Ground) ceremony() ceremony.Config {
-	return ceremony.Config{Store: g.Store, Key: g.key, Publish: g.Config.Publish, Name: g.Config.Name}
+	return ceremony.Config{
+		Store: g.Store, Key: g.Custody.Signer, Publish: g.Config.Publish, Name: g.Config.Name, Production: g.Config.Production,
+		Find: g.Custody.Find, Makes: func(a hsm.Algorithm) bool { return hsm.Makes(g.Config.Keys, a) },
+	}
 }
 
 func (g *Ground) openLedger(ctx context.Context) error {
@@ -219,8 +204,28 @@ func (g *Ground) openLedger(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("portal address: %w", err)
 	}
-	g.Ledger, err = ledger.New(ledger.Config{Store: g.Store, Signer: signer, Origin: portal.Hostname() + "/log", Log: g.Log})
+	if err := os.MkdirAll(filepath.Dir(g.Config.Witness), 0o700); err != nil {
+		return fmt.Errorf("directory of the witness file: %w", err)
+	}
+	witness, err := g.witnessKey()
+	if err != nil {
+		return fmt.Errorf("second checkpoint key: %w", err)
+	}
+	g.Ledger, err = ledger.New(ledger.Config{
+		Store: g.Store, Signer: signer, Second: witness, Witness: g.Config.Witness, Origin: portal.Hostname() + "/log", Log: g.Log,
+	})
 	return err
+}
+
+// witnessKey is the Ed25519 key of the log's second signature, which C2SP's
+// witnesses check. Tokens make no such keys: it comes from the service secret,
+// and nothing here relies on it.
+func (g *Ground) witnessKey() (crypto.Signer, error) {
+	seed := g.box.Derive("checkpoint-ed25519")
+	if len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("a seed of %d octets", len(seed))
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
 }
 
 func (g *Ground) openServiceKeys(ctx context.Context) (err error) {
@@ -230,15 +235,50 @@ func (g *Ground) openServiceKeys(ctx context.Context) (err error) {
 	if g.stamps, err = g.stampKey(ctx); err != nil {
 		return err
 	}
-	if g.audit, err = g.serviceKey(ctx, "audit", ca.Service{Profile: ca.Audit, CommonName: g.Config.Name + " Audit"}); err != nil {
-		return err
-	}
-	g.credential, err = g.serviceKey(ctx, "credential", ca.Service{Profile: ca.Credential, CommonName: g.Config.Name + " Credentials"})
-	return err
+	return g.renewSigners(ctx)
 }
 
-// serviceKey opens the key of a purpose with a current certificate.
+// current is a key that is renewed while the service serves.
+type current struct{ atomic.Pointer[ca.SigningKey] }
+
+// key returns the current key; there is one from the start on.
+func (c *current) key() ca.SigningKey { return *c.Load() }
+
+// renewSigners is a job: receipts, bundles and credentials are signed by keys
+// with current certificates.
+func (g *Ground) renewSigners(ctx context.Context) error {
+	var errs []error
+	for _, s := range []struct {
+		purpose, profile, name string
+		to                     *current
+	}{{"audit", ca.Audit, " Audit", &g.audit}, {"credential", ca.Credential, " Credentials", &g.credential}} {
+		k, err := g.serviceKey(ctx, s.purpose, ca.Service{Profile: s.profile, CommonName: g.Config.Name + s.name})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s.to.Store(&k)
+	}
+	return errors.Join(errs...)
+}
+
+// serviceKey opens the key of a purpose with a current certificate. A key
+// that was reported as compromised is rotated: it gets no certificate any
+// more, and the service goes on with a new one.
 func (g *Ground) serviceKey(ctx context.Context, purpose string, s ca.Service) (ca.SigningKey, error) {
+	k, err := g.certified(ctx, purpose, s)
+	if fault.Code(err) != ca.KeyCompromised {
+		return k, err
+	}
+	g.Log.WarnContext(ctx, "compromised key is rotated", "purpose", purpose)
+	if _, err := g.Custody.Rotate(ctx, purpose, ""); err != nil {
+		return ca.SigningKey{}, fmt.Errorf("%s key is compromised: %w", purpose, err)
+	}
+	return g.certified(ctx, purpose, s)
+}
+
+// certified opens the key that serves with a current certificate.
+func (g *Ground) certified(ctx context.Context, purpose string, s ca.Service) (ca.SigningKey, error) {
 	signer, err := g.key(ctx, purpose)
 	if err != nil {
 		return ca.SigningKey{}, fmt.Errorf("%s key: %w", purpose, err)
@@ -302,7 +342,9 @@ func (g *Ground) tlsConfig(ask bool) *tls.Config {
 	if ask {
 		conf.ClientAuth = tls.VerifyClientCertIfGiven
 		conf.ClientCAs = x509.NewCertPool()
-		conf.ClientCAs.AddCert(g.Root)
+		for _, root := range g.CA.Anchors() {
+			conf.ClientCAs.AddCert(root)
+		}
 	}
 	return conf
 }

@@ -17,16 +17,22 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.Ledger.Sequence},
 		{Name: "sweep", Every: time.Minute, Run: counted(r.CA.Sweep)},
 		{Name: "retire", Every: time.Minute, Run: r.CA.Retire},
+		{Name: "end-holds", Every: time.Hour, Run: r.CA.EndHolds},
+		{Name: "continue-plans", Every: 10 * time.Second, Run: r.incident.Continue},
+		{Name: "prune-plans", Every: time.Hour, Run: counted(r.incident.Prune)},
+		{Name: "watch-clock", Every: 5 * time.Second, Run: r.Clock.Watch, Everywhere: true},
+		{Name: "presign-status", Every: time.Minute, Run: r.status.Presign, Everywhere: true},
+		{Name: "count-key-uses", Every: time.Minute, Run: r.Custody.Count, Everywhere: true},
 		{Name: "refresh-crls", Every: time.Minute, Run: r.status.Refresh},
-		{Name: "renew-responders", Every: time.Hour, Run: r.renewResponders},
+		{Name: "renew-certificates", Every: time.Minute, Run: r.renewCertificates, Everywhere: true},
+		{Name: "stamp-ceremonies", Every: time.Hour, Run: func(ctx context.Context) error { return ceremony.Stamp(ctx, r.ceremony(), r.unit.Stamp) }},
 		{Name: "renew-root-crl", Every: 24 * time.Hour, Run: func(ctx context.Context) error { return ceremony.RenewCRL(ctx, r.ceremony()) }},
-		{Name: "renew-tls", Every: time.Hour, Run: r.renewTLS},
-		{Name: "renew-stamp-key", Every: time.Hour, Run: r.renewStampKey},
 		{Name: "resume-applications", Every: 2 * time.Second, Run: r.enroll.Resume},
 		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},
 		{Name: "recheck-badges", Every: 30 * time.Second, Run: r.badge.Recheck},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
 		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},
+		{Name: "prune-acme", Every: time.Hour, Run: counted(r.acme.Prune)},
 		{Name: "prune-codes", Every: time.Hour, Run: counted(r.codes.Prune)},
 		{Name: "prune-nonces", Every: time.Hour, Run: counted(func(ctx context.Context) (int, error) { return r.nonces.Prune(ctx, r.Store) })},
 	}
@@ -56,5 +62,5 @@ func (r *rooms) ready(ctx context.Context) error {
 		return err
 	}
 	_, err := r.Ledger.Checkpoint(ctx)
-	return errors.Join(err, r.Ring.Check(ctx))
+	return errors.Join(err, r.Ring.Check(ctx), r.status.Ready(ctx))
 }

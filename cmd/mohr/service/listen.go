@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"time"
 
+	"mohr/internal/control"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -47,7 +49,7 @@ func (l listeners) ReadyLine() string {
 func PortOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
 // handlers are what the doors lead to.
-type handlers struct{ portal, plain, ops http.Handler }
+type handlers struct{ portal, plain, ops, control http.Handler }
 
 // Bounds of a connection: a slow or silent client costs little.
 const (
@@ -59,14 +61,16 @@ const (
 	drainTimeout  = 15 * time.Second
 )
 
-// serveAll serves until ctx ends, then drains.
-func serveAll(ctx context.Context, l listeners, h handlers, tlsConfig, mtlsConfig *tls.Config, log *slog.Logger) error {
+// serveAll serves until ctx ends, then drains. door is the one for who owns
+// the data directory.
+func serveAll(ctx context.Context, l listeners, door net.Listener, h handlers, tlsConfig, mtlsConfig *tls.Config, log *slog.Logger) error {
 	servers := []struct {
 		listener net.Listener
 		handler  http.Handler
 		tls      *tls.Config
 	}{{l.HTTPS, h.portal, tlsConfig}, {l.MTLS, h.portal, mtlsConfig}, {l.HTTP, h.plain, nil}, {l.Ops, h.ops, nil}}
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return control.Serve(ctx, door, h.control) })
 	for _, s := range servers {
 		server := &http.Server{
 			// What a client does wrong in its handshake is no event of ours.

@@ -26,24 +26,34 @@ func (g *Ground) devOperator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := g.CA.GrantRoles(ctx, name, ca.RoleRegistrar, ca.RoleOfficer); err != nil {
+	if err := g.CA.GrantRoles(ctx, name, ca.RoleRegistrar, ca.RoleRevocation, ca.RoleOfficer, ca.RoleCustodian); err != nil {
 		return fmt.Errorf("operator's roles: %w", err)
 	}
 	chain := append([]*x509.Certificate{k.Certificate}, k.Chain...)
 	return os.WriteFile(filepath.Join(g.Config.Data, name+".pem"), ca.ChainPEM(chain...), 0o644)
 }
 
-// OpenStopped opens the ground of a service that has Served and is stopped.
+// OpenStopped opens the ground of a service that has served and is stopped.
 func OpenStopped(ctx context.Context, c Config) (*Ground, error) {
+	c, err := c.stopped()
+	if err != nil {
+		return nil, err
+	}
+	return Open(ctx, c, slog.New(slog.DiscardHandler))
+}
+
+// stopped completes the configuration of a service that has served, by the
+// addresses that it left.
+func (c Config) stopped() (Config, error) {
 	c.Defaults()
 	if _, err := os.Stat(filepath.Join(c.Data, "mohr.db")); err != nil {
-		return nil, fmt.Errorf("no store in %s: %w", c.Data, err)
+		return c, fmt.Errorf("no store in %s: %w", c.Data, err)
 	}
 	addresses, err := os.ReadFile(filepath.Join(c.Data, addressFile))
 	publish, portal, ok := strings.Cut(strings.TrimSpace(string(addresses)), " ")
 	if err != nil || !ok {
-		return nil, errors.Join(fmt.Errorf("%s has never Served", c.Data), err)
+		return c, errors.Join(fmt.Errorf("%s has never Served", c.Data), err)
 	}
 	c.fillAddresses(publish, portal)
-	return Open(ctx, c, slog.New(slog.DiscardHandler))
+	return c, nil
 }

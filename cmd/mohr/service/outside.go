@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -77,11 +78,11 @@ func (r *rooms) openStamps() error {
 	if err != nil {
 		return fmt.Errorf("stamp_policy: %w", err)
 	}
-	clock := timestamp.Steady(maxClockError)
+	steady := timestamp.Steady(maxClockError)
 	if r.Config.Production {
-		clock = timestamp.Kernel(maxClockError)
+		steady = timestamp.Kernel(maxClockError)
 	}
-	r.unit, err = timestamp.New(timestamp.Config{Key: r.stamps, Policy: policy, Clock: clock, Log: r.Log})
+	r.unit, err = timestamp.New(timestamp.Config{Key: r.stamps, Policy: policy, Clock: func() error { return errors.Join(steady(), r.Clock.Check()) }, Log: r.Log})
 	return err
 }
 

@@ -5,13 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"mohr/badge"
 	"mohr/ca"
+	"mohr/ca/acme"
+	"mohr/ca/approval"
+	"mohr/ca/ceremony"
+	"mohr/ca/custody"
 	"mohr/ca/evidence"
+	"mohr/ca/incident"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
 	"mohr/ca/status"
@@ -19,12 +26,15 @@ import (
 	"mohr/complaints"
 	"mohr/enroll"
 	"mohr/hsm"
+	"mohr/internal/clock"
 	"mohr/internal/gateway"
 	"mohr/internal/i18n"
 	"mohr/internal/ledger"
 	"mohr/internal/otp"
 	"mohr/internal/seal"
+	"mohr/internal/store"
 	"mohr/internal/web"
+	"mohr/internal/web/repository"
 	"mohr/renew"
 )
 
@@ -45,19 +55,22 @@ type rooms struct {
 	renew      *renew.Desk
 	complaints *complaints.Desk
 	badge      *badge.Desk
+	acme       *acme.Desk
+	incident   *incident.Desk
+	documents  *repository.Set
 	web        *web.Server
 }
 
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
-	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, gateway.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
+	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, gateway.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
 		status.Texts, timestamp.Texts, enroll.Texts, renew.Texts, complaints.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -92,10 +105,10 @@ func (r *rooms) openStatus(ctx context.Context) (err error) {
 		return err
 	}
 	r.status, err = status.New(status.Config{
-		Authority: r.CA, Store: r.Store, Log: r.Log,
+		Authority: r.CA, Store: r.Store, Log: r.Log, Clock: r.Clock.Check,
 		Responder: func(id ca.IssuerID) (ca.SigningKey, bool) {
 			p, ok := r.responders[id]
-			if !ok {
+			if !ok || p.Load() == nil {
 				return ca.SigningKey{}, false
 			}
 			return *p.Load(), true
@@ -104,7 +117,7 @@ func (r *rooms) openStatus(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r.receipts = receipt.New(receipt.Config{Key: r.audit, Issuer: r.Config.Portal})
+	r.receipts = receipt.New(receipt.Config{Key: r.audit.key, Issuer: r.Config.Portal})
 	return r.openStamps()
 }
 
@@ -112,15 +125,20 @@ func (r *rooms) openStatus(ctx context.Context) (err error) {
 // certificate.
 func (r *rooms) renewResponders(ctx context.Context) error {
 	var errs []error
-	for id, p := range r.responders {
-		k, err := r.responder(ctx, id)
+	for _, i := range r.CA.Answering() {
+		k, err := r.responder(ctx, i.ID)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		p.Store(&k)
+		r.responders[i.ID].Store(&k)
 	}
 	return errors.Join(errs...)
+}
+
+// renewCertificates gives keys that were rotated their certificates at once.
+func (r *rooms) renewCertificates(ctx context.Context) error {
+	return errors.Join(r.renewTLS(ctx), r.renewResponders(ctx), r.renewStampKey(ctx), r.renewSigners(ctx))
 }
 
 // notifier carries messages to phones through the registry's gateway.
@@ -138,7 +156,7 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	}
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, OTP: r.codes, Seal: r.box, Stamper: r.unit,
-		Audit: r.audit, Ledger: r.Ledger, Notifier: r.registry, Texts: r.texts, Audience: r.Config.Portal, Log: r.Log,
+		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Texts: r.texts, Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }
@@ -170,13 +188,28 @@ func (r *rooms) openComplaints(context.Context) error {
 func (r *rooms) openBadge(context.Context) (err error) {
 	r.badge, err = badge.New(badge.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Complaints: r.complaints,
-		Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential, Dialer: r.dialer, DomainPort: r.Config.Domains.Port,
+		Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential.key, Dialer: r.dialer, DomainPort: r.Config.Domains.Port,
 		Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }
 
+func (r *rooms) openACME(context.Context) (err error) {
+	r.acme, err = acme.New(acme.Config{
+		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Seal: r.box, Portal: r.Config.Portal, Proven: badge.Proven, Log: r.Log,
+	})
+	return err
+}
+
+func (r *rooms) openIncident(context.Context) (err error) {
+	r.incident, err = incident.New(incident.Config{Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Audience: r.Config.Portal, Log: r.Log})
+	return err
+}
+
 func (r *rooms) openWeb(context.Context) (err error) {
+	if r.documents, err = repository.Open(r.Config.Repository); err != nil {
+		return fmt.Errorf("repository: %w", err)
+	}
 	r.web, err = web.New(r.webConfig())
 	return err
 }
@@ -184,10 +217,13 @@ func (r *rooms) openWeb(context.Context) (err error) {
 // mount hangs all routes on the portal, before it serves.
 func (r *rooms) mount(context.Context) error {
 	r.CA.Routes(r.web)
+	(&custody.Desk{Register: r.Custody, Authority: r.CA, Renewed: r.renewCertificates}).Routes(r.web)
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
 	r.complaints.Routes(r.web)
 	r.badge.Routes(r.web)
+	r.incident.Routes(r.web)
+	r.acme.Routes(r.web)
 	r.Ledger.Routes(r.web.Echo)
 	return nil
 }
@@ -196,14 +232,56 @@ func (r *rooms) webConfig() web.Config {
 	return web.Config{
 		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, badge.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
+		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}
+}
+
+// profiles are those of the practice statement, with the policies in force.
+func (r *rooms) profiles() (list []web.Profile) {
+	for _, name := range ca.Profiles() {
+		p := web.Profile{Name: name}
+		if rules, ok := r.policy.Rules(name); ok {
+			p.PolicyOIDs = slices.Sorted(maps.Values(rules.PolicyOIDs))
+		} else if oid := ca.FixedPolicy(name); oid != "" {
+			p.PolicyOIDs = []string{oid}
+		}
+		if len(p.PolicyOIDs) > 0 { // a policy may leave out a kind
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// authorities are the CA certificates and CRLs that there are to fetch.
+func (r *rooms) authorities(ctx context.Context) (list []web.Authority, err error) {
+	err = r.Store.View(ctx, func(tx store.Tx) error {
+		list = nil
+		members, err := ca.Members(tx)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			a := web.Authority{Name: m.ID, Certificate: r.Config.Publish + "/ca/" + m.ID + ".cer", SHA256: sum(m.DER)}
+			shards := map[ca.MemberKind]int{ca.RootMember: 1}[m.Kind]
+			if m.Kind == ca.IssuingMember {
+				if shards, err = ca.Shards(tx, ca.IssuerID(m.ID)); err != nil {
+					return err
+				}
+			}
+			for n := range shards {
+				a.CRLs = append(a.CRLs, r.Config.Publish+ca.CRLPath(ca.IssuerID(m.ID), n))
+			}
+			list = append(list, a)
+		}
+		return nil
+	})
+	return list, err
 }
 
 // plain is the door without TLS: status, time stamps, repository.
 func (r *rooms) plain() http.Handler {
 	e := web.NewPlain(r.webConfig())
-	r.status.Routes(e)
 	r.unit.Routes(e)
 	web.Repository(e)
-	return e
+	return r.status.Before(e)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mohr/hsm"
+	"mohr/internal/control"
 )
 
 // ErrConfig is in the error of Serve for a configuration that cannot be served.
@@ -60,6 +61,9 @@ func (c *Config) fillAddresses(publish, portal string) {
 	}
 	if c.Keys == "" {
 		c.Keys = hsm.FileURI(filepath.Join(c.Data, "keys"))
+	}
+	if c.Witness == "" {
+		c.Witness = filepath.Join(c.Data, "witness", "checkpoint")
 	}
 	if c.Secret == "" {
 		c.Secret = hsm.FileURI(filepath.Join(c.Data, "keys", "secret"))
@@ -118,9 +122,13 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	if err := waitReady(ctx, r); err != nil {
 		return err
 	}
-	h := handlers{portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, s.outbox())}
-	ready(s) // the doors are bound: who knocks from now on is Served
-	return serveAll(ctx, s.listeners, h, g.tlsConfig(false), g.tlsConfig(true), log)
+	door, err := control.Listen(s.Config.Data)
+	if err != nil {
+		return err
+	}
+	h := handlers{control: g.control(), portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, &gauges{r}, s.outbox())}
+	ready(s) // the doors are bound: who knocks from now on is served
+	return serveAll(ctx, s.listeners, door, h, g.tlsConfig(false), g.tlsConfig(true), log)
 }
 
 // waitReady waits for the first checkpoint.

@@ -1,0 +1,203 @@
+package acme
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	protocol "github.com/smallstep/certificates/acme"
+	protocollog "github.com/smallstep/certificates/api/log"
+
+	"mohr/internal/fault"
+)
+
+// visit is what we know of one request on its way through smallstep's
+// handlers, which carry it in their context.
+type visit struct {
+	payload []byte    // of the request; signed by the account by the time a database method sees it
+	nonce   string    // of the request
+	binding *envelope // the external account binding in the payload of newAccount
+	key     *Key      // the external account key that the binding was found to be signed with
+	order   string    // id of the order that is made or finalized
+	names   []string  // of the order that is made
+	err     error     // what smallstep is about to answer
+}
+
+type visitKey struct{}
+
+// visitOf returns the visit that ctx carries; an empty one if there is none.
+func visitOf(ctx context.Context) *visit {
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
+		return v
+	}
+	return &visit{}
+}
+
+// recorder holds an answer back until it is known to be one that may go out.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	return r.body.Write(b)
+}
+
+// ServeHTTP answers all that lies below /acme. Bodies are bounded and JWS
+// strict before smallstep sees them, panics of its handlers end here, and
+// what it says of errors is replaced by what we say.
+func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v, rec := &visit{}, &recorder{header: http.Header{}}
+	body, err := d.open(r, v)
+	if err == nil {
+		err = d.pass(rec, r, body, v)
+	}
+	if err == nil && rec.status >= http.StatusBadRequest {
+		err = errRoute(rec.status)
+	}
+	for name, values := range rec.header {
+		w.Header()[name] = values
+	}
+	if r.Method == http.MethodPost && w.Header().Get("Replay-Nonce") == "" {
+		w.Header().Set("Replay-Nonce", d.nonces.give())
+	}
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	if rec.status == 0 {
+		rec.status = http.StatusOK
+	}
+	w.WriteHeader(rec.status)
+	w.Write(mend(rec.body.Bytes())) // a client that is gone needs no answer
+}
+
+// open reads the body of a request and what of it we must know.
+func (d *Desk) open(r *http.Request, v *visit) ([]byte, error) {
+	if r.Method != http.MethodPost {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return nil, errMalformed()
+	}
+	e, err := parseEnvelope(body)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.check(d.Portal + r.URL.Path); err != nil {
+		return nil, err
+	}
+	if err := d.checkOwner(r.URL.Path, e.header.KID); err != nil {
+		return nil, err
+	}
+	v.payload, v.nonce = e.payload, e.header.Nonce
+	if strings.HasSuffix(r.URL.Path, "/new-account") {
+		v.binding, err = parseBinding(e.payload)
+	}
+	return body, err
+}
+
+// checkOwner refuses an account's address to all but the account, whose kid it
+// is. smallstep would answer anybody there, with the account of who asks.
+func (d *Desk) checkOwner(path, kid string) error {
+	id, ok := strings.CutPrefix(d.Portal+path, d.accountURL(""))
+	if !ok {
+		return nil
+	}
+	if id, _, _ = strings.Cut(id, "/"); kid != d.accountURL(id) {
+		return fault.New(fault.Denied, "acme_account_foreign", "this is the address of another account; use that of your own")
+	}
+	return nil
+}
+
+// accountURL is the address of an account, and its kid.
+func (d *Desk) accountURL(id string) string {
+	return d.Portal + prefix + protocol.GetUnescapedPathSuffix(protocol.AccountLinkType, Profile, id)
+}
+
+// parseBinding reads the JWS of an external account binding (RFC 8555 section
+// 7.3.4); nil if there is none.
+func parseBinding(payload []byte) (*envelope, error) {
+	var doc struct {
+		Binding jsontext.Value `json:"externalAccountBinding"`
+	}
+	if err := json.Unmarshal(payload, &doc); err != nil || doc.Binding.Kind() == 'n' {
+		return nil, errMalformed()
+	}
+	if len(doc.Binding) == 0 {
+		return nil, nil
+	}
+	e, err := parseEnvelope(doc.Binding)
+	return &e, err
+}
+
+// pass runs smallstep's handler and returns the error it answers with.
+func (d *Desk) pass(rec *recorder, r *http.Request, body []byte, v *visit) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	ctx := context.WithValue(d.context(r.Context()), visitKey{}, v)
+	ctx = protocollog.WithErrorLogger(ctx, func(_ http.ResponseWriter, _ *http.Request, err error) { v.err = err })
+	inner := r.WithContext(ctx)
+	inner.Host = d.host // the handlers compare it with the url in the JWS, which we compared with the portal
+	inner.Body = io.NopCloser(bytes.NewReader(body))
+	d.router.ServeHTTP(rec, inner)
+	return v.err
+}
+
+// errRoute is for what the router itself refuses.
+func errRoute(status int) error {
+	switch status {
+	case http.StatusNotFound:
+		return fault.New(fault.NotFound, "acme_route_unknown", "there is nothing at this address; take the addresses from the directory")
+	case http.StatusMethodNotAllowed:
+		return fault.New(fault.Invalid, "acme_method", "this address does not take this method; RFC 8555 names the one")
+	}
+	return errors.New("an error without a reason")
+}
+
+// mend makes smallstep's documents what RFC 8555 says: the list of orders is
+// an object (section 7.1.2.1), and an order names no dates, for nobody may ask
+// for any (section 7.1.3) and smallstep's are not those of the certificate.
+func mend(body []byte) []byte {
+	switch jsontext.Value(body).Kind() {
+	case '[':
+		return slices.Concat([]byte(`{"orders":`), bytes.TrimSpace(body), []byte("}"))
+	case '{':
+		if !bytes.Contains(body, []byte(`"finalize":`)) {
+			return body
+		}
+	default:
+		return body
+	}
+	var order map[string]jsontext.Value
+	if err := json.Unmarshal(body, &order); err != nil {
+		return body
+	}
+	delete(order, "notBefore")
+	delete(order, "notAfter")
+	if out, err := json.Marshal(order, json.Deterministic(true)); err == nil {
+		return out
+	}
+	return body
+}
