@@ -135,7 +135,7 @@ func leavePending(t *testing.T, s *running) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := ca.Order{Request: "pulled", CSR: csr, Service: ca.Service{Profile: ca.ServiceTLS, CommonName: "node.test", DNSNames: []string{"node.test"}}}
+	order := ca.Order{Request: "pulled", CSR: csr, Service: ca.Service{Profile: ca.ServerAuth, CommonName: "shop.test", DNSNames: []string{"shop.test"}, Business: "14003456780"}}
 	if _, err := broken.Issue(ctx, order); !errors.Is(err, errLost) {
 		t.Fatalf("issued without a key: %v", err)
 	}

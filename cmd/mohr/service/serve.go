@@ -117,6 +117,7 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	if err != nil {
 		return err
 	}
+	defer g.lastCheckpoint()
 	defer runner.Wait()
 	defer stop()
 	if err := waitReady(ctx, r); err != nil {
@@ -129,6 +130,16 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	h := handlers{control: g.control(), portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, &gauges{r}, s.outbox())}
 	ready(s) // the doors are bound: who knocks from now on is served
 	return serveAll(ctx, s.listeners, door, h, g.tlsConfig(false), g.tlsConfig(true), log)
+}
+
+// lastCheckpoint signs for what was recorded since the last one: an older
+// store in place of one that was stopped in order is then always found out.
+func (g *Ground) lastCheckpoint() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := g.Ledger.Sequence(ctx); err != nil {
+		g.Log.Warn("the log's last entries wait for the next start", "err", err)
+	}
 }
 
 // waitReady waits for the first checkpoint.
