@@ -25,7 +25,7 @@ var ocspRules = []rule[*response]{
 		return unless(strongIDs[r.algorithm.String()] != 0, "it is signed by neither ECDSA nor RSA (PKCS #1) with SHA-256, SHA-384 or SHA-512")
 	}},
 	{"ocsp_responder_id", "RFC 6960 4.2.1", func(r *response) string {
-		ok := r.byName != nil && len(r.byName) > 2 || len(r.byKey) == sha1.Size
+		ok := len(r.byName) > 2 || len(r.byKey) == sha1.Size
 		return unless(ok, "the responder is named by neither a name nor the SHA-1 of a key")
 	}},
 	{"ocsp_produced_at", "RFC 6960 4.2.1, RFC 5280 4.1.2.5.2", func(r *response) string {
