@@ -12,20 +12,21 @@ OUT      ?= tour
 .PHONY: test lint fuzz tour install-deps
 
 # Quick packages first, then everything under the race detector (unit tests,
-# fuzz seeds, SoftHSM, the journeys of cmd/mohr), then the build without cgo.
+# fuzz seeds, SoftHSM, the journeys of cmd/mohr), then the build without cgo,
+# then every fuzz target for so many inputs.
 test: install-deps lint
 	$(GO) test ./internal/...
 	$(GO) test -race -timeout 18m ./...
 	CGO_ENABLED=0 $(GO) test ./hsm
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/mohr
-	.ci/fuzz 5s
+	.ci/fuzz 2000x
 	@.ci/deps --remind
 
 # Form, vet, module files, and staticcheck where it can be had.
 lint:
 	.ci/lint
 
-# Every fuzz target for FUZZTIME.
+# Every fuzz target for FUZZTIME (30s, or 100000x).
 fuzz:
 	.ci/fuzz $(FUZZTIME)
 
