@@ -15,6 +15,7 @@ import (
 	"mohr/complaints"
 	"mohr/internal/gateway"
 	"mohr/internal/i18n"
+	"mohr/internal/memo"
 	"mohr/internal/nonce"
 	"mohr/internal/seal"
 	"mohr/internal/store"
@@ -91,7 +92,15 @@ type Desk struct {
 	portal      string         // host of Audience
 	clients     []*http.Client // one a resolver
 	credentials credentials
+
+	// What pictures are made of, for as long as it stays as it is.
+	badges       store.Memo[Badge]
+	certificates store.Memo[ca.Certificate]
+	drawings     *memo.Map[drawn, []byte]
 }
+
+// keptImages bounds the badges whose pictures are kept ready.
+const keptImages = 1000
 
 // New returns a Desk, or all that is wrong with c.
 func New(c Config) (*Desk, error) {
@@ -115,7 +124,10 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("badge: %w", err)
 	}
-	d := &Desk{Config: c, texts: texts, portal: u.Host}
+	d := &Desk{
+		Config: c, texts: texts, portal: u.Host, badges: store.NewMemo[Badge](keptImages),
+		certificates: store.NewMemo[ca.Certificate](keptImages), drawings: memo.New[drawn, []byte](2 * keptImages),
+	}
 	for _, resolver := range c.Dialer.Resolvers() {
 		d.clients = append(d.clients, c.Dialer.Client(resolver))
 	}

@@ -124,7 +124,7 @@ func (d *Desk) showImage(c echo.Context, id ID) error {
 		h.Set("Cache-Control", "no-store")
 	}
 	h.Set("Vary", "Referer")
-	return c.Blob(http.StatusOK, "image/svg+xml; charset=utf-8", m.svg(d.texts, lang))
+	return c.Blob(http.StatusOK, "image/svg+xml; charset=utf-8", d.draw(m, lang))
 }
 
 func (d *Desk) showCredential(c echo.Context, id ID) error {
@@ -145,10 +145,7 @@ func (d *Desk) showRecord(c echo.Context, id ID) error {
 	if err != nil {
 		return err
 	}
-	if err := web.Page(c, http.StatusOK, "badge-record", recordPage{Record: r, Hint: d.hint(r.Domain, c.Request().Referer())}); err != nil {
-		return err
-	}
-	return nil
+	return web.KeptPage(c, http.StatusOK, "badge-record", recordPage{Record: r, Hint: d.hint(r.Domain, c.Request().Referer())})
 }
 
 func (d *Desk) pageLookup(c echo.Context) error {

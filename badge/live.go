@@ -18,9 +18,14 @@ const maxLine = 100
 // the line stands. A renewal is no end of it; any other revocation of any
 // certificate in it is. last is the record of the line's last certificate.
 func lineOf(tx store.Tx, serial string, now time.Time) (s Signer, last ca.Certificate, err error) {
+	return lineBy(func(serial string) (ca.Certificate, error) { return ca.LoadCertificate(tx, serial) }, serial, now)
+}
+
+// lineBy is lineOf with another way to the certificates' records.
+func lineBy(load func(serial string) (ca.Certificate, error), serial string, now time.Time) (s Signer, last ca.Certificate, err error) {
 	s = Signer{Signed: serial, Life: lifeGood}
 	for range maxLine {
-		c, err := ca.LoadCertificate(tx, serial)
+		c, err := load(serial)
 		if err != nil {
 			return s, c, fmt.Errorf("line of %s: %w", s.Signed, err)
 		}
@@ -69,10 +74,16 @@ func (b Badge) stands(tx store.Tx, now time.Time) (as Badge, since time.Time, er
 	if b.State != Active && b.State != Suspended {
 		return b, since, nil
 	}
-	s, _, err := lineOf(tx, b.Certificate, now)
+	line, _, err := lineOf(tx, b.Certificate, now)
 	if err != nil {
 		return b, since, err
 	}
+	b, since = b.under(line, now)
+	return b, since, nil
+}
+
+// under returns the badge as its signer's line and the calendar leave it.
+func (b Badge) under(s Signer, now time.Time) (as Badge, since time.Time) {
 	switch {
 	case s.Life == lifeRevoked:
 		b.State, b.Why, since = Revoked, "certificate_revoked", s.Ended
@@ -83,7 +94,7 @@ func (b Badge) stands(tx store.Tx, now time.Time) (as Badge, since time.Time, er
 	case s.Life == lifeHeld && b.State == Active:
 		b.State, b.Why, since = Suspended, certificateHeld, s.Ended
 	}
-	return b, since, nil
+	return b, since
 }
 
 // oidSerialNumber is the attribute that carries "PNOIR-" and the national code.

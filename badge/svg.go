@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/i18n"
@@ -30,15 +31,9 @@ type image struct {
 // imageOf looks the badge up as it stands now. It has no error: whatever
 // happens, there is a true thing to say.
 func (d *Desk) imageOf(ctx context.Context, id ID, referer string) (m image) {
-	var b Badge
-	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		if b, err = LoadBadge(tx, id); err == nil {
-			b, err = b.live(tx, d.now())
-		}
-		return err
-	})
+	b, err := d.read(ctx, id)
 	switch {
-	case errors.Is(err, fault.NotFound):
+	case errors.Is(err, fault.NotFound), errors.Is(err, store.ErrNotFound):
 		return image{}
 	case err != nil:
 		d.Log.Error("read badge for its image", "error", err)
@@ -50,6 +45,37 @@ func (d *Desk) imageOf(ctx context.Context, id ID, referer string) (m image) {
 		state: b.State, elsewhere: d.hint(b.Domain, referer) == hintOther, domain: b.Domain, name: b.LegalName,
 		validTo: b.ValidTo, level: b.Level, simulated: b.Environment != evidence.Production,
 	}
+}
+
+// read returns the badge as it stands now. It reads the store as every other
+// way does, and spares the decoding of records that have not changed.
+func (d *Desk) read(ctx context.Context, id ID) (b Badge, err error) {
+	err = d.Store.View(ctx, func(tx store.Tx) error {
+		if b, err = d.badges.Load(tx, badgeBucket, string(id)); err != nil || b.State != Active && b.State != Suspended {
+			return err
+		}
+		now := d.now()
+		line, _, err := lineBy(func(serial string) (ca.Certificate, error) { return ca.ReadCertificate(d.certificates, tx, serial) }, b.Certificate, now)
+		b, _ = b.under(line, now)
+		return err
+	})
+	return b, err
+}
+
+// drawn is a picture in one language.
+type drawn struct {
+	image
+	lang string
+}
+
+// draw returns the picture, drawn once for all who are shown the same.
+func (d *Desk) draw(m image, lang string) []byte {
+	if svg, ok := d.drawings.Get(drawn{m, lang}); ok {
+		return svg
+	}
+	svg := m.svg(d.texts, lang)
+	d.drawings.Put(drawn{m, lang}, svg)
+	return svg
 }
 
 // The picture's size in pixels, the same whatever it says.

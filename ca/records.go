@@ -86,10 +86,21 @@ type Revoked struct {
 // LoadCertificate reads the record inside tx; NotFound if there is none.
 func LoadCertificate(tx store.Tx, serial string) (Certificate, error) {
 	c, err := store.Load[Certificate](tx, certBucket, serial)
+	return c, known(err)
+}
+
+// ReadCertificate is LoadCertificate for who reads the same few records again
+// and again and changes none.
+func ReadCertificate(m store.Memo[Certificate], tx store.Tx, serial string) (Certificate, error) {
+	c, err := m.Load(tx, certBucket, serial)
+	return c, known(err)
+}
+
+func known(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return c, fault.New(fault.NotFound, "certificate_unknown", "there is no certificate with this serial number here")
+		return fault.New(fault.NotFound, "certificate_unknown", "there is no certificate with this serial number here")
 	}
-	return c, err
+	return err
 }
 
 func saveCertificate(tx store.Tx, c Certificate) error {

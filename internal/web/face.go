@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -18,6 +19,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"mohr/internal/i18n"
+	"mohr/internal/memo"
 	"mohr/internal/web/repository"
 )
 
@@ -45,10 +47,11 @@ type face struct {
 	fixed       []header // of every answer
 	simulated   bool
 	plain       bool // the plain HTTP listener: no cookies
+	kept        *memo.Map[kept, []byte]
 }
 
 func newFace(c Config, rooms []fs.FS) (*face, error) {
-	f := &face{log: c.Log, texts: c.Texts, pages: map[string]*template.Template{},
+	f := &face{kept: memo.New[kept, []byte](keptPages), log: c.Log, texts: c.Texts, pages: map[string]*template.Template{},
 		portal: c.Portal, documents: c.Documents, profiles: c.Profiles, authorities: c.Authorities, hsts: c.HSTS, fixed: fixedHeaders(), simulated: c.Simulated}
 	if f.texts == nil {
 		var err error
@@ -117,11 +120,52 @@ func Page(c echo.Context, status int, name string, data any) error {
 	if err := f.Render(&b, name, data, c); err != nil {
 		return err
 	}
+	return sendPage(c, status, b.Bytes())
+}
+
+func sendPage(c echo.Context, status int, page []byte) error {
 	h := c.Response().Header()
 	h.Set("Content-Language", Lang(c.Request().Context()))
 	h.Set("Vary", "Accept-Language, Cookie")
-	return c.HTMLBlob(status, b.Bytes())
+	return c.HTMLBlob(status, page)
 }
+
+// KeptPage is Page for a public page that many ask for: rendered once for all
+// who are shown the same. The JSON form of data must hold all that the page
+// shows of it.
+func KeptPage(c echo.Context, status int, name string, data any) error {
+	f, ok := c.Echo().Renderer.(*face)
+	u := c.Request().URL
+	if !ok || len(u.RawQuery) > keptQuery {
+		return Page(c, status, name, data)
+	}
+	shown, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("render page %q: %w", name, err)
+	}
+	key := kept{name, Lang(c.Request().Context()), u.EscapedPath(), u.RawQuery, string(shown)}
+	page, ok := f.kept.Get(key)
+	if !ok {
+		var b bytes.Buffer
+		if err := f.Render(&b, name, data, c); err != nil {
+			return err
+		}
+		page = b.Bytes()
+		f.kept.Put(key, page)
+	}
+	return sendPage(c, status, page)
+}
+
+// kept is all that a page is made from, beside what does not change while we serve.
+type kept struct {
+	name, lang, path, query, data string
+}
+
+// Bounds of what KeptPage keeps.
+const (
+	keptPages = 500
+	keptQuery = len("lang=fa") // longer ones are the reader's own inventions
+)
 
 // Render implements echo.Renderer.
 func (f *face) Render(w io.Writer, name string, data any, c echo.Context) error {
