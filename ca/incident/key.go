@@ -46,7 +46,7 @@ type statement struct {
 // with it for keyCompromise. A key that was never seen here is blocked too.
 // Again it changes nothing and gives the same answer.
 func (d *Desk) ReportKey(ctx context.Context, proof []byte) (KeyReport, error) {
-	key, err := parseProof(proof)
+	key, der, err := parseProof(proof)
 	if err != nil {
 		return KeyReport{}, err
 	}
@@ -55,7 +55,7 @@ func (d *Desk) ReportKey(ctx context.Context, proof []byte) (KeyReport, error) {
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		b, err := ca.LoadBlocked(tx, key)
 		if errors.Is(err, fault.NotFound) {
-			b, err = ca.Blocked{At: now}, d.block(tx, key, proof, now)
+			b, err = ca.Blocked{At: now}, d.block(tx, key, der, now)
 		}
 		r = KeyReport{SPKISHA256: key, BlockedAt: b.At}
 		return err
@@ -74,13 +74,14 @@ func (d *Desk) ReportKey(ctx context.Context, proof []byte) (KeyReport, error) {
 	return r, err
 }
 
-// parseProof returns the hash of the key that a proof is about.
-func parseProof(proof []byte) (key string, err error) {
+// parseProof returns the hash of the key that a proof is about, and the proof
+// in DER: what surrounds it in PEM proves nothing.
+func parseProof(proof []byte) (key string, der []byte, err error) {
 	csr, err := ca.ParseCSR(proof) // bounds it, checks the signature
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	der := proof
+	der = proof
 	if text := bytes.TrimSpace(proof); bytes.HasPrefix(text, []byte("-----BEGIN")) {
 		if block, _ := pem.Decode(text); block != nil {
 			der = block.Bytes
@@ -89,19 +90,28 @@ func parseProof(proof []byte) (key string, err error) {
 	// The key is compared again: what ParseCSR has checked must be what is read here.
 	req, err := x509.ParseCertificateRequest(der)
 	if err != nil || sum(req.RawSubjectPublicKeyInfo) != csr.SPKISHA256() || len(req.Subject.Names) != 1 || req.Subject.CommonName != KeyProof {
-		return "", fault.New(fault.Invalid, "key_proof", "the request does not say that its key is compromised; make it with: openssl req -new -key KEY -subj %[1]q", "/CN="+KeyProof)
+		return "", nil, fault.New(fault.Invalid, "key_proof", "the request does not say that its key is compromised; make it with: openssl req -new -key KEY -subj %[1]q", "/CN="+KeyProof)
 	}
-	return csr.SPKISHA256(), nil
+	return csr.SPKISHA256(), der, nil
 }
 
+// largestUnseen bounds the proof, in octets of DER, for a key that was never
+// certified here. The largest key there is for us, RSA of 4096 bits, makes one
+// of some 1,200.
+const largestUnseen = 2 << 10
+
 // block blocks the key and keeps the proof. How many keys that nobody ever
-// certified it takes is bounded: anyone can make such keys.
+// certified it takes, and how much of each, is bounded: anyone can make such
+// keys. A key that was certified is blocked whatever else its proof says.
 func (d *Desk) block(tx store.Tx, key string, proof []byte, now time.Time) error {
 	seen, err := ca.KeySeen(tx, key)
 	if err != nil {
 		return err
 	}
 	if !seen {
+		if len(proof) > largestUnseen {
+			return fault.New(fault.Invalid, "key_proof_large", "the proof holds more than the key and the sentence; make it with nothing else in it")
+		}
 		if err := d.countUnseen(tx, now); err != nil {
 			return err
 		}
@@ -112,25 +122,47 @@ func (d *Desk) block(tx store.Tx, key string, proof []byte, now time.Time) error
 	return store.Save(tx, statementBucket, sum(proof), statement{Kind: "key", At: now, Received: proof})
 }
 
-// unseen is how many keys never seen before were reported in an hour.
+// unseen is how many keys never seen before were reported in a time.
 type unseen struct {
-	Hour int64 `json:"hour"`
+	Span int64 `json:"span"` // the hour, or the day, since 1970
 	N    int   `json:"n"`
 }
 
+// daysWorth is how many full hours of reports a day takes: a flood that goes
+// on is no flood of finds.
+const daysWorth = 5
+
+// countUnseen counts a report towards its hour and its day, or refuses it.
 func (d *Desk) countUnseen(tx store.Tx, now time.Time) error {
-	u, err := store.Load[unseen](tx, unseenBucket, "hour")
+	if err := tally(tx, "day", now.Unix()/86400, daysWorth*d.UnseenPerHour, errDayFull()); err != nil {
+		return err
+	}
+	return tally(tx, "hour", now.Unix()/3600, d.UnseenPerHour, errHourFull())
+}
+
+// tally adds one to what is counted under the name in the span; full is the
+// answer when there are limit of them.
+func tally(tx store.Tx, name string, span int64, limit int, full error) error {
+	u, err := store.Load[unseen](tx, unseenBucket, name)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if hour := now.Unix() / 3600; u.Hour != hour {
-		u = unseen{Hour: hour}
+	if u.Span != span {
+		u = unseen{Span: span}
 	}
-	if u.N >= d.UnseenPerHour {
-		return fault.New(fault.Limited, "key_report_limit", "too many keys that were never certified here were reported within this hour; report it again in an hour")
+	if u.N >= limit {
+		return full
 	}
 	u.N++
-	return store.Save(tx, unseenBucket, "hour", u)
+	return store.Save(tx, unseenBucket, name, u)
+}
+
+func errHourFull() error {
+	return fault.New(fault.Limited, "key_report_limit", "too many keys that were never certified here were reported within this hour; report it again in an hour")
+}
+
+func errDayFull() error {
+	return fault.New(fault.Limited, "key_report_limit_day", "too many keys that were never certified here were reported today; report it again tomorrow")
 }
 
 func sum(b []byte) string {

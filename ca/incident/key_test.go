@@ -232,7 +232,7 @@ func FuzzKeyProof(f *testing.F) {
 	f.Add(request(f, key, pkix.Name{CommonName: "x"}))
 	f.Add([]byte("-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----\n"))
 	f.Fuzz(func(t *testing.T, proof []byte) {
-		key, err := incident.ParseProof(proof)
+		key, _, err := incident.ParseProof(proof)
 		if (err == nil) != (len(key) == 64) || err != nil && !errors.Is(err, fault.Invalid) {
 			t.Errorf("key %q, %v", key, err)
 		}

@@ -52,9 +52,13 @@ func (s *setback) note(now time.Time, err error) {
 // resting reports whether the key failed just now.
 func (s *setback) resting(now time.Time) bool { return s.within(now, retryAfter) }
 
-// failing reports whether the last signature failed, and lately: a node that
-// is asked no more because it is not ready has to find its way back.
-func (s *setback) failing(now time.Time) bool { return s.within(now, time.Minute) }
+// heldAgainst is how long a signature that failed speaks against the node. One
+// that is asked no more because it is not ready has to find its way back; a
+// key that is still away is seen by the probe of its home.
+const heldAgainst = 2 * retryAfter
+
+// failing reports whether the last signature failed, and lately.
+func (s *setback) failing(now time.Time) bool { return s.within(now, heldAgainst) }
 
 func (s *setback) within(now time.Time, d time.Duration) bool {
 	at := s.at.Load()

@@ -24,8 +24,8 @@ import (
 
 // returnsWithin is how long a service may take to be ready again once the home
 // of its keys is back: the last answer that could not be signed is held against
-// it for a minute, unless another can be signed before.
-const returnsWithin = 90 * time.Second
+// it for ten seconds, and a busy machine takes its time.
+const returnsWithin = 45 * time.Second
 
 // mortal is a home of keys that is killed and comes back.
 type mortal interface {
