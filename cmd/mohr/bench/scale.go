@@ -145,6 +145,11 @@ func (s *Size) run(ctx context.Context, c Config, dir string) error {
 	if err := w.Settle(ctx); err != nil {
 		return err
 	}
+	// What was not issued in the time given can be neither asked for nor revoked.
+	list = slices.DeleteFunc(list, func(a *applicant) bool { return a.issued == nil })
+	if len(list) <= crlTurns {
+		return fmt.Errorf("only %d certificates were issued in %s and more than %d are needed; give a longer --duration", len(list), w.Duration, crlTurns)
+	}
 	asked, err := w.lookUps(list[0], known.Serials)
 	if err != nil {
 		return err
