@@ -142,11 +142,23 @@ func actsFor(s ca.Standing) (ca.BusinessID, error) {
 	return "", fault.New(fault.Denied, "acme_certificate_usage", "an external account key is given to a business; sign with a certificate that acts for one")
 }
 
+// newSecret returns the secret of a key. Its base64url does not begin with "-":
+// such a one would be taken for an option by the programs it is given to.
+func newSecret() []byte {
+	const dash = 62 // "-" in base64url (RFC 4648 section 5)
+	for {
+		secret := make([]byte, secretSize)
+		rand.Read(secret) // never fails (crypto/rand)
+		if secret[0]>>2 != dash {
+			return secret
+		}
+	}
+}
+
 // createKey records a fresh key, or finds the one that this statement made
 // before, and returns its secret as clients take it.
 func (d *Desk) createKey(ctx context.Context, s statement) (string, error) {
-	secret := make([]byte, secretSize)
-	rand.Read(secret) // never fails (crypto/rand)
+	secret := newSecret()
 	fresh := Key{ID: s.kid(), Business: s.business, Statement: s.signed.Raw(), CreatedAt: s.at}
 	var err error
 	if fresh.Secret, err = d.Seal.Seal(keyBucket, fresh.ID, "secret", secret); err != nil {
