@@ -11,6 +11,13 @@ import (
 // by its own key; what has a path length is an issuing CA; a certificate of
 // another root's key without one is a cross-certificate.
 var authorityRules = slices.Concat(nameRules, commonRules, []rule[*certificate]{
+	// A foreign root chooses the serials of those below it: any that RFC 5280
+	// allows will do, also one whose first octet would be 0x80 or above and
+	// which DER therefore writes with a zero before it.
+	{"ca_serial", "RFC 5280 4.1.2.2; ours", func(c *certificate) string {
+		ok := c.SerialNumber.Sign() > 0 && c.SerialNumber.BitLen() <= 8*20-1 && c.SerialNumber.BitLen() > 64
+		return unless(ok, "the serial is not positive, of at most 20 octets and of more than 64 bits")
+	}},
 	{"ca_names", "EN 319 412-2 4.2.3.1", func(c *certificate) string { return authorityName(c.subject) }},
 	{"ca_constraints", "RFC 5280 4.2.1.9", func(c *certificate) string {
 		e := c.extension(oidBasicConstraints)

@@ -33,5 +33,7 @@ var authorityCases = []certificateCase{
 	{"a CA with zero bits at the end of its key usage", "key_usage_form", root, func(c *cert) {
 		c.set(extn{oidKeyUsage, true, wrap(cryptobyte_asn1.BIT_STRING, []byte{0, 6})})
 	}},
-	{"a root with a serial that can be guessed", "serial", root, func(c *cert) { c.serial = number(1) }},
+	{"a root with a serial that can be guessed", "ca_serial", root, func(c *cert) { c.serial = number(1) }},
+	{"an issuing CA with a serial that begins above 0x7f", "", issuing, func(c *cert) { c.serial = bigNumber(append([]byte{0, 0x80}, make([]byte, 16)...)...) }},
+	{"an issuing CA with a serial of 20 octets and a zero before them", "ca_serial", issuing, func(c *cert) { c.serial = bigNumber(append([]byte{0, 0x80}, make([]byte, 19)...)...) }},
 }

@@ -30,11 +30,6 @@ var endEntityRules = slices.Concat(nameRules, commonRules, endEntityOnly, person
 // commonRules hold of end entities and of CAs.
 var commonRules = []rule[*certificate]{
 	{"version", "RFC 5280 4.1.2.1", func(c *certificate) string { return unless(c.Version == 3, "the version is not 3") }},
-	{"serial", "RFC 5280 4.1.2.2; ours", func(c *certificate) string {
-		b := c.SerialNumber.Bytes()
-		ok := c.SerialNumber.Sign() > 0 && len(b) <= 20 && b[0] <= 0x7f && c.SerialNumber.BitLen() > 64
-		return unless(ok, "the serial is not of 9 to 20 octets, the first 0x01 to 0x7f")
-	}},
 	{"validity", "RFC 5280 4.1.2.5", func(c *certificate) string {
 		return unless(c.NotBefore.Before(c.NotAfter), "it ends before it begins")
 	}},
@@ -57,6 +52,11 @@ var commonRules = []rule[*certificate]{
 
 // endEntityOnly hold of end entities of all kinds.
 var endEntityOnly = []rule[*certificate]{
+	{"serial", "RFC 5280 4.1.2.2; ours", func(c *certificate) string {
+		b := c.SerialNumber.Bytes()
+		ok := c.SerialNumber.Sign() > 0 && len(b) <= 20 && b[0] <= 0x7f && c.SerialNumber.BitLen() > 64
+		return unless(ok, "the serial is not of 9 to 20 octets, the first 0x01 to 0x7f")
+	}},
 	{"no_authority", "RFC 5280 4.2.1.9", func(c *certificate) string {
 		return unless(!c.IsCA && c.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) == 0, "an end entity may sign certificates or CRLs")
 	}},
