@@ -151,6 +151,9 @@ func startServiceOn(t *testing.T, base string) *running {
 		t.Cleanup(s.stop)
 	}
 	s.dial(t)
+	// The key of the service's own TLS certificate is away too while its home
+	// is: what is asked then is asked on the one HTTP/2 connection that stands.
+	s.anyone.http.Transport.(*http.Transport).ForceAttemptHTTP2 = true
 	return s
 }
 
