@@ -57,7 +57,7 @@ func (f *backupRun) run(ctx context.Context, out, progress io.Writer) error {
 		return err
 	}
 	defer os.Remove(partial) // gone where all went well
-	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(progress), progressbar.OptionSetDescription("backup"), progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
+	bar := progressOf(progress, "backup", progressbar.OptionShowBytes(true))
 	err = copyStore(ctx, f.data, io.MultiWriter(to, bar))
 	bar.Finish()
 	if err = errors.Join(err, to.Sync()); err != nil {

@@ -191,7 +191,7 @@ func (f *checkRun) lookServer(ctx context.Context) (r looked, err error) {
 }
 
 func (f *checkRun) look(ctx context.Context, c consistency.Check) (looked, error) {
-	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(f.progress), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+	bar := progressOf(f.progress, "", progressbar.OptionThrottle(100*time.Millisecond))
 	c.Progress = func(step string, done int) {
 		bar.Describe(step)
 		bar.Set(done)

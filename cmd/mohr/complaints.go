@@ -153,7 +153,7 @@ func (f *importFlags) run(ctx context.Context, file string, in io.Reader, out, p
 		return err
 	}
 	defer s.Close()
-	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(progress), progressbar.OptionSetDescription("rows"), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish())
+	bar := progressOf(progress, "rows", progressbar.OptionShowIts())
 	g := &complaints.Register{Store: s}
 	report, err := g.Import(ctx, in, complaints.ImportConfig{
 		Columns: columns, DateLayout: f.layout,

@@ -73,8 +73,7 @@ func (f *logVerify) verify(c *cobra.Command) (ledger.Report, error) {
 	}
 	f.kinds = map[string]int64{}
 	log.Earlier, log.Entry = f.earlier, f.count
-	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(c.ErrOrStderr()), progressbar.OptionSetDescription("entries"), progressbar.OptionShowIts(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+	bar := progressOf(c.ErrOrStderr(), "entries", progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true))
 	log.Progress = func(done, size int64) {
 		bar.ChangeMax64(size)
 		bar.Set64(done)
