@@ -27,6 +27,7 @@ func (p *Policy) Evaluate(c Case, now time.Time) Decision {
 	if c.Renewal != nil {
 		j.renewable()
 	}
+	j.officers()
 	j.sources()
 	set := j.choose()
 	j.person()
@@ -76,6 +77,12 @@ func (d *Decision) fill(j *judge, set []Type) {
 			d.proofAt = r.CheckedAt.UTC()
 		}
 	}
+	if j.rested {
+		d.evidence = append(d.evidence, j.review.Hash())
+		if j.review.Environment == Simulated {
+			d.environment = Simulated
+		}
+	}
 	if j.c.Renewal != nil {
 		d.depth, d.proofAt = j.c.Renewal.Depth, j.c.Renewal.ProofAt.UTC()
 	}
@@ -97,11 +104,17 @@ type judge struct {
 	c        Case
 	now      time.Time
 	counted  map[Type]Record // the one good record of each type
+	review   *Record         // of officers who answer for this case; nil: none
+	rested   bool            // a rule passed because they do
 	trace    []Step
 	identity Identity
 }
 
+// step notes what a rule came to. One for which officers answer passes.
 func (j *judge) step(rule, outcome, why string, args ...any) {
+	if outcome == stepReview && j.answered(rule) {
+		outcome, why = stepPass, why+"; officers answer for it"
+	}
 	j.trace = append(j.trace, Step{Rule: rule, Outcome: outcome, Why: fmt.Sprintf(why, args...)})
 }
 

@@ -25,6 +25,7 @@ type Rules struct {
 	RenewalAsks  []Type                 // asked again at each renewal
 	EvidenceAges map[Type]time.Duration // how old a record of the type may be
 	FaceScore    int                    // least percent of a face match
+	Officers     int                    // persons who must sign what they decide of a case at review; 0: nobody may
 	SIMQuiet     time.Duration          // the SIM must not have changed for this long; 0: not asked
 	QC           QC                     // what the certificates state
 }
@@ -85,7 +86,7 @@ func (t Type) binding() bool { return t == FaceMatch }
 // known reports whether t is one of the closed set.
 func (t Type) known() bool {
 	switch t {
-	case CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation:
+	case CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview:
 		return true
 	}
 	return false

@@ -20,6 +20,7 @@ const (
 	maxProofAge    = 6 * 366 * day
 	maxEvidenceAge = 3 * 366 * day
 	maxSIMQuiet    = 90 * day
+	maxOfficers    = 5
 )
 
 // check collects what is wrong with one profile of a policy.
@@ -74,6 +75,7 @@ func (c *check) sets(p profile) {
 		c.types(fmt.Sprintf("set %d", i+1), set)
 		c.need(has(CivilRegistry), "set %d has no civil_registry, which names the person", i+1)
 		c.need(!has(CertSignature), "set %d has cert_signature, which is for renewal only", i+1)
+		c.need(!has(OfficerReview), "set %d has officer_review, which answers for doubts and completes no set", i+1)
 		c.need(!has(OTPSMS) || has(MobileOwnership), "set %d has otp_sms without mobile_ownership, which says whose mobile it is", i+1)
 		c.need(!p.Level.signs() || slices.ContainsFunc(set, Type.binding), "set %d has no binding evidence (face_match) and must not reach level %s", i+1, p.Level)
 		c.need(!natural(c.profile) || !has(LegalRegistry), "set %d has legal_registry, but the profile names no organisation", i+1)
@@ -81,6 +83,8 @@ func (c *check) sets(p profile) {
 	}
 	face := slices.ContainsFunc(p.Evidence.AnyOf, func(s []Type) bool { return slices.Contains(s, FaceMatch) })
 	c.need(!face || (p.Evidence.FaceScore >= 50 && p.Evidence.FaceScore <= 100), "evidence.face_score is not between 50 and 100")
+	c.need(p.Evidence.Officers >= 0 && p.Evidence.Officers <= maxOfficers, "evidence.officers is not between 0 and %d", maxOfficers)
+	c.need(p.Evidence.Officers != 1 || !p.Level.signs(), "evidence.officers is 1: four eyes decide where certificates sign")
 	c.within("evidence.sim_quiet", p.Evidence.SIMQuiet, 0, maxSIMQuiet)
 }
 
@@ -96,9 +100,10 @@ func (c *check) types(what string, list []Type) {
 // ages wants an age for each type asked, so that none is good for ever.
 func (c *check) ages(p profile) {
 	asks := p.rules("").Asks
-	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation} {
+	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview} {
 		age, ok := p.Evidence.MaxAge[t]
-		c.need(ok || !asks(t), "evidence.max_age has no %s", t)
+		asked := asks(t) || t == OfficerReview && p.Evidence.Officers > 0
+		c.need(ok || !asked, "evidence.max_age has no %s", t)
 		if ok {
 			c.within("evidence.max_age of "+string(t), age, time.Second, maxEvidenceAge)
 		}

@@ -42,6 +42,7 @@ type asked struct {
 	AnyOf     [][]Type      `yaml:"any_of"`
 	MaxAge    map[Type]span `yaml:"max_age"`
 	FaceScore int           `yaml:"face_score"`
+	Officers  int           `yaml:"officers"`
 	SIMQuiet  span          `yaml:"sim_quiet"`
 }
 
@@ -134,6 +135,7 @@ func (p profile) rules(e Environment) Rules {
 		RenewalAsks:  p.Renewal.Evidence,
 		EvidenceAges: ages,
 		FaceScore:    p.Evidence.FaceScore,
+		Officers:     p.Evidence.Officers,
 		SIMQuiet:     time.Duration(p.Evidence.SIMQuiet),
 		QC:           p.QC.rules(),
 	}

@@ -23,7 +23,7 @@ func production(qc string, oldNew ...string) []string {
 var hardware = []string{
 	"      software: 1.3.6.1.4.1.99999.1.1\n      token:", "      token:", "\n      hsm: 1.3.6.1.4.1.99999.1.3", "",
 	"otp_sms, face_match]\n", "otp_sms, face_match, device_attestation]\n", "evidence: [civil_registry]", "evidence: [civil_registry, device_attestation]",
-	"        cert_signature: 1h\n      face_score: 80 #", "        cert_signature: 1h\n        device_attestation: 1h\n      face_score: 80 #",
+	"        cert_signature: 1h\n        officer_review: 7d\n      officers: 2 # persons who sign what is decided of a case at review\n      face_score: 80 #", "        cert_signature: 1h\n        device_attestation: 1h\n      face_score: 80 #",
 }
 
 func TestStatementsOfAPolicy(t *testing.T) {

@@ -22,6 +22,9 @@ const (
 	CertSignature   Type = "cert_signature"
 	// DeviceAttestation says that a key lives in hardware and cannot leave it.
 	DeviceAttestation Type = "device_attestation"
+	// OfficerReview is the signed decision of officers on a case that the
+	// policy sent to review. It completes no set: it answers for doubts.
+	OfficerReview Type = "officer_review"
 )
 
 // Result is what a check came to. Unavailable is never a mismatch and never a pass.
@@ -86,6 +89,7 @@ func (r Record) Hash() string {
 //	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
 //	cert_signature    NationalCode
 //	device_attestation SPKISHA256 of the attested key
+//	officer_review    Rules, Officers, SeenSHA256, and SIMChangedDays and ScorePercent as they were seen
 type Claims struct {
 	NationalCode   string `json:"national_code,omitempty"`
 	FirstName      string `json:"first_name,omitempty"`
@@ -101,6 +105,10 @@ type Claims struct {
 	SignsAlone     bool   `json:"signs_alone,omitempty"`  // may bind the legal person alone
 	SPKISHA256     string `json:"spki_sha256,omitempty"`  // the key a code, signature or attestation was bound to
 	ScorePercent   int    `json:"score_percent,omitzero"` // of a face match
+
+	Rules      []string `json:"rules,omitempty"`       // that officers answer for, by their names in the trace
+	Officers   int      `json:"officers,omitzero"`     // persons who signed
+	SeenSHA256 string   `json:"seen_sha256,omitempty"` // what they saw, as Seen names it
 }
 
 // LegalActive is the status of a legal person that exists and may act.

@@ -13,6 +13,7 @@ const (
 	suffixConsistent = ".consistent"
 	suffixFresh      = ".fresh"
 	ruleFaceScore    = "face_match.score"
+	ruleOfficers     = "officer_review.signed"
 
 	ruleCode      = "civil_registry.code"
 	ruleAlive     = "civil_registry.alive"

@@ -17,6 +17,9 @@ func (j *judge) sources() {
 		j.consistent(t, records)
 		if r, ok := j.best(t, records); ok {
 			j.counted[t] = r
+			if t == FaceMatch && r.Claims.ScorePercent < j.rules.FaceScore {
+				j.step(ruleFaceScore, stepReview, "%s", unlike)
+			}
 		}
 	}
 }
@@ -121,8 +124,11 @@ func (j *judge) stale(r Record) string {
 func (j *judge) maxAge(t Type) time.Duration { return j.rules.EvidenceAges[t] }
 
 func (j *judge) strong(r Record) bool {
-	return r.Type != FaceMatch || r.Claims.ScorePercent >= j.rules.FaceScore
+	return r.Type != FaceMatch || r.Claims.ScorePercent >= j.rules.FaceScore || j.alike(r.Claims.ScorePercent)
 }
+
+// unlike is said of a face below the policy's score.
+const unlike = "the face is less alike than the policy asks"
 
 // lack says why no record of the type counts.
 func (j *judge) lack(t Type) {
@@ -142,5 +148,5 @@ func (j *judge) lack(t Type) {
 		j.step(rule, stepWait, "%s", why)
 		return
 	}
-	j.step(ruleFaceScore, stepReview, "the face is less alike than the policy asks")
+	j.step(ruleFaceScore, stepReview, "%s", unlike)
 }
