@@ -23,6 +23,7 @@ const (
 	MayFind     Right = "find"      // a person's certificates by the national code
 	MayEnd      Right = "end"       // revoke, suspend and resume one owner's certificates
 	MayIncident Right = "incidents" // plan, approve and carry out what concerns many
+	MayReview   Right = "review"    // see applications at review, and sign what is decided of them
 	MayRoles    Right = "roles"     // plan, approve and carry out changes of operators' roles
 )
 
@@ -33,13 +34,12 @@ type Duty struct {
 	Words  string
 }
 
-// Duties is the table of who may do what. Officers have their say in other
-// rooms; a role that is not here may do nothing.
+// Duties is the table of who may do what; a role that is not here may do nothing.
 func Duties() []Duty {
 	return []Duty{
 		{RoleRegistrar, []Right{MayRead, MayFind, MayEnd}, "reads the register, finds holders, revokes, suspends and resumes one owner's certificates"},
 		{RoleRevocation, []Right{MayRead, MayFind, MayEnd, MayIncident}, "a registrar who also plans, approves and carries out what concerns many: bulk revocation, renew now, blocked keys"},
-		{RoleOfficer, nil, "answers for complaints, publication and reviews"},
+		{RoleOfficer, []Right{MayReview}, "decides, with a second officer, of applications that the policy sent to review; answers for complaints and publication"},
 		{RoleCustodian, []Right{MayRead, MayRoles}, "reads the register; plans, approves and carries out changes of operators' roles"},
 		{RoleAuditor, []Right{MayRead}, "reads everything and changes nothing; has no other role beside it"},
 	}

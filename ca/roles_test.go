@@ -16,14 +16,14 @@ import (
 func TestEachRoleHasExactlyTheRightsOfTheTable(t *testing.T) {
 	f := catest.New(t, nil)
 	k := f.SigningKey(t, "operator", ca.Service{Profile: ca.OperatorAuth, CommonName: "sara"})
-	all := []ca.Right{ca.MayRead, ca.MayFind, ca.MayEnd, ca.MayIncident, ca.MayRoles}
+	all := []ca.Right{ca.MayRead, ca.MayFind, ca.MayEnd, ca.MayIncident, ca.MayRoles, ca.MayReview}
 	for _, test := range []struct {
 		role   ca.Role
 		rights []ca.Right
 	}{
 		{ca.RoleRegistrar, []ca.Right{ca.MayRead, ca.MayFind, ca.MayEnd}},
 		{ca.RoleRevocation, []ca.Right{ca.MayRead, ca.MayFind, ca.MayEnd, ca.MayIncident}},
-		{ca.RoleOfficer, nil},
+		{ca.RoleOfficer, []ca.Right{ca.MayReview}},
 		{ca.RoleCustodian, []ca.Right{ca.MayRead, ca.MayRoles}},
 		{ca.RoleAuditor, []ca.Right{ca.MayRead}},
 	} {

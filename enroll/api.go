@@ -141,7 +141,12 @@ func (d *Desk) routesAPI(s *web.Server) {
 		func(ctx context.Context, in *ByID) (*stateOut, error) {
 			return d.answer(ctx, func(token string) (Application, error) { return d.Erase(ctx, in.ID, token) })
 		})
+	web.Handle(s, op(post, "/applications/{id}/appeal", "appeal-application", "Have other officers look at what officers refused"),
+		func(ctx context.Context, in *appealIn) (*stateOut, error) {
+			return d.answer(ctx, func(token string) (Application, error) { return d.Appeal(ctx, in.ID, token, in.Body.Reasons) })
+		})
 	d.routesIssue(s, op)
+	d.routesReview(s)
 }
 
 // routesIssue hangs what comes after the approval.

@@ -40,15 +40,16 @@ var next = map[Stage][]Stage{
 	Collecting: {Waiting, Evaluated, FailedAttempts},
 	Waiting:    {Collecting, Evaluated, FailedAttempts},
 	Evaluated:  {Collecting, Review, Approved, Rejected},
-	Review:     {Approved, Rejected},
-	Approved:   {Collecting, KeyBound},
-	KeyBound:   {Collecting, Agreed},
-	Agreed:     {Collecting, Issuing},
+	// Officers decide: what they answer for is judged with all else again.
+	Review:   {Collecting, Rejected},
+	Approved: {Collecting, KeyBound},
+	KeyBound: {Collecting, Agreed},
+	Agreed:   {Collecting, Issuing},
 	// Back to approved when the CA refuses the key, to expired when the
 	// approval no longer holds and the CA has signed nothing.
 	Issuing:        {Issued, Approved, Expired},
 	Issued:         nil,
-	Rejected:       {Erased},
+	Rejected:       {Review, Erased}, // an appeal against officers
 	FailedAttempts: {Erased},
 	Expired:        {Erased},
 	Cancelled:      {Erased},
@@ -94,6 +95,9 @@ type Application struct {
 	Key       *Key       `json:"key,omitempty"`
 	Agreement *Agreement `json:"agreement,omitempty"`
 	Serial    string     `json:"serial,omitempty"` // of the certificate, once issued
+
+	Findings []Finding    `json:"findings,omitempty"` // of officers, oldest first
+	Appeal   *seal.Sealed `json:"appeal,omitempty"`   // what the applicant says against the last of them
 
 	CreatedAt time.Time `json:"created_at"`
 	Deadline  time.Time `json:"deadline"`            // of the stage; an open application past it is expired

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"mohr/ca"
@@ -152,6 +153,9 @@ func manifestOf(a Application, c ca.Certificate) bundle.Manifest {
 		Agreement: bundle.Agreement{At: a.Agreement.At, TermsVersion: a.Agreement.TermsVersion, SHA256: a.Agreement.SHA256},
 		SPKI:      c.SPKISHA256, Certificate: hexHash(c.DER), Serial: c.Serial,
 		CreatedAt: a.CreatedAt, ConsentedAt: a.Consent.At, KeyBoundAt: a.Key.At, IssuedAt: a.IssuedAt,
+	}
+	if n := len(a.Findings); n > 0 {
+		m.Officer = strings.Join(a.Findings[n-1].Statements, " ")
 	}
 	for _, p := range a.Evidence {
 		m.Evidence = append(m.Evidence, bundle.Evidence{

@@ -19,6 +19,7 @@ const (
 	NeedRefresh     Need = "refresh" // a register was down: ask again
 	NeedCSR         Need = "csr"
 	NeedCertificate Need = "certificate" // it is there: fetch it
+	NeedAppeal      Need = "appeal"      // officers refused: other officers look at it, if the applicant wants
 )
 
 // reviewFor is how long a review may take.
@@ -98,6 +99,9 @@ func (d *Desk) settle(s *step) error {
 		s.Stage = Collecting
 		return nil
 	case verdict.Outcome == evidence.Waiting:
+		if s.Stage != Waiting {
+			s.todo(workWait)
+		}
 		s.Stage = Waiting
 		s.note("waiting", "")
 		return nil
@@ -147,6 +151,7 @@ type State struct {
 	TermsToSign string          `json:"terms_version" doc:"version of the terms to consent to"`
 	CodeSentAt  *time.Time      `json:"code_sent_at,omitempty"`
 	ExpiresAt   *time.Time      `json:"expires_at,omitempty" doc:"the application ends then"`
+	Reasons     string          `json:"reasons,omitempty" doc:"of the officers who decided last"`
 	Serial      string          `json:"serial,omitempty" doc:"of the certificate, hexadecimal"`
 }
 
@@ -173,6 +178,13 @@ func (d *Desk) Show(a Application) (State, error) {
 			s.Trace = a.Decision.Trace
 		}
 	}
+	if n := len(a.Findings); n > 0 && a.Stage != Erased {
+		b, err := d.Seal.Open(applicationBucket, a.ID, a.Findings[n-1].field(), a.Findings[n-1].Reasons)
+		if err != nil {
+			return State{}, err
+		}
+		s.Reasons = string(b)
+	}
 	needs, err := d.needs(a, now)
 	if err != nil {
 		return State{}, err
@@ -191,6 +203,10 @@ func (d *Desk) needs(a Application, now time.Time) ([]Need, error) {
 		return []Need{NeedCSR}, nil
 	case Issued:
 		return []Need{NeedCertificate}, nil
+	case Rejected:
+		if a.mayAppeal() {
+			return []Need{NeedAppeal}, nil
+		}
 	case Collecting:
 		decision, err := d.judge(a, now)
 		if err != nil {

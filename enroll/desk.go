@@ -7,9 +7,12 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/approval"
 	"mohr/ca/evidence"
+	"mohr/ca/signature"
 	"mohr/internal/i18n"
 	"mohr/internal/ledger"
+	"mohr/internal/nonce"
 	"mohr/internal/seal"
 	"mohr/internal/store"
 )
@@ -32,6 +35,8 @@ type Config struct {
 	Audit    func() ca.SigningKey // the current key that signs evidence bundles
 	Ledger   *ledger.Log
 	Notifier Notifier
+	Verifier *signature.Verifier // of officers' statements
+	Nonces   *nonce.Source
 	Texts    *i18n.Catalog // of the messages
 	Audience string        // base URL of the portal; agreements name it
 	Limits   Limits
@@ -43,6 +48,7 @@ type Config struct {
 // on one store.
 type Desk struct {
 	Config
+	approvals *approval.Desk
 }
 
 // Validate reports all faults at once.
@@ -63,6 +69,8 @@ func (c *Config) Validate() error {
 	need(c.Audit != nil, "audit key")
 	need(c.Ledger != nil, "ledger")
 	need(c.Notifier != nil, "notifier")
+	need(c.Verifier != nil, "verifier")
+	need(c.Nonces != nil, "nonces")
 	need(c.Texts != nil, "texts")
 	need(c.Audience != "", "audience")
 	return errors.Join(errs...)
@@ -80,7 +88,10 @@ func New(c Config) (*Desk, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Desk{c}, nil
+	approvals, err := approval.New(approval.Config{
+		Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now,
+	})
+	return &Desk{c, approvals}, err
 }
 
 // now returns the current time in UTC and whole seconds.

@@ -23,9 +23,11 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/ca/evidence"
+	"mohr/ca/signature"
 	"mohr/enroll"
 	"mohr/internal/i18n"
 	"mohr/internal/ledger"
+	"mohr/internal/nonce"
 	"mohr/internal/otp"
 	"mohr/internal/seal"
 	"mohr/internal/store"
@@ -85,7 +87,8 @@ func newDesk(t testing.TB, change func(*enroll.Config)) *desk {
 	c := enroll.Config{
 		Store: storetest.Twice(d.ca.Store), CA: d.ca.Authority, Policy: policy(t, nil), Registry: d.regs, Notifier: d.regs,
 		OTP: codesOver(t, d.ca.Store, d.clock.now, d.regs), Seal: box, Stamper: newStamper(d),
-		Audit:  d.ca.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "Mohr Test Audit"}),
+		Audit:    d.ca.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "Mohr Test Audit"}),
+		Verifier: &signature.Verifier{Authority: d.ca.Authority}, Nonces: &nonce.Source{Key: make([]byte, 32), Now: d.clock.now},
 		Ledger: journal, Texts: texts, Audience: catest.Portal, Now: d.clock.now,
 		Log: slog.New(slog.NewTextHandler(&locked{w: d.log}, nil)),
 	}

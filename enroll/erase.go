@@ -2,6 +2,7 @@ package enroll
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"mohr/internal/fault"
@@ -34,7 +35,8 @@ func (d *Desk) Erase(ctx context.Context, id, token string) (Application, error)
 			key.CSR.Erase()
 			s.Key = &key
 		}
-		s.with(func(tx store.Tx) error { return eraseRaw(tx, id) })
+		s.eraseReview()
+		s.with(func(tx store.Tx) error { return errors.Join(eraseRaw(tx, id), eraseProposals(tx, id)) })
 		return s.move(Erased, "erased", "")
 	})
 }

@@ -49,6 +49,10 @@ func (d *Desk) Routes(s *web.Server) {
 		_, err := d.Cancel(ctx, id, token)
 		return err
 	}))
+	e.POST("/enroll/:id/appeal", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
+		_, err := d.Appeal(ctx, id, token, c.FormValue("reasons"))
+		return err
+	}))
 	e.POST("/enroll/:id/csr", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
 		request, err := requestOf(c)
 		if err == nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/store"
 )
@@ -15,6 +16,9 @@ import (
 const (
 	// resumeAfter leaves work to the request that began it for so long.
 	resumeAfter = 10 * time.Second
+	// mostPatient bounds how often that time doubles, after tries in vain: a
+	// register that stays down is asked every ten minutes in the end.
+	mostPatient = 6
 	// resumeBatch bounds what one run of a job takes on.
 	resumeBatch = 500
 )
@@ -22,14 +26,15 @@ const (
 // Resume is a job: it finishes what requests left behind, after a crash or
 // because a key, a register or the phone network was down. It orders
 // certificates that hang in issuing, sends the notices of issuance, seals
-// evidence bundles, asks registers that were never asked and sends first codes
-// that a crash swallowed. What cannot be done now stays for the next run; the error names all of it.
+// evidence bundles, asks registers that were never asked or were down,
+// sends first codes that a crash swallowed, and tells who waited that there is news. What cannot be done now stays for the next run; the error names all of it.
 func (d *Desk) Resume(ctx context.Context) error {
 	do := map[workKind]func(context.Context, string) error{
+		workWait: d.resumeWait, workTell: d.tell,
 		workCollect: d.resumeCollect, workIssue: d.resumeIssue, workNotify: d.notify, workBundle: d.sealBundle,
 	}
 	var errs []error
-	for _, k := range []workKind{workIssue, workNotify, workBundle, workCollect} {
+	for _, k := range []workKind{workIssue, workNotify, workBundle, workCollect, workWait, workTell} {
 		ids, err := d.waiting(ctx, k)
 		if err != nil {
 			return fmt.Errorf("resume: %w", err)
@@ -49,8 +54,8 @@ func (d *Desk) waiting(ctx context.Context, k workKind) ([]string, error) {
 	now := d.now()
 	err := d.Store.View(ctx, func(tx store.Tx) error {
 		return store.Each(tx, workBucket, string(k)+"/", "", func(key string, w work) error {
-			begun := k == workIssue || k == workCollect
-			if !begun || now.Sub(w.Since) >= resumeAfter {
+			begun := k == workIssue || k == workCollect || k == workWait
+			if !begun || now.Sub(w.Since) >= resumeAfter<<min(w.Tries, mostPatient) {
 				ids = append(ids, strings.TrimPrefix(key, string(k)+"/"))
 			}
 			if len(ids) == resumeBatch {
@@ -97,6 +102,52 @@ func (d *Desk) resumeCollect(ctx context.Context, id string) error {
 	}
 	_, err = d.begin(ctx, id, (*step).claim)
 	return err
+}
+
+// resumeWait asks the registers again that an application waits for. Who is
+// waiting for them is told once it goes on.
+func (d *Desk) resumeWait(ctx context.Context, id string) error {
+	a, err := d.load(ctx, id)
+	if err == nil && a.Stage == Waiting {
+		a, _, err = d.collect(ctx, id)
+	}
+	if err != nil {
+		return err
+	}
+	key := string(workWait) + "/" + id
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		w, err := store.Load[work](tx, workBucket, key)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if a.Stage == Waiting {
+			return store.Save(tx, workBucket, key, work{Since: d.now(), Tries: w.Tries + 1})
+		}
+		err = store.Save(tx, workBucket, string(workTell)+"/"+id, work{Since: d.now()})
+		return errors.Join(err, tx.Delete(workBucket, key))
+	})
+}
+
+// tell says to who applied, at the phone they proved, that there is news.
+func (d *Desk) tell(ctx context.Context, id string) error {
+	a, err := d.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	if a.Stage != Erased && a.proven(evidence.OTPSMS) {
+		p, err := d.person(a)
+		if err != nil {
+			return err
+		}
+		text := d.Texts.Text(a.Locale, "enroll.sms.news", d.Audience+"/enroll/"+a.ID)
+		if _, err := d.Notifier.SMS(ctx, p.Mobile, text); err != nil {
+			return fmt.Errorf("send news: %w", err)
+		}
+	}
+	return d.drop(ctx, workTell, id)
 }
 
 // notify tells the person, at the phone the register holds, that a

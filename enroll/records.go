@@ -20,6 +20,8 @@ const (
 	eventBucket       = "enroll_events"       // id/version-n -> Event, never changed
 	rawBucket         = "enroll_raw"          // id/proof -> sealed answer as received
 	deadlineBucket    = "enroll_deadlines"    // time/id -> id, of open applications
+	reviewBucket      = "enroll_reviews"      // id -> id, of applications at review
+	proposalBucket    = "enroll_proposals"    // id/proposal -> Proposal
 	workBucket        = "enroll_work"         // kind/id -> work
 	limitBucket       = "enroll_limits"       // what/who -> limit
 	revocationBucket  = "enroll_revocations"  // serial -> revocation
@@ -43,11 +45,14 @@ const (
 	workIssue   workKind = "issue"
 	workNotify  workKind = "notify"
 	workBundle  workKind = "bundle"
+	workWait    workKind = "wait" // for a register that is down
+	workTell    workKind = "tell" // that there is news, for who is not looking
 )
 
 // work is a piece of work that waits.
 type work struct {
 	Since time.Time `json:"since"`
+	Tries int       `json:"tries,omitzero"` // in vain
 }
 
 // errMoved says that somebody else saved the application since it was read.
@@ -73,6 +78,7 @@ func loadApplication(tx store.Tx, id string) (Application, error) {
 type mark struct {
 	ID       string    `json:"id"`
 	Version  int       `json:"version"`
+	Stage    Stage     `json:"stage"`
 	Deadline time.Time `json:"deadline"`
 }
 
@@ -210,6 +216,9 @@ func (s *step) write(tx store.Tx) error {
 	if err := moveDeadline(tx, stored, saved); err != nil {
 		return err
 	}
+	if err := moveReview(tx, stored, saved); err != nil {
+		return err
+	}
 	for i, e := range s.events {
 		if err := store.Save(tx, eventBucket, fmt.Sprintf("%s/%08d-%d", s.ID, saved.Version, i), e); err != nil {
 			return err
@@ -234,6 +243,17 @@ func moveDeadline(tx store.Tx, old mark, a Application) error {
 		return nil
 	}
 	return store.Save(tx, deadlineBucket, deadlineKey(a.Deadline, a.ID), a.ID)
+}
+
+// moveReview keeps the list of applications at review in step with them.
+func moveReview(tx store.Tx, old mark, a Application) error {
+	switch {
+	case a.Stage == Review:
+		return store.Save(tx, reviewBucket, a.ID, a.ID)
+	case old.Stage == Review:
+		return tx.Delete(reviewBucket, a.ID)
+	}
+	return nil
 }
 
 func deadlineKey(t time.Time, id string) string { return fmt.Sprintf("%012d/%s", t.Unix(), id) }

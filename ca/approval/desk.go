@@ -31,9 +31,10 @@ type Statement struct {
 // Matter is what is to be approved.
 type Matter struct {
 	ID       string
-	SHA256   string   // hex; it fixes everything that approvers are shown
-	Right    ca.Right // that an approver must have
-	Subjects []string // names of operators whom it concerns: these persons do not approve, under whatever name
+	SHA256   string      // hex; it fixes everything that approvers are shown
+	Right    ca.Right    // that an approver must have
+	Subjects []string    // names of operators whom it concerns: these persons do not approve, under whatever name
+	Holder   ca.HolderID // whom it concerns beside them; "": nobody
 }
 
 // Challenge is what a statement has to say beside the matter.

@@ -153,6 +153,9 @@ func (m Matter) concerns(tx store.Tx, name string, h ca.HolderID) (bool, error) 
 	if h == "" {
 		return false, nil
 	}
+	if h == m.Holder {
+		return true, nil
+	}
 	for _, subject := range m.Subjects {
 		if is, err := ca.PersonOf(tx, subject); err != nil || is == h {
 			return err == nil, err

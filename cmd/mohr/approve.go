@@ -12,7 +12,6 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/approval"
-	"mohr/ca/incident"
 	"mohr/ca/signature"
 )
 
@@ -52,7 +51,7 @@ func (f *operatorFlags) approve(c *cobra.Command, id string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	jws, err := signApproval(key, ch, s.Plan)
+	jws, err := signApproval(key, ch, s.Plan.Document.ID, s.Plan.SHA256)
 	if err != nil {
 		return err
 	}
@@ -69,15 +68,15 @@ func (f *operatorFlags) approve(c *cobra.Command, id string, yes bool) error {
 	return err
 }
 
-// signApproval signs the statement that approves exactly this plan.
-func signApproval(key ca.SigningKey, ch challenge, p incident.Plan) ([]byte, error) {
+// signApproval signs the statement that approves exactly the matter with this hash.
+func signApproval(key ca.SigningKey, ch challenge, id, sha256 string) ([]byte, error) {
 	now := time.Now().UTC()
 	payload, err := json.Marshal(approval.Statement{
 		Claims: signature.Claims{
 			Type: approval.StatementType, Audience: ch.Audience, CertificateSHA256: sha256Hex(key.Certificate.Raw),
 			Nonce: ch.Nonce, IssuedAt: now.Unix(), Expires: now.Add(statementLife).Unix(),
 		},
-		Approves: p.Document.ID, ApprovesSHA256: p.SHA256,
+		Approves: id, ApprovesSHA256: sha256,
 	})
 	if err != nil {
 		return nil, err

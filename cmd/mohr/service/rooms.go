@@ -156,7 +156,8 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	}
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, OTP: r.codes, Seal: r.box, Stamper: r.unit,
-		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Texts: r.texts, Audience: r.Config.Portal, Log: r.Log,
+		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
+		Texts: r.texts, Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }
