@@ -145,6 +145,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 		func(ctx context.Context, in *appealIn) (*stateOut, error) {
 			return d.answer(ctx, func(token string) (Application, error) { return d.Appeal(ctx, in.ID, token, in.Body.Reasons) })
 		})
+	web.Handle(s, op(get, "/applications/{id}/export", "export-application", "All that is held of the applicant, once their phone is proven"), d.apiExport)
 	d.routesIssue(s, op)
 	d.routesReview(s)
 }

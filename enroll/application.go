@@ -48,7 +48,7 @@ var next = map[Stage][]Stage{
 	// Back to approved when the CA refuses the key, to expired when the
 	// approval no longer holds and the CA has signed nothing.
 	Issuing:        {Issued, Approved, Expired},
-	Issued:         nil,
+	Issued:         {Erased},         // years later
 	Rejected:       {Review, Erased}, // an appeal against officers
 	FailedAttempts: {Erased},
 	Expired:        {Erased},
@@ -103,6 +103,7 @@ type Application struct {
 	Deadline  time.Time `json:"deadline"`            // of the stage; an open application past it is expired
 	CodeAt    time.Time `json:"code_at,omitzero"`    // when the last code went out
 	IssuedAt  time.Time `json:"issued_at,omitzero"`  //
+	KeepUntil time.Time `json:"keep_until,omitzero"` // of an ended application: then it is erased
 	ClaimedAt time.Time `json:"claimed_at,omitzero"` // when a request took on the first questions and the first code
 }
 

@@ -49,7 +49,7 @@ func (d *Desk) issued(s *step, c ca.Certificate) error {
 	if err := s.move(Issued, "issued", c.Serial); err != nil {
 		return err
 	}
-	s.Serial, s.IssuedAt = c.Serial, s.now
+	s.Serial, s.IssuedAt, s.KeepUntil = c.Serial, s.now, c.NotAfter.AddDate(keepIssued, 0, 0)
 	kept := revocation{SHA256: hexHash([]byte(plainCode(d.revocationCode(s.ID, c.Serial)))), Application: s.ID}
 	s.with(func(tx store.Tx) error { return store.Save(tx, revocationBucket, c.Serial, kept) })
 	s.done(workIssue)

@@ -2,10 +2,7 @@ package enroll
 
 import (
 	"context"
-	"errors"
-	"slices"
 
-	"mohr/internal/fault"
 	"mohr/internal/seal"
 	"mohr/internal/store"
 )
@@ -23,21 +20,9 @@ func (d *Desk) Erase(ctx context.Context, id, token string) (Application, error)
 		case s.Stage == Erased:
 			return errUnchanged
 		case s.Stage == Issued || s.Stage.Open():
-			return fault.New(fault.Conflict, "application_not_erasable", "an open application is to be cancelled first, and an issued one is kept as evidence for its certificate")
+			return errNotErasable()
 		}
-		s.Person.Erase()
-		s.Evidence = slices.Clone(s.Evidence)
-		for i := range s.Evidence {
-			s.Evidence[i].Sealed.Erase()
-		}
-		if s.Key != nil {
-			key := *s.Key
-			key.CSR.Erase()
-			s.Key = &key
-		}
-		s.eraseReview()
-		s.with(func(tx store.Tx) error { return errors.Join(eraseRaw(tx, id), eraseProposals(tx, id)) })
-		return s.move(Erased, "erased", "")
+		return s.erase("applicant")
 	})
 }
 

@@ -22,6 +22,7 @@ func (d *Desk) Routes(s *web.Server) {
 	e.GET("/enroll/revoke", d.pageRevoke)
 	e.POST("/enroll/revoke", d.postRevoke)
 	e.GET("/enroll/:id", d.pageApplication)
+	e.GET("/enroll/:id/export", d.pageExport)
 	e.GET("/enroll/:id/certificate.pem", d.pageCertificate)
 	e.GET("/enroll/:id/bundle.json", d.pageBundle)
 	e.POST("/enroll/:id/consent", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
@@ -247,4 +248,21 @@ func (d *Desk) postRevoke(c echo.Context) error {
 	}
 	p.Serial, p.Done = cert.Serial, cert.Revoked
 	return web.Page(c, http.StatusOK, "enroll-revoke", p)
+}
+
+// pageExport is the export as one would read it.
+func (d *Desk) pageExport(c echo.Context) error {
+	id, token, err := session(c)
+	if err != nil {
+		return err
+	}
+	e, err := d.Export(c.Request().Context(), id, token)
+	if err != nil {
+		if told := web.FormFault(c, err); told != nil {
+			return d.showApplication(c, told)
+		}
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return web.Page(c, http.StatusOK, "enroll-export", e)
 }

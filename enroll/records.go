@@ -22,6 +22,7 @@ const (
 	deadlineBucket    = "enroll_deadlines"    // time/id -> id, of open applications
 	reviewBucket      = "enroll_reviews"      // id -> id, of applications at review
 	proposalBucket    = "enroll_proposals"    // id/proposal -> Proposal
+	retentionBucket   = "enroll_retention"    // time/id -> id, of ended applications
 	workBucket        = "enroll_work"         // kind/id -> work
 	limitBucket       = "enroll_limits"       // what/who -> limit
 	revocationBucket  = "enroll_revocations"  // serial -> revocation
@@ -80,6 +81,8 @@ type mark struct {
 	Version  int       `json:"version"`
 	Stage    Stage     `json:"stage"`
 	Deadline time.Time `json:"deadline"`
+
+	KeepUntil time.Time `json:"keep_until"`
 }
 
 func loadMark(tx store.Tx, id string) (mark, error) {
@@ -198,6 +201,7 @@ func (d *Desk) save(ctx context.Context, s *step) (Application, error) {
 func (s *step) saved() Application {
 	a := s.Application
 	a.Version++
+	a.retained(s.now)
 	return a
 }
 
@@ -216,7 +220,7 @@ func (s *step) write(tx store.Tx) error {
 	if err := moveDeadline(tx, stored, saved); err != nil {
 		return err
 	}
-	if err := moveReview(tx, stored, saved); err != nil {
+	if err := errors.Join(moveReview(tx, stored, saved), moveRetention(tx, stored, saved)); err != nil {
 		return err
 	}
 	for i, e := range s.events {

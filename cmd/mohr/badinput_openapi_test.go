@@ -49,6 +49,7 @@ const operations = `GET /acme/nonce acme-nonce
 GET /applications/{id} get-application
 GET /applications/{id}/bundle get-bundle
 GET /applications/{id}/certificate get-certificate
+GET /applications/{id}/export export-application
 GET /badges/nonce badge-nonce
 GET /badges/{id} get-badge
 GET /badges/{id}/receipt badge-receipt
@@ -70,9 +71,13 @@ GET /plans/{id}/targets list-targets
 GET /reconciled list-reconciled
 GET /renewals/nonce get-renewal-nonce
 GET /renewals/{request}/certificate get-renewed-certificate
+GET /reviews list-reviews
+GET /reviews/challenge review-challenge
+GET /reviews/{id} show-review
 GET /revocations/nonce revocation-nonce
 POST /acme/keys acme-keys
 POST /applications create-application
+POST /applications/{id}/appeal appeal-application
 POST /applications/{id}/cancel cancel-application
 POST /applications/{id}/consent consent
 POST /applications/{id}/csr submit-csr
@@ -104,4 +109,6 @@ POST /plans make-plan
 POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan
 POST /renewals create-renewal
+POST /reviews/{id}/proposals propose-review
+POST /reviews/{id}/proposals/{proposal}/approvals sign-review
 POST /revocations end-certificate`

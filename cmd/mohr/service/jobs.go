@@ -28,6 +28,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "stamp-ceremonies", Every: time.Hour, Run: func(ctx context.Context) error { return ceremony.Stamp(ctx, r.ceremony(), r.unit.Stamp) }},
 		{Name: "renew-root-crl", Every: 24 * time.Hour, Run: func(ctx context.Context) error { return ceremony.RenewCRL(ctx, r.ceremony()) }},
 		{Name: "resume-applications", Every: 2 * time.Second, Run: r.enroll.Resume},
+		{Name: "retain-applications", Every: time.Hour, Run: r.enroll.Retain},
 		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},
 		{Name: "recheck-badges", Every: 30 * time.Second, Run: r.badge.Recheck},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
