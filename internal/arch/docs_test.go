@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,34 +15,52 @@ import (
 // namedTest is the last cell of a row: the folder and the name of a test.
 var namedTest = regexp.MustCompile(`^([a-z0-9/]+), (Test[A-Za-z0-9_]+)$`)
 
-// Every row of the tables of docs/reliability.md names a test, and the test is
-// there: a promise without one is no promise.
-func TestEveryFaultInTheDocsHasItsTest(t *testing.T) {
-	root := filepath.Join("..", "..")
-	page, err := os.ReadFile(filepath.Join(root, "docs", "reliability.md"))
+// Every row of the tables of these pages names a test, and the test is there:
+// a promise without one is no promise.
+func TestEveryPromiseInTheDocsHasItsTest(t *testing.T) {
+	for _, page := range []struct {
+		file         string
+		heads        []string // first cells of the tables' head lines
+		cells, least int      // in a row; rows
+	}{
+		{"reliability.md", []string{"fault"}, 4, 40},
+		{"identity-tests.md", []string{"number", "down", "attack"}, 3, 50},
+	} {
+		rows := 0
+		for _, cells := range tableRows(t, filepath.Join("..", "..", "docs", page.file)) {
+			if slices.Contains(page.heads, cells[0]) {
+				continue
+			}
+			rows++
+			m := namedTest.FindStringSubmatch(cells[len(cells)-1])
+			if len(cells) != page.cells || m == nil {
+				t.Errorf("%s: this row has not %d cells with a test in the last: %q", page.file, page.cells, cells)
+				continue
+			}
+			if !hasTest(t, filepath.Join("..", "..", m[1]), m[2]) {
+				t.Errorf("%s: there is no %s in %s", page.file, m[2], m[1])
+			}
+		}
+		if rows < page.least {
+			t.Errorf("%s: only %d rows were found", page.file, rows)
+		}
+	}
+}
+
+// tableRows returns the cells of the rows of a page's tables.
+func tableRows(t *testing.T, file string) (rows [][]string) {
+	t.Helper()
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := 0
-	for line := range strings.Lines(string(page)) {
+	for line := range strings.Lines(string(b)) {
 		line = strings.TrimSpace(line)
-		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "| ---") || strings.HasPrefix(line, "| fault |") {
-			continue
-		}
-		rows++
-		cells := strings.Split(strings.Trim(line, "| "), " | ")
-		m := namedTest.FindStringSubmatch(cells[len(cells)-1])
-		if len(cells) != 4 || m == nil {
-			t.Errorf("this row has not four cells with a test in the last: %s", line)
-			continue
-		}
-		if !hasTest(t, filepath.Join(root, m[1]), m[2]) {
-			t.Errorf("there is no %s in %s", m[2], m[1])
+		if strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "| ---") {
+			rows = append(rows, strings.Split(strings.Trim(line, "| "), " | "))
 		}
 	}
-	if rows < 40 {
-		t.Errorf("only %d rows were found", rows)
-	}
+	return rows
 }
 
 // hasTest reports whether a test file of the folder declares the function.
