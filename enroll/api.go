@@ -148,6 +148,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	web.Handle(s, op(get, "/applications/{id}/export", "export-application", "All that is held of the applicant, once their phone is proven"), d.apiExport)
 	d.routesIssue(s, op)
 	d.routesReview(s)
+	d.routesPolicy(s)
 }
 
 // routesIssue hangs what comes after the approval.

@@ -49,6 +49,7 @@ const operations = `GET /acme/nonce acme-nonce
 GET /applications/{id} get-application
 GET /applications/{id}/bundle get-bundle
 GET /applications/{id}/certificate get-certificate
+GET /applications/{id}/decision explain-decision
 GET /applications/{id}/export export-application
 GET /badges/nonce badge-nonce
 GET /badges/{id} get-badge
@@ -108,6 +109,7 @@ POST /keys/{purpose}/rotate rotate-key
 POST /plans make-plan
 POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan
+POST /policies/trial try-policy
 POST /renewals create-renewal
 POST /reviews/{id}/proposals propose-review
 POST /reviews/{id}/proposals/{proposal}/approvals sign-review

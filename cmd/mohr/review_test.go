@@ -29,6 +29,40 @@ func (s *running) review(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
+func TestAPolicyIsCheckedTriedAndExplainedByCommand(t *testing.T) {
+	s := startService(t, "")
+	s.apply(t, davood, "").certify(t)
+	a := s.apply(t, davood, "")
+	a.until(t, "csr")
+	file := filepath.Join(s.data, "policy.yaml")
+	flags := []string{
+		"--server", fmt.Sprintf("https://localhost:%d", service.PortOf(s.MTLS)), "--root", filepath.Join(s.data, "root.pem"),
+		"--cert", filepath.Join(s.data, "operator.pem"), "--key", filepath.Join(s.data, "operator.key"),
+	}
+	for _, tt := range []struct {
+		args []string
+		want string // "": refused
+	}{
+		{[]string{"check", file}, "it holds"},
+		{[]string{"check", filepath.Join(s.data, "root.pem")}, ""},
+		{append([]string{"try", file}, flags...), "approved  approved"},
+		{append([]string{"try", filepath.Join(s.data, "root.pem")}, flags...), ""},
+		{append([]string{"explain", a.id}, flags...), "civil_registry.alive"},
+		{append([]string{"explain", "a-unknown"}, flags...), ""},
+	} {
+		var out bytes.Buffer
+		c := policyCommand()
+		c.SetOut(&out)
+		c.SetErr(&out)
+		c.SilenceUsage, c.SilenceErrors = true, true
+		c.SetArgs(tt.args)
+		err := c.ExecuteContext(t.Context())
+		if (err == nil) != (tt.want != "") || !strings.Contains(out.String(), tt.want) || strings.Contains(out.String(), davood.NationalCode) {
+			t.Errorf("%v: %v, %s", tt.args[:2], err, out.String())
+		}
+	}
+}
+
 func TestAnOfficerDecidesByCommand(t *testing.T) {
 	s := startService(t, "")
 	a := s.apply(t, shirin, "")
