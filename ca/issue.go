@@ -171,6 +171,9 @@ func (a *Authority) writeAhead(ctx context.Context, o Order, in *intent) (before
 				return err
 			}
 		}
+		if err := unlocked(tx, in.Certificate.Holder, in.At); err != nil {
+			return err
+		}
 		write := *in
 		c := &write.Certificate
 		if err := claimKey(tx, *c); err != nil {

@@ -24,6 +24,7 @@ const (
 	proposalBucket    = "enroll_proposals"    // id/proposal -> Proposal
 	retentionBucket   = "enroll_retention"    // time/id -> id, of ended applications
 	workBucket        = "enroll_work"         // kind/id -> work
+	lockBucket        = "enroll_locks"        // id -> lockAsk
 	limitBucket       = "enroll_limits"       // what/who -> limit
 	revocationBucket  = "enroll_revocations"  // serial -> revocation
 	bundleBucket      = "enroll_bundles"      // id -> bundle.Bundle

@@ -47,7 +47,7 @@ func moveRetention(tx store.Tx, old mark, a Application) error {
 }
 
 // Retain is a job: it erases what applications hold of persons once their
-// time is over. Hashes, events and bundles stay; nothing in them is personal.
+// time is over, and asks for a lock that came to nothing. Hashes, events and bundles stay; nothing in them is personal.
 func (d *Desk) Retain(ctx context.Context) error {
 	var ids []string
 	limit := deadlineKey(d.now(), "")
@@ -70,7 +70,7 @@ func (d *Desk) Retain(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("retention of %s: %w", id, err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.pruneLocks(ctx))...)
 }
 
 // retire erases an application whose time is over, or finds that a renewed

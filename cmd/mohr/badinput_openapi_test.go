@@ -106,6 +106,8 @@ POST /keys/test test-keys
 POST /keys/{purpose}/create create-key
 POST /keys/{purpose}/retire retire-key
 POST /keys/{purpose}/rotate rotate-key
+POST /locks ask-lock
+POST /locks/{id}/code prove-lock
 POST /plans make-plan
 POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan
