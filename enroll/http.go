@@ -25,6 +25,8 @@ func (d *Desk) Routes(s *web.Server) {
 	e.POST("/enroll/lock", d.postLock)
 	e.POST("/enroll/lock/:id", d.postLockCode)
 	e.GET("/enroll/:id", d.pageApplication)
+	e.POST("/enroll/:id/resume", d.postResume)
+	e.POST("/enroll/:id/resume/code", d.postResumeCode)
 	e.GET("/enroll/:id/export", d.pageExport)
 	e.GET("/enroll/:id/certificate.pem", d.pageCertificate)
 	e.GET("/enroll/:id/bundle.json", d.pageBundle)
@@ -131,7 +133,7 @@ func (d *Desk) pageApplication(c echo.Context) error { return d.showApplication(
 func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 	id, token, err := session(c)
 	if err != nil {
-		return err
+		return web.Page(c, http.StatusForbidden, "enroll-resume", resumePage{ID: id, Step: "ask"})
 	}
 	ctx, status := c.Request().Context(), http.StatusOK
 	a, err := d.open(ctx, id, token)
@@ -321,4 +323,46 @@ func showLock(c echo.Context, p lockPage, err error) error {
 		return err
 	}
 	return web.Page(c, p.Error.Status, "enroll-lock", p)
+}
+
+// resumePage is the Data of the page that goes on with an application begun
+// in another browser.
+type resumePage struct {
+	ID    string
+	Step  string // "ask" or "code"
+	Error *web.FormError
+}
+
+func (d *Desk) postResume(c echo.Context) error {
+	v, err := web.Form(c)
+	if err != nil {
+		return err
+	}
+	p := resumePage{ID: c.Param("id"), Step: "code"}
+	if err := d.AskResume(c.Request().Context(), p.ID, v.Get("national_code"), v.Get("birth_date")); err != nil {
+		p.Step = "ask"
+		return showResume(c, p, err)
+	}
+	return web.Page(c, http.StatusOK, "enroll-resume", p)
+}
+
+func (d *Desk) postResumeCode(c echo.Context) error {
+	v, err := web.Form(c)
+	if err != nil {
+		return err
+	}
+	p := resumePage{ID: c.Param("id"), Step: "code"}
+	a, token, err := d.ResumeElsewhere(c.Request().Context(), p.ID, v.Get("code"))
+	if err != nil {
+		return showResume(c, p, err)
+	}
+	c.SetCookie(tokenCookie(a, token))
+	return c.Redirect(http.StatusSeeOther, "/enroll/"+a.ID)
+}
+
+func showResume(c echo.Context, p resumePage, err error) error {
+	if p.Error = web.FormFault(c, err); p.Error == nil {
+		return err
+	}
+	return web.Page(c, p.Error.Status, "enroll-resume", p)
 }

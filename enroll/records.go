@@ -47,8 +47,9 @@ const (
 	workIssue   workKind = "issue"
 	workNotify  workKind = "notify"
 	workBundle  workKind = "bundle"
-	workWait    workKind = "wait" // for a register that is down
-	workTell    workKind = "tell" // that there is news, for who is not looking
+	workWait    workKind = "wait"   // for a register that is down
+	workResume  workKind = "resume" // a code to go on elsewhere
+	workTell    workKind = "tell"   // that there is news, for who is not looking
 )
 
 // work is a piece of work that waits.

@@ -87,6 +87,8 @@ POST /applications/{id}/evidence/face_match match-face
 POST /applications/{id}/evidence/otp_sms prove-code
 POST /applications/{id}/evidence/refresh refresh-evidence
 POST /applications/{id}/otp send-code
+POST /applications/{id}/resume ask-resume
+POST /applications/{id}/resume/code resume-application
 POST /badges request-badge
 POST /badges/{id}/check check-badge
 POST /businesses/{id}/publication set-publication
