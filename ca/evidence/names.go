@@ -51,11 +51,7 @@ func ParseLegalName(s string) (Name, error) { return parseName(s, true) }
 
 // SameName reports whether a and b are one name by the written rule. What is
 // no name is the same as nothing.
-func SameName(a, b string) bool {
-	x, errX := ParseLegalName(a)
-	y, errY := ParseLegalName(b)
-	return errX == nil && errY == nil && x.key == y.key
-}
+func SameName(a, b string) bool { return CompareNames(a, b).Same() }
 
 func parseName(s string, legal bool) (Name, error) {
 	if len(s) > 4*maxName || !utf8.ValidString(s) {

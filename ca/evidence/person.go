@@ -40,19 +40,29 @@ func (j *judge) adult(birthDate string) {
 
 // onePerson ties the other records to the person the register names.
 func (j *judge) onePerson(civil Claims) {
-	same, named := true, true
+	same, dated, names := true, true, Identical
 	for t, r := range j.counted {
 		c := r.Claims
 		if c.NationalCode != civil.NationalCode && (c.NationalCode != "" || t.namesPerson()) {
 			same = false
 		}
-		if c.FirstName != "" && !SameName(c.FirstName, civil.FirstName) || c.LastName != "" && !SameName(c.LastName, civil.LastName) ||
-			c.BirthDate != "" && c.BirthDate != civil.BirthDate {
-			named = false
+		if c.FirstName != "" {
+			names = further(names, CompareNames(c.FirstName, civil.FirstName))
 		}
+		if c.LastName != "" {
+			names = further(names, CompareNames(c.LastName, civil.LastName))
+		}
+		dated = dated && (c.BirthDate == "" || c.BirthDate == civil.BirthDate)
 	}
 	j.rule(ruleOnePerson, same, "all evidence is of one person", stepFail, "the evidence is of more than one person, or does not say of whom")
-	j.rule(ruleAgree, named, "names and dates of birth agree", stepReview, "a name or a date of birth differs between two sources")
+	switch {
+	case !dated:
+		j.step(ruleAgree, stepReview, "a date of birth differs between two sources")
+	case !names.Same():
+		j.step(ruleAgree, stepReview, "a name differs between two sources: %s", names.Why())
+	default:
+		j.step(ruleAgree, stepPass, "names and dates of birth agree: %s", names.Why())
+	}
 }
 
 // namesPerson reports whether evidence of the type must say whose it is. A
