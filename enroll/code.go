@@ -62,7 +62,7 @@ func (d *Desk) sendCode(ctx context.Context, a Application) (Application, error)
 	if err != nil {
 		return a, err
 	}
-	key, now := "mobile/"+d.Seal.Index(limitBucket, "mobile", p.Mobile), d.now()
+	key, now := d.phoneKey(p.Mobile), d.now()
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		return take(tx, key, d.Limits.PerMobile, d.Limits.Window, now)
 	})

@@ -178,12 +178,11 @@ func (d *Desk) Show(a Application) (State, error) {
 			s.Trace = a.Decision.Trace
 		}
 	}
-	if n := len(a.Findings); n > 0 && a.Stage != Erased {
-		b, err := d.Seal.Open(applicationBucket, a.ID, a.Findings[n-1].field(), a.Findings[n-1].Reasons)
-		if err != nil {
+	if a.Stage != Erased {
+		var err error
+		if s.Reasons, err = d.reasons(a); err != nil {
 			return State{}, err
 		}
-		s.Reasons = string(b)
 	}
 	needs, err := d.needs(a, now)
 	if err != nil {

@@ -2,7 +2,10 @@ package enroll
 
 import (
 	"context"
+	"errors"
+	"slices"
 
+	"mohr/internal/fault"
 	"mohr/internal/seal"
 	"mohr/internal/store"
 )
@@ -20,10 +23,39 @@ func (d *Desk) Erase(ctx context.Context, id, token string) (Application, error)
 		case s.Stage == Erased:
 			return errUnchanged
 		case s.Stage == Issued || s.Stage.Open():
-			return errNotErasable()
+			return fault.New(fault.Conflict, "application_not_erasable", "an open application is to be cancelled first, and an issued one is kept as evidence for its certificate")
 		}
 		return s.erase("applicant")
 	})
+}
+
+// erase destroys the data keys of all that is sealed and says so in the
+// public log, under the application's public name.
+func (s *step) erase(why string) error {
+	s.Person.Erase()
+	s.Evidence = slices.Clone(s.Evidence)
+	for i := range s.Evidence {
+		s.Evidence[i].Sealed.Erase()
+	}
+	if s.Key != nil {
+		key := *s.Key
+		key.CSR.Erase()
+		s.Key = &key
+	}
+	s.eraseReview()
+	id, serial := s.ID, s.Serial
+	s.with(func(tx store.Tx) error {
+		err := errors.Join(eraseRaw(tx, id), eraseProposals(tx, id))
+		if serial != "" {
+			err = errors.Join(err, tx.Delete(revocationBucket, serial))
+		}
+		return err
+	})
+	if err := s.move(Erased, "erased", why); err != nil {
+		return err
+	}
+	s.leaf("application.erased", why, "erased")
+	return nil
 }
 
 // eraseRaw deletes the data keys of the answers as received.

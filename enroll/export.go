@@ -50,12 +50,8 @@ func (d *Desk) Export(ctx context.Context, id, token string) (Export, error) {
 	if e.Evidence, err = d.records(a); err != nil {
 		return Export{}, err
 	}
-	if a.Appeal != nil {
-		b, err := d.Seal.Open(applicationBucket, a.ID, appealField, *a.Appeal)
-		if err != nil {
-			return Export{}, err
-		}
-		e.Objection = string(b)
+	if e.Objection, err = d.objection(a); err != nil {
+		return Export{}, err
 	}
 	e.History, err = d.Events(ctx, id)
 	for i, h := range e.History {

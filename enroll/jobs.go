@@ -174,12 +174,12 @@ func (d *Desk) notify(ctx context.Context, id string) error {
 	return err
 }
 
-// Expire is a job: it ends the applications that are past their deadline.
-func (d *Desk) Expire(ctx context.Context) error {
-	var ids []string
+// due returns the applications of an index by time whose time is over.
+func (d *Desk) due(ctx context.Context, bucket string) (ids []string, err error) {
 	limit := deadlineKey(d.now(), "")
-	err := d.Store.View(ctx, func(tx store.Tx) error {
-		return store.Each(tx, deadlineBucket, "", "", func(key, id string) error {
+	err = d.Store.View(ctx, func(tx store.Tx) error {
+		ids = ids[:0]
+		return store.Each(tx, bucket, "", "", func(key, id string) error {
 			if key >= limit || len(ids) == resumeBatch {
 				return store.Stop
 			}
@@ -187,6 +187,12 @@ func (d *Desk) Expire(ctx context.Context) error {
 			return nil
 		})
 	})
+	return ids, err
+}
+
+// Expire is a job: it ends the applications that are past their deadline.
+func (d *Desk) Expire(ctx context.Context) error {
+	ids, err := d.due(ctx, deadlineBucket)
 	if err != nil {
 		return fmt.Errorf("expire: %w", err)
 	}

@@ -113,3 +113,9 @@ func giveBack(tx store.Tx, key string, at time.Time) error {
 	t.Count--
 	return store.Save(tx, limitBucket, key, t)
 }
+
+// phoneKey is what the codes sent to a phone are counted under, whatever they
+// are for.
+func (d *Desk) phoneKey(mobile string) string {
+	return "mobile/" + d.Seal.Index(limitBucket, "mobile", mobile)
+}

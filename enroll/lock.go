@@ -2,7 +2,6 @@ package enroll
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
@@ -74,7 +73,7 @@ func (d *Desk) AskLock(ctx context.Context, f LockForm) (id, token string, err e
 	if a.Person, err = d.sealJSON(id, "lock", p); err != nil {
 		return "", "", err
 	}
-	phone := "mobile/" + d.Seal.Index(limitBucket, "mobile", p.Mobile)
+	phone := d.phoneKey(p.Mobile)
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		if err := take(tx, phone, d.Limits.PerMobile, d.Limits.Window, a.At); err != nil {
 			return err
@@ -130,7 +129,7 @@ func (d *Desk) openLock(ctx context.Context, id, token string) (a lockAsk, p Per
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return a, p, err
 	}
-	same := subtle.ConstantTimeCompare([]byte(a.TokenSHA256), []byte(hexHash([]byte(token)))) == 1
+	same := hasHash(token, a.TokenSHA256)
 	switch {
 	case err != nil || d.now().Sub(a.At) > lockAskFor:
 		return a, p, fault.New(fault.NotFound, "lock_unknown", "there is no such ask, or its time is over; begin again")

@@ -54,7 +54,7 @@ func (d *Desk) Sign(ctx context.Context, id, proposal string, signed approval.Si
 	if err != nil || a.found(proposal) {
 		return a, err
 	}
-	if a, err = d.atReview(ctx, id); err != nil {
+	if err := d.reviewed(a); err != nil {
 		return a, err
 	}
 	m, err := d.matter(a, p)
@@ -72,7 +72,7 @@ func guardReview(a Application) func(store.Tx) error {
 	return func(tx store.Tx) error {
 		now, err := loadMark(tx, a.ID)
 		if err == nil && now.Stage != Review {
-			err = fault.New(fault.Conflict, "review_over", "this application is not at review, or no more; list what is")
+			err = errReviewOver()
 		}
 		return err
 	}

@@ -139,7 +139,7 @@ func (s *step) takes(csr ca.CSR) error {
 
 // agreement is the applicant's agreement, as canonical JSON (RFC 8785), by its hash.
 func (d *Desk) agreement(a Application, now time.Time) (*Agreement, error) {
-	b, err := json.Marshal(struct {
+	b, err := canonical(struct {
 		Type        string `json:"type"`
 		Audience    string `json:"aud"`
 		Application string `json:"application"`
@@ -148,13 +148,22 @@ func (d *Desk) agreement(a Application, now time.Time) (*Agreement, error) {
 		At          string `json:"at"`
 	}{"mohr-agreement/1", d.Audience, a.ID, a.Consent.TermsVersion, a.Key.SPKISHA256, now.Format(time.RFC3339)})
 	if err != nil {
-		return nil, fmt.Errorf("encode agreement: %w", err)
+		return nil, fmt.Errorf("agreement: %w", err)
 	}
-	v := jsontext.Value(b)
-	if err := v.Canonicalize(); err != nil {
-		return nil, fmt.Errorf("canonicalise agreement: %w", err)
+	return &Agreement{At: now, TermsVersion: a.Consent.TermsVersion, SHA256: hexHash(b)}, nil
+}
+
+// canonical returns v as canonical JSON (RFC 8785).
+func canonical(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode JSON: %w", err)
 	}
-	return &Agreement{At: now, TermsVersion: a.Consent.TermsVersion, SHA256: hexHash(v)}, nil
+	c := jsontext.Value(b)
+	if err := c.Canonicalize(); err != nil {
+		return nil, fmt.Errorf("canonicalise JSON: %w", err)
+	}
+	return c, nil
 }
 
 // finish brings an application at issuing to its certificate, or finds the

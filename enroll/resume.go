@@ -72,7 +72,7 @@ func (d *Desk) sendResume(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	now, phone := d.now(), "mobile/"+d.Seal.Index(limitBucket, "mobile", p.Mobile)
+	now, phone := d.now(), d.phoneKey(p.Mobile)
 	err = d.Store.Update(ctx, func(tx store.Tx) error { return take(tx, phone, d.Limits.PerMobile, d.Limits.Window, now) })
 	if err == nil {
 		err = d.OTP.Send(ctx, resumeBinding(id), p.Mobile, a.Locale)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"mohr/ca"
-	"mohr/internal/fault"
 	"mohr/internal/store"
 )
 
@@ -49,18 +48,7 @@ func moveRetention(tx store.Tx, old mark, a Application) error {
 // Retain is a job: it erases what applications hold of persons once their
 // time is over, and asks for a lock that came to nothing. Hashes, events and bundles stay; nothing in them is personal.
 func (d *Desk) Retain(ctx context.Context) error {
-	var ids []string
-	limit := deadlineKey(d.now(), "")
-	err := d.Store.View(ctx, func(tx store.Tx) error {
-		ids = ids[:0]
-		return store.Each(tx, retentionBucket, "", "", func(key, id string) error {
-			if key >= limit || len(ids) == resumeBatch {
-				return store.Stop
-			}
-			ids = append(ids, id)
-			return nil
-		})
-	})
+	ids, err := d.due(ctx, retentionBucket)
 	if err != nil {
 		return fmt.Errorf("retention: %w", err)
 	}
@@ -114,39 +102,4 @@ func (d *Desk) lastOf(ctx context.Context, serial string) (ca.Certificate, error
 		}
 		serial = c.ReplacedBy
 	}
-}
-
-// erase destroys the data keys of all that is sealed and says so in the
-// public log, under the application's public name.
-func (s *step) erase(why string) error {
-	s.Person.Erase()
-	evidence := append([]Proof(nil), s.Evidence...)
-	for i := range evidence {
-		evidence[i].Sealed.Erase()
-	}
-	s.Evidence = evidence
-	if s.Key != nil {
-		key := *s.Key
-		key.CSR.Erase()
-		s.Key = &key
-	}
-	s.eraseReview()
-	id, serial := s.ID, s.Serial
-	s.with(func(tx store.Tx) error {
-		err := errors.Join(eraseRaw(tx, id), eraseProposals(tx, id))
-		if serial != "" {
-			err = errors.Join(err, tx.Delete(revocationBucket, serial))
-		}
-		return err
-	})
-	if err := s.move(Erased, "erased", why); err != nil {
-		return err
-	}
-	s.leaf("application.erased", why, "erased")
-	return nil
-}
-
-// errNotErasable is what an applicant hears who asks too early.
-func errNotErasable() error {
-	return fault.New(fault.Conflict, "application_not_erasable", "an open application is to be cancelled first, and an issued one is kept as evidence for its certificate")
 }

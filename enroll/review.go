@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
@@ -51,20 +49,8 @@ type ReviewDocument struct {
 
 // SHA256 returns what officers sign: the hex hash of the canonical JSON.
 func (r ReviewDocument) SHA256() (string, error) {
-	b, err := r.canonical()
+	b, err := canonical(r)
 	return hexHash(b), err
-}
-
-func (r ReviewDocument) canonical() ([]byte, error) {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode review: %w", err)
-	}
-	v := jsontext.Value(b)
-	if err := v.Canonicalize(); err != nil {
-		return nil, fmt.Errorf("canonicalise review: %w", err)
-	}
-	return v, nil
 }
 
 // Proposal is a document that officers may sign.
@@ -135,10 +121,41 @@ func (d *Desk) Appeal(ctx context.Context, id, token, reasons string) (Applicati
 // atReview reads an application at review.
 func (d *Desk) atReview(ctx context.Context, id string) (Application, error) {
 	a, err := d.load(ctx, id)
-	if err == nil && (a.Stage != Review || a.overdue(d.now())) {
-		err = fault.New(fault.Conflict, "review_over", "this application is not at review, or no more; list what is")
+	if err == nil {
+		err = d.reviewed(a)
 	}
 	return a, err
+}
+
+// reviewed refuses an application that is not at review.
+func (d *Desk) reviewed(a Application) error {
+	if a.Stage != Review || a.overdue(d.now()) {
+		return errReviewOver()
+	}
+	return nil
+}
+
+func errReviewOver() error {
+	return fault.New(fault.Conflict, "review_over", "this application is not at review, or no more; list what is")
+}
+
+// reasons opens what the officers wrote who decided last; "" if none did.
+func (d *Desk) reasons(a Application) (string, error) {
+	if len(a.Findings) == 0 {
+		return "", nil
+	}
+	last := a.Findings[len(a.Findings)-1]
+	b, err := d.Seal.Open(applicationBucket, a.ID, last.field(), last.Reasons)
+	return string(b), err
+}
+
+// objection opens what the applicant says against them; "" for nothing.
+func (d *Desk) objection(a Application) (string, error) {
+	if a.Appeal == nil {
+		return "", nil
+	}
+	b, err := d.Seal.Open(applicationBucket, a.ID, appealField, *a.Appeal)
+	return string(b), err
 }
 
 // Propose writes down what an officer thinks should be decided. It decides
@@ -159,7 +176,7 @@ func (d *Desk) Propose(ctx context.Context, id string, by ca.OperatorRecord, out
 		return Proposal{}, err
 	}
 	p := Proposal{ID: newProposal(), By: by.Name, At: d.now()}
-	v, err := ReviewDocument{reviewType, p.ID, a.ID, a.Profile, d.Policy.Version(), outcome, seen, reasons}.canonical()
+	v, err := canonical(ReviewDocument{reviewType, p.ID, a.ID, a.Profile, d.Policy.Version(), outcome, seen, reasons})
 	if err != nil {
 		return Proposal{}, err
 	}

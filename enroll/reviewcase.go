@@ -100,23 +100,13 @@ func (d *Desk) ReviewCase(ctx context.Context, id string, by ca.OperatorRecord) 
 	if c.Records, err = d.records(a); err != nil {
 		return c, err
 	}
-	if a.Appeal != nil {
-		if err := d.openAppeal(a, &c); err != nil {
-			return c, err
-		}
+	if c.Objection, err = d.objection(a); err != nil {
+		return c, err
+	}
+	if c.Earlier, err = d.reasons(a); err != nil {
+		return c, err
 	}
 	return c, d.showProposals(ctx, a, &c)
-}
-
-func (d *Desk) openAppeal(a Application, c *ReviewCase) error {
-	objection, err := d.Seal.Open(applicationBucket, a.ID, appealField, *a.Appeal)
-	if err != nil {
-		return err
-	}
-	last := a.Findings[len(a.Findings)-1]
-	earlier, err := d.Seal.Open(applicationBucket, a.ID, last.field(), last.Reasons)
-	c.Objection, c.Earlier = string(objection), string(earlier)
-	return err
 }
 
 func (d *Desk) showProposals(ctx context.Context, a Application, c *ReviewCase) error {
@@ -208,23 +198,17 @@ func (d *Desk) officer(ctx context.Context) (ca.OperatorRecord, error) {
 
 // routesReview hangs what officers do.
 func (d *Desk) routesReview(s *web.Server) {
-	op := func(method, path, id, summary string) web.Operation {
-		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "review"}
-	}
 	before := func(ctx context.Context) error { _, err := d.officer(ctx); return err }
+	op := func(method, path, id, summary string) web.Operation {
+		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "review", Before: before}
+	}
 	web.Handle(s, op(http.MethodGet, "/reviews", "list-reviews", "List the applications at review (officers)"), func(ctx context.Context, _ *struct{}) (*reviewsOut, error) {
-		if err := before(ctx); err != nil {
-			return nil, err
-		}
 		out := &reviewsOut{}
 		var err error
 		out.Body.Reviews, err = d.Reviews(ctx)
 		return out, err
 	})
-	web.Handle(s, op(http.MethodGet, "/reviews/challenge", "review-challenge", "What an approval has to say: a fresh nonce, the audience (officers)"), func(ctx context.Context, _ *struct{}) (*challengeOut, error) {
-		if err := before(ctx); err != nil {
-			return nil, err
-		}
+	web.Handle(s, op(http.MethodGet, "/reviews/challenge", "review-challenge", "What an approval has to say: a fresh nonce, the audience (officers)"), func(context.Context, *struct{}) (*challengeOut, error) {
 		return &challengeOut{"no-store", d.approvals.Challenge()}, nil
 	})
 	web.Handle(s, op(http.MethodGet, "/reviews/{id}", "show-review", "Open an application at review; its history says who did (officers)"), func(ctx context.Context, in *ByID) (*caseOut, error) {
@@ -236,10 +220,10 @@ func (d *Desk) routesReview(s *web.Server) {
 		return &caseOut{"no-store", c}, err
 	})
 	propose := op(http.MethodPost, "/reviews/{id}/proposals", "propose-review", "Propose what to decide, with reasons; it decides nothing yet (officers)")
-	propose.Before, propose.Status = before, http.StatusCreated
+	propose.Status = http.StatusCreated
 	web.Handle(s, propose, d.apiPropose)
 	sign := op(http.MethodPost, "/reviews/{id}/proposals/{proposal}/approvals", "sign-review", "Approve a proposal by a signed statement (officers)")
-	sign.Before, sign.MaxBody = before, maxStatement
+	sign.MaxBody = maxStatement
 	web.Handle(s, sign, d.apiSign)
 }
 
@@ -255,9 +239,6 @@ func (d *Desk) apiPropose(ctx context.Context, in *proposeIn) (*proposedOut, err
 }
 
 func (d *Desk) apiSign(ctx context.Context, in *signIn) (*signedOut, error) {
-	if _, err := d.officer(ctx); err != nil {
-		return nil, err
-	}
 	a, err := d.Sign(ctx, in.ID, in.Proposal, approval.Signed{Signature: []byte(in.Body.JWS)})
 	out := &signedOut{}
 	out.Body.Stage = a.Stage

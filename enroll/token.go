@@ -37,6 +37,11 @@ func hexHash(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// hasHash reports, in constant time, whether the secret has the hash.
+func hasHash(secret, hash string) bool {
+	return subtle.ConstantTimeCompare([]byte(hash), []byte(hexHash([]byte(secret)))) == 1
+}
+
 // open reads the application for who holds its token. Whether the id is known
 // is looked at only after as much work as a wrong token costs; an unknown id
 // is NotFound, a wrong token Denied.
@@ -45,7 +50,7 @@ func (d *Desk) open(ctx context.Context, id, token string) (Application, error) 
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return Application{}, err
 	}
-	same := subtle.ConstantTimeCompare([]byte(a.TokenSHA256), []byte(hexHash([]byte(token)))) == 1
+	same := hasHash(token, a.TokenSHA256)
 	switch {
 	case err != nil:
 		return Application{}, err

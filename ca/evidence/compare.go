@@ -1,5 +1,7 @@
 package evidence
 
+import "slices"
+
 // Likeness is what comparing two names by the written rule (docs/names.md)
 // came to.
 type Likeness string
@@ -48,11 +50,10 @@ func CompareNames(a, b string) Likeness {
 	return Different
 }
 
+// likenesses are the outcomes, from the closest.
+var likenesses = []Likeness{Identical, SameWriting, SameLetters, Different, Unreadable}
+
 // further returns the less close of two outcomes.
 func further(a, b Likeness) Likeness {
-	order := map[Likeness]int{Identical: 0, SameWriting: 1, SameLetters: 2, Different: 3, Unreadable: 4}
-	if order[b] > order[a] {
-		return b
-	}
-	return a
+	return likenesses[max(slices.Index(likenesses, a), slices.Index(likenesses, b))]
 }

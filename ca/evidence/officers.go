@@ -74,11 +74,16 @@ func (j *judge) officers() {
 	}
 }
 
+// covered reports whether officers were shown the rule and signed.
+func (j *judge) covered(rule string) bool {
+	return j.review != nil && slices.Contains(j.review.Claims.Rules, rule)
+}
+
 // answered reports whether officers answer for the rule, and notes that the
 // decision rests on them. For a SIM they answer while it is at least as old
 // as they saw it, for a face while it is at least as alike.
 func (j *judge) answered(rule string) bool {
-	if j.review == nil || !slices.Contains(j.review.Claims.Rules, rule) {
+	if !j.covered(rule) {
 		return false
 	}
 	seen := j.review.Claims
@@ -94,6 +99,5 @@ func (j *judge) answered(rule string) bool {
 
 // alike reports whether officers answer for a face as alike as this.
 func (j *judge) alike(score int) bool {
-	return j.review != nil && slices.Contains(j.review.Claims.Rules, ruleFaceScore) &&
-		j.review.Claims.ScorePercent > 0 && score >= j.review.Claims.ScorePercent
+	return j.covered(ruleFaceScore) && j.review.Claims.ScorePercent > 0 && score >= j.review.Claims.ScorePercent
 }

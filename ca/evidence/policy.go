@@ -83,14 +83,11 @@ func IsTestPolicy(oid string) bool { return strings.HasPrefix(oid, TestPolicyArc
 // many there are.
 func (t Type) binding() bool { return t == FaceMatch }
 
+// types are the closed set.
+var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview}
+
 // known reports whether t is one of the closed set.
-func (t Type) known() bool {
-	switch t {
-	case CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview:
-		return true
-	}
-	return false
-}
+func (t Type) known() bool { return slices.Contains(types, t) }
 
 // Policy is a checked policy file. It is immutable and safe for concurrent use.
 type Policy struct {

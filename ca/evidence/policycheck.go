@@ -100,7 +100,7 @@ func (c *check) types(what string, list []Type) {
 // ages wants an age for each type asked, so that none is good for ever.
 func (c *check) ages(p profile) {
 	asks := p.rules("").Asks
-	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview} {
+	for _, t := range types {
 		age, ok := p.Evidence.MaxAge[t]
 		asked := asks(t) || t == OfficerReview && p.Evidence.Officers > 0
 		c.need(ok || !asked, "evidence.max_age has no %s", t)

@@ -37,6 +37,18 @@ func (f *operatorFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.json, "json", false, "print as JSON")
 }
 
+// withOperator runs fn with the API and the operator's key.
+func (f *operatorFlags) withOperator(fn func(c *cobra.Command, api *client, key ca.SigningKey, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		api, key, ring, err := f.openOperator(c.Context())
+		if err != nil {
+			return err
+		}
+		defer ring.Close()
+		return fn(c, api, key, args)
+	}
+}
+
 // dialOperator opens the operator's key and prepares a client that shows its
 // certificate. Close the keyring when done.
 func (f *operatorFlags) dialOperator(ctx context.Context) (*client, *hsm.Keyring, error) {

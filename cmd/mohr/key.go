@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mohr/ca"
 	"mohr/ca/custody"
 )
 
@@ -23,14 +24,9 @@ func keyCommand() *cobra.Command {
 }
 
 // asOperator is a command that asks the service as an operator and prints.
-func asOperator(c *cobra.Command, ask func(ctx context.Context, api *client, args []string) (any, error), print func(io.Writer, any) error) *cobra.Command {
+func asOperator[T any](c *cobra.Command, ask func(ctx context.Context, api *client, args []string) (T, error), print func(io.Writer, T) error) *cobra.Command {
 	var f operatorFlags
-	c.RunE = func(c *cobra.Command, args []string) error {
-		api, ring, err := f.dialOperator(c.Context())
-		if err != nil {
-			return err
-		}
-		defer ring.Close()
+	c.RunE = f.withOperator(func(c *cobra.Command, api *client, _ ca.SigningKey, args []string) error {
 		answer, err := ask(c.Context(), api, args)
 		if err != nil {
 			return err
@@ -39,7 +35,7 @@ func asOperator(c *cobra.Command, ask func(ctx context.Context, api *client, arg
 			return json.NewEncoder(c.OutOrStdout()).Encode(answer)
 		}
 		return print(c.OutOrStdout(), answer)
-	}
+	})
 	f.register(c.Flags())
 	return c
 }
@@ -47,14 +43,14 @@ func asOperator(c *cobra.Command, ask func(ctx context.Context, api *client, arg
 func keyListCommand() *cobra.Command {
 	return asOperator(&cobra.Command{
 		Use: "list", Short: "List the keys: purpose, home, algorithm, age, uses", Example: "  mohr key list\n  mohr key list --json | jq '.[] | select(.state == \"replaced\")'", Args: exactly(0),
-	}, func(ctx context.Context, api *client, _ []string) (any, error) {
+	}, func(ctx context.Context, api *client, _ []string) ([]custody.Line, error) {
 		var out struct{ Keys []custody.Line }
 		err := api.call(ctx, request{method: http.MethodGet, path: "/api/v1/keys"}, &out)
 		return out.Keys, err
-	}, func(w io.Writer, answer any) error {
+	}, func(w io.Writer, lines []custody.Line) error {
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 		fmt.Fprintln(t, "PURPOSE\tGENERATION\tSTATE\tHOME\tALGORITHM\tAGE\tUSES\tLAST USE\tKEY")
-		for _, l := range answer.([]custody.Line) {
+		for _, l := range lines {
 			last := "-"
 			if !l.LastUse.IsZero() {
 				last = l.LastUse.Format(time.RFC3339)
@@ -83,7 +79,7 @@ func keyTestCommand() *cobra.Command {
 			}
 			return nil
 		},
-	}, func(ctx context.Context, api *client, args []string) (any, error) {
+	}, func(ctx context.Context, api *client, args []string) ([]custody.Trial, error) {
 		in := map[string]string{}
 		if len(args) > 0 {
 			in["purpose"] = args[0]
@@ -91,10 +87,10 @@ func keyTestCommand() *cobra.Command {
 		var out struct{ Trials []custody.Trial }
 		err := api.call(ctx, request{method: http.MethodPost, path: "/api/v1/keys/test", in: in}, &out)
 		return out.Trials, err
-	}, func(w io.Writer, answer any) error {
+	}, func(w io.Writer, trials []custody.Trial) error {
 		failed := 0
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-		for _, trial := range answer.([]custody.Trial) {
+		for _, trial := range trials {
 			if trial.Fault != "" {
 				failed++
 			}
@@ -113,12 +109,11 @@ func keyTestCommand() *cobra.Command {
 // changeKey is a command that changes the key of a purpose.
 func changeKey(c *cobra.Command, deed string, in func() map[string]any, done string) *cobra.Command {
 	c.Args = exactly(1)
-	return asOperator(c, func(ctx context.Context, api *client, args []string) (any, error) {
+	return asOperator(c, func(ctx context.Context, api *client, args []string) (custody.Key, error) {
 		var k custody.Key
 		err := api.call(ctx, request{method: http.MethodPost, path: "/api/v1/keys/" + url.PathEscape(args[0]) + "/" + deed, in: in()}, &k)
 		return k, err
-	}, func(w io.Writer, answer any) error {
-		k := answer.(custody.Key)
+	}, func(w io.Writer, k custody.Key) error {
 		_, err := fmt.Fprintf(w, "%s, generation %d (%s, %s, key %.16s): %s.\n", k.Purpose, k.Generation, k.Home, k.Algorithm, k.SPKISHA256, done)
 		return err
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func policyTryCommand() *cobra.Command {
 		Long:    "Has every application that was decided judged again by the policy in the file, on the evidence and at the time of its decision.",
 		Example: "  mohr policy try stricter.yaml", Args: exactly(1),
 	}
-	c.RunE = f.asOfficer(func(c *cobra.Command, api *client, _ ca.SigningKey, args []string) error {
+	c.RunE = f.withOperator(func(c *cobra.Command, api *client, _ ca.SigningKey, args []string) error {
 		b, err := os.ReadFile(args[0])
 		if err != nil {
 			return err
@@ -109,27 +110,18 @@ func printTrial(w io.Writer, all enroll.Trial, asJSON bool) error {
 }
 
 func policyExplainCommand() *cobra.Command {
-	var f operatorFlags
-	c := &cobra.Command{
+	return asOperator(&cobra.Command{
 		Use: "explain APPLICATION", Short: "Say why an application was decided as it was, rule by rule",
 		Example: "  mohr policy explain a-6b04...", Args: exactly(1),
-	}
-	c.RunE = f.asOfficer(func(c *cobra.Command, api *client, _ ca.SigningKey, args []string) error {
-		var e enroll.Explained
-		if err := api.call(c.Context(), request{method: http.MethodGet, path: "/api/v1/applications/" + url.PathEscape(args[0]) + "/decision"}, &e); err != nil {
-			return err
-		}
-		if f.json {
-			return json.NewEncoder(c.OutOrStdout()).Encode(e)
-		}
-		out := c.OutOrStdout()
-		_, err := fmt.Fprintf(out, "%s, %s: %s by policy %s %s; now %s\n", e.ID, e.Profile, e.Outcome, e.Policy, e.PolicyOID, e.Stage)
-		t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	}, func(ctx context.Context, api *client, args []string) (e enroll.Explained, err error) {
+		err = api.call(ctx, request{method: http.MethodGet, path: "/api/v1/applications/" + url.PathEscape(args[0]) + "/decision"}, &e)
+		return e, err
+	}, func(w io.Writer, e enroll.Explained) error {
+		_, err := fmt.Fprintf(w, "%s, %s: %s by policy %s %s; now %s\n", e.ID, e.Profile, e.Outcome, e.Policy, e.PolicyOID, e.Stage)
+		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 		for _, s := range e.Trace {
 			fmt.Fprintf(t, "%s\t%s\t%s\n", s.Outcome, s.Rule, s.Why)
 		}
 		return errors.Join(err, t.Flush())
 	})
-	f.register(c.Flags())
-	return c
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,63 +22,38 @@ func reviewCommand() *cobra.Command {
 	return group("review", "Decide applications that the policy sent to review (officers)", reviewListCommand(), reviewShowCommand(), reviewProposeCommand(), reviewSignCommand())
 }
 
-// asOfficer runs fn with the API and the operator's key.
-func (f *operatorFlags) asOfficer(fn func(c *cobra.Command, api *client, key ca.SigningKey, args []string) error) func(*cobra.Command, []string) error {
-	return func(c *cobra.Command, args []string) error {
-		api, key, ring, err := f.openOperator(c.Context())
-		if err != nil {
-			return err
-		}
-		defer ring.Close()
-		return fn(c, api, key, args)
-	}
-}
-
 // reviewPath is the API's path of an application at review.
 func reviewPath(id string) string { return "/api/v1/reviews/" + url.PathEscape(id) }
 
 func reviewListCommand() *cobra.Command {
-	var f operatorFlags
-	c := &cobra.Command{Use: "list", Short: "List the applications at review, the next to expire first", Example: "  mohr review list", Args: exactly(0)}
-	c.RunE = f.asOfficer(func(c *cobra.Command, api *client, _ ca.SigningKey, _ []string) error {
-		var out struct {
-			Reviews []enroll.ReviewItem `json:"reviews"`
-		}
-		if err := api.call(c.Context(), request{method: http.MethodGet, path: "/api/v1/reviews"}, &out); err != nil {
-			return err
-		}
-		if f.json {
-			return json.NewEncoder(c.OutOrStdout()).Encode(out.Reviews)
-		}
-		t := tabwriter.NewWriter(c.OutOrStdout(), 0, 8, 2, ' ', 0)
-		fmt.Fprintln(t, "APPLICATION\tPROFILE\tUNTIL\tAPPEAL\tTO REVIEW")
-		for _, r := range out.Reviews {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%t\t%s\n", r.ID, r.Profile, r.Deadline.Format("2006-01-02 15:04"), r.Appeal, strings.Join(r.Rules, " "))
-		}
-		return t.Flush()
-	})
-	f.register(c.Flags())
-	return c
+	return asOperator(&cobra.Command{Use: "list", Short: "List the applications at review, the next to expire first", Example: "  mohr review list", Args: exactly(0)},
+		func(ctx context.Context, api *client, _ []string) ([]enroll.ReviewItem, error) {
+			var out struct {
+				Reviews []enroll.ReviewItem `json:"reviews"`
+			}
+			err := api.call(ctx, request{method: http.MethodGet, path: "/api/v1/reviews"}, &out)
+			return out.Reviews, err
+		}, func(w io.Writer, list []enroll.ReviewItem) error {
+			t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+			fmt.Fprintln(t, "APPLICATION\tPROFILE\tUNTIL\tAPPEAL\tTO REVIEW")
+			for _, r := range list {
+				fmt.Fprintf(t, "%s\t%s\t%s\t%t\t%s\n", r.ID, r.Profile, r.Deadline.Format("2006-01-02 15:04"), r.Appeal, strings.Join(r.Rules, " "))
+			}
+			return t.Flush()
+		})
+}
+
+// fetchReview opens the case of an application at review.
+func fetchReview(ctx context.Context, api *client, args []string) (r enroll.ReviewCase, err error) {
+	err = api.call(ctx, request{method: http.MethodGet, path: reviewPath(args[0])}, &r)
+	return r, err
 }
 
 func reviewShowCommand() *cobra.Command {
-	var f operatorFlags
-	c := &cobra.Command{
+	return asOperator(&cobra.Command{
 		Use: "show APPLICATION", Short: "Show what the applicant and the sources said, and what was proposed",
 		Long: "Shows personal data. The application's history says who opened it.", Example: "  mohr review show a-6b04...", Args: exactly(1),
-	}
-	c.RunE = f.asOfficer(func(c *cobra.Command, api *client, _ ca.SigningKey, args []string) error {
-		var r enroll.ReviewCase
-		if err := api.call(c.Context(), request{method: http.MethodGet, path: reviewPath(args[0])}, &r); err != nil {
-			return err
-		}
-		if f.json {
-			return json.NewEncoder(c.OutOrStdout()).Encode(r)
-		}
-		return printReview(c.OutOrStdout(), r)
-	})
-	f.register(c.Flags())
-	return c
+	}, fetchReview, printReview)
 }
 
 func printReview(w io.Writer, r enroll.ReviewCase) error {
@@ -104,30 +80,28 @@ func printReview(w io.Writer, r enroll.ReviewCase) error {
 	return nil
 }
 
+// proposed is a proposal as the service names it.
+type proposed struct {
+	application string
+	ID          string `json:"id"`
+	SHA256      string `json:"sha256"`
+}
+
 func reviewProposeCommand() *cobra.Command {
-	var f operatorFlags
 	var outcome, reasons string
-	c := &cobra.Command{
+	c := asOperator(&cobra.Command{
 		Use: "propose APPLICATION", Short: "Propose what to decide, with reasons; it decides nothing yet",
 		Long:    "Writes a proposal for officers to sign. The applicant reads the reasons of a refusal.",
 		Example: "  mohr review propose a-6b04... --outcome approved --reasons \"called on the old number; the person confirms the new SIM\"", Args: exactly(1),
-	}
-	c.RunE = f.asOfficer(func(c *cobra.Command, api *client, _ ca.SigningKey, args []string) error {
-		var out struct {
-			ID     string `json:"id"`
-			SHA256 string `json:"sha256"`
-		}
+	}, func(ctx context.Context, api *client, args []string) (proposed, error) {
+		p := proposed{application: args[0]}
 		in := map[string]string{"outcome": outcome, "reasons": reasons}
-		if err := api.call(c.Context(), request{method: http.MethodPost, path: reviewPath(args[0]) + "/proposals", in: in}, &out); err != nil {
-			return err
-		}
-		if f.json {
-			return json.NewEncoder(c.OutOrStdout()).Encode(out)
-		}
-		_, err := fmt.Fprintf(c.OutOrStdout(), "Proposed as %s. Officers sign it with: mohr review sign %s %s --yes\n", out.ID, args[0], out.ID)
+		err := api.call(ctx, request{method: http.MethodPost, path: reviewPath(args[0]) + "/proposals", in: in}, &p)
+		return p, err
+	}, func(w io.Writer, p proposed) error {
+		_, err := fmt.Fprintf(w, "Proposed as %s. Officers sign it with: mohr review sign %s %s --yes\n", p.ID, p.application, p.ID)
 		return err
 	})
-	f.register(c.Flags())
 	c.Flags().StringVar(&outcome, "outcome", "", "approved or rejected")
 	c.Flags().StringVar(&reasons, "reasons", "", "why")
 	return c
@@ -141,9 +115,9 @@ func reviewSignCommand() *cobra.Command {
 		Long:    "Shows the case and the proposal; with --yes signs the proposal's hash and sends it.\nOne officer refuses; as many as the policy asks, two where certificates sign, approve. Nobody decides of oneself, or twice.",
 		Example: "  mohr review sign a-6b04... rv-91ce...\n  mohr review sign a-6b04... rv-91ce... --yes", Args: exactly(2),
 	}
-	c.RunE = f.asOfficer(func(c *cobra.Command, api *client, key ca.SigningKey, args []string) error {
-		var r enroll.ReviewCase
-		if err := api.call(c.Context(), request{method: http.MethodGet, path: reviewPath(args[0])}, &r); err != nil {
+	c.RunE = f.withOperator(func(c *cobra.Command, api *client, key ca.SigningKey, args []string) error {
+		r, err := fetchReview(c.Context(), api, args)
+		if err != nil {
 			return err
 		}
 		hash, err := proposalHash(r, args[1])
