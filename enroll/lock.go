@@ -114,7 +114,7 @@ func (d *Desk) ProveLock(ctx context.Context, id, token, code string) (ca.Lock, 
 	if owner.Contradicts || owner.Value.Result != gateway.Match {
 		return ca.Lock{}, fault.New(fault.Denied, "lock_phone_foreign", "the register does not say that this phone is this person's; give the phone that is registered in your name, or ask an operator")
 	}
-	if a.Lift && owner.Value.SIMChangedDays < lockQuiet {
+	if a.Lift && (owner.Value.SIMUnknown || owner.Value.SIMChangedDays < lockQuiet) {
 		return ca.Lock{}, fault.New(fault.Denied, "lock_sim_young", "the SIM was changed less than %[1]d days ago, so the lock is not lifted with it; wait, or ask an operator", lockQuiet)
 	}
 	return d.turnLock(ctx, id, a, p)

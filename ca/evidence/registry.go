@@ -31,7 +31,10 @@ func PersonRecord(a gateway.Answer[gateway.Person]) Record {
 func MobileRecord(a gateway.Answer[gateway.Mobile]) Record {
 	r, v := recordOf(MobileOwnership, a, a.Value.Result), a.Value
 	if v.Result == gateway.Match {
-		r.Claims = Claims{NationalCode: v.NationalCode, Mobile: v.Mobile, SIMChangedDays: &v.SIMChangedDays}
+		r.Claims = Claims{NationalCode: v.NationalCode, Mobile: v.Mobile}
+		if !v.SIMUnknown {
+			r.Claims.SIMChangedDays = &v.SIMChangedDays
+		}
 	}
 	return r
 }

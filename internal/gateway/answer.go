@@ -43,6 +43,7 @@ type Mobile struct {
 	NationalCode   string
 	Mobile         string // +989...
 	SIMChangedDays int    // since the SIM was last changed
+	SIMUnknown     bool   // the register does not say when that was
 }
 
 // Legal is the company register's answer.

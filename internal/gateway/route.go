@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/ratelimiter"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/go-json-experiment/json"
 
@@ -50,19 +52,30 @@ type reply struct {
 var errAttempt = errors.New("registry attempt failed")
 
 func (g *Client) route(path string, idempotent bool) *route {
+	return &route{path, newExecutor(g.Log, path, g.Concurrent, 0, idempotent)}
+}
+
+// newExecutor returns what spares the registry behind a route: a breaker, a
+// bulkhead, a limit a second (0: none), and retries where asking twice does no
+// harm.
+func newExecutor(log *slog.Logger, name string, concurrent, rate uint, idempotent bool) failsafe.Executor[reply] {
 	ill := func(_ reply, err error) bool { return errors.Is(err, errAttempt) }
 	breaker := circuitbreaker.NewBuilder[reply]().HandleIf(ill).
 		WithFailureThreshold(openAfter).WithDelay(openFor).WithSuccessThreshold(1).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
-			g.Log.Warn("registry route changed state", "route", path, "from", e.OldState.String(), "to", e.NewState.String())
+			log.Warn("registry route changed state", "route", name, "from", e.OldState.String(), "to", e.NewState.String())
 		}).Build()
-	places := bulkhead.NewBuilder[reply](g.Concurrent).WithMaxWaitTime(queueFor).Build()
+	places := bulkhead.NewBuilder[reply](concurrent).WithMaxWaitTime(queueFor).Build()
+	policies := []failsafe.Policy[reply]{breaker, places}
+	if rate > 0 {
+		policies = append(policies, ratelimiter.NewSmoothBuilder[reply](rate, time.Second).WithMaxWaitTime(queueFor).Build())
+	}
 	if !idempotent {
-		return &route{path, failsafe.With[reply](breaker, places)}
+		return failsafe.With(policies...)
 	}
 	again := retrypolicy.NewBuilder[reply]().HandleIf(ill).WithMaxRetries(retries).
 		WithBackoff(retryFirst, retryLongest).WithJitterFactor(retryJitter).ReturnLastFailure().Build()
-	return &route{path, failsafe.With[reply](again, breaker, places)}
+	return failsafe.With(append([]failsafe.Policy[reply]{again}, policies...)...)
 }
 
 // once puts the question, with retries where the route allows them.
