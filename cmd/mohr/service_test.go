@@ -35,7 +35,7 @@ type running struct {
 }
 
 // startService serves from data; "" is a new directory.
-func startService(t *testing.T, data string) *running {
+func startService(t *testing.T, data string, edits ...func(*service.Config)) *running {
 	t.Helper()
 	if data == "" {
 		data = t.TempDir()
@@ -46,6 +46,9 @@ func startService(t *testing.T, data string) *running {
 	}
 	conf := service.Config{Data: data, HTTPS: "127.0.0.1:0", MTLS: "127.0.0.1:0", HTTP: "127.0.0.1:0", Ops: "127.0.0.1:0", Policy: policy}
 	conf.Defaults()
+	for _, edit := range edits {
+		edit(&conf)
+	}
 	s := &running{data: data, dir: t.TempDir(), ring: hsm.Open(hsm.Config{})}
 	s.serve(t, conf)
 	s.dial(t)

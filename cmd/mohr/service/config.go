@@ -54,7 +54,11 @@ type Config struct {
 	StampPolicy string `yaml:"stamp_policy"` // policy OID in time stamps; default 2.999.7.3, a test policy
 
 	Registry RegistryConfig `yaml:"registry"`
-	Domains  DomainConfig   `yaml:"domains"`
+	// Connectors are files that say how other gateways are asked in place of
+	// Registry (docs/connectors.md): one a kind of question, and several for
+	// messages, in the order in which they are tried.
+	Connectors []string     `yaml:"connectors"`
+	Domains    DomainConfig `yaml:"domains"`
 
 	// ComplaintPolicy names the answer windows: "default" is single(96h),
 	// "centre" the staged windows of the national centre.

@@ -37,10 +37,14 @@ func (r *rooms) openOutside(context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.registry, err = gateway.New(gateway.Config{
+	registry, err := gateway.New(gateway.Config{
 		BaseURL: r.Config.Registry.URL, PublicKey: key, Environment: r.Config.Registry.Environment,
 		Timeout: r.Config.Registry.Timeout, Log: r.Log, Transport: registryTransport(),
 	})
+	if err != nil {
+		return err
+	}
+	r.registry, err = openRegisters(registry, r.Config, r.Log)
 	return err
 }
 

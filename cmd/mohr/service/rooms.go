@@ -43,7 +43,7 @@ type rooms struct {
 	*Ground
 	texts      *i18n.Catalog
 	policy     *evidence.Policy
-	registry   *gateway.Client
+	registry   *registers
 	dialer     *gateway.Dialer // to shops
 	status     *status.Responder
 	responders map[ca.IssuerID]*atomic.Pointer[ca.SigningKey]
@@ -141,8 +141,8 @@ func (r *rooms) renewCertificates(ctx context.Context) error {
 	return errors.Join(r.renewTLS(ctx), r.renewResponders(ctx), r.renewStampKey(ctx), r.renewSigners(ctx))
 }
 
-// notifier carries messages to phones through the registry's gateway.
-type notifier struct{ client *gateway.Client }
+// notifier carries messages to phones.
+type notifier struct{ client *registers }
 
 func (n notifier) Notify(ctx context.Context, to, text string) error {
 	_, err := n.client.SMS(ctx, to, text)
