@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -156,16 +157,54 @@ func (n *Connector) unavailable(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: ask %s: %w", down, n.file.Connector, err)
 }
 
-// attempt sends the question once. It outlives a caller who gives up, for the
+// attempt puts the question once. It outlives a caller who gives up, for the
 // reason that Client.attempt does.
 func (n *Connector) attempt(ctx context.Context, q map[string]string) (reply, int, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.file.timeout())
-	defer cancel()
-	question, err := n.plan.write(q)
+	ctx = context.WithoutCancel(ctx)
+	question, err := write(n.plan.body, map[string]any{"q": q})
 	if err != nil {
 		return reply{}, 0, err
 	}
-	req, err := http.NewRequestWithContext(ctx, n.file.method(), n.file.URL, bytes.NewReader(question))
+	r, status, err := n.send(ctx, n.file.URL, question)
+	if err != nil || n.file.Poll == nil {
+		return r, status, err
+	}
+	return n.poll(ctx, q, r, status)
+}
+
+// poll asks for the answer until it is there. One that is not there in time is
+// not the gateway's failure, and the question is not put anew at once.
+func (n *Connector) poll(ctx context.Context, q map[string]string, r reply, status int) (reply, int, error) {
+	end := time.NewTimer(n.file.Poll.longest())
+	defer end.Stop()
+	for {
+		ref, done, err := n.plan.pending(q, status, r.body)
+		if err != nil {
+			return reply{}, 0, fmt.Errorf("%w: %w", errAttempt, err)
+		}
+		if done {
+			return r, status, nil
+		}
+		select {
+		case <-end.C:
+			return reply{}, 0, errors.New("the answer is not there in time")
+		case <-time.After(n.file.Poll.every()):
+		}
+		question, err := write(n.plan.again, map[string]any{"q": q, "ref": ref})
+		if err != nil {
+			return reply{}, 0, err
+		}
+		if r, status, err = n.send(ctx, n.file.Poll.URL, question); err != nil {
+			return reply{}, 0, err
+		}
+	}
+}
+
+// send sends one request and returns an answer whose status the file names.
+func (n *Connector) send(ctx context.Context, url string, question []byte) (reply, int, error) {
+	ctx, cancel := context.WithTimeout(ctx, n.file.timeout())
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, n.file.method(), url, bytes.NewReader(question))
 	if err != nil {
 		return reply{}, 0, fmt.Errorf("ask: %w", err)
 	}

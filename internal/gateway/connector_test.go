@@ -29,6 +29,7 @@ type foreign struct {
 	status int
 	answer func(n int64) string // to the n-th question, from 1
 	asked  atomic.Int64
+	begun  atomic.Int64 // questions that are no polls
 	last   atomic.Pointer[http.Request]
 	body   atomic.Pointer[[]byte]
 }
@@ -40,6 +41,9 @@ func newForeign(t *testing.T, status int, answer func(int64) string) *foreign {
 		b, _ := io.ReadAll(r.Body)
 		f.body.Store(&b)
 		f.last.Store(r)
+		if r.URL.Path != "/result" {
+			f.begun.Add(1)
+		}
 		w.WriteHeader(f.status)
 		io.WriteString(w, f.answer(f.asked.Add(1)))
 	}))
@@ -188,6 +192,49 @@ func TestALicenceRegisterIsAFile(t *testing.T) {
 	}
 }
 
+func TestAGatewayThatAnswersLaterIsPolled(t *testing.T) {
+	later := func(ready int64) func(int64) string {
+		return func(n int64) string {
+			if n < ready {
+				return `{"state":"running","id":"r-7"}`
+			}
+			return `{"state":"done","matched":true}`
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		answer func(int64) string
+		asked  int64 // 0: no answer
+	}{
+		{"at once", later(1), 1},
+		{"the third time", later(3), 3},
+		{"never", later(1 << 40), 0},
+		{"without a name for the question", always(`{"state":"running"}`), 0},
+		{"neither so nor so", always(`{"state":7}`), 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newForeign(t, 200, tt.answer)
+			a, err := f.connector(t, "mobile-poll").Mobile(t.Context(), zahra, mobile)
+			if tt.asked == 0 {
+				if !errors.Is(err, fault.Unavailable) {
+					t.Errorf("got %+v, %v", a, err)
+				}
+				return
+			}
+			if err != nil || a.Value.Result != gateway.Match || f.asked.Load() != tt.asked {
+				t.Fatalf("got %+v, %v after %d questions", a, err, f.asked.Load())
+			}
+			if path, body := f.last.Load().URL.Path, string(*f.body.Load()); tt.asked > 1 && (path != "/result" || body != `{"ticket":"r-7"}`) {
+				t.Errorf("the last question was %s %s", path, body)
+			}
+		})
+	}
+	never := newForeign(t, 200, later(1<<40))
+	if _, err := never.connector(t, "mobile-poll").Mobile(t.Context(), zahra, mobile); err == nil || never.begun.Load() != 1 {
+		t.Errorf("%v after %d beginnings: what takes long is not begun again at once", err, never.begun.Load())
+	}
+}
+
 func TestAQuestionIsSignedAsTheGatewayWants(t *testing.T) {
 	f := newForeign(t, 200, always(`{"isMatched":true}`))
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -303,6 +350,9 @@ func TestConnectorFilesThatAreRefused(t *testing.T) {
 		"an unknown variable":   {"q.national_code", "secret.national_code"},
 		"the body as an answer": {"{\"nationalCode\": q.national_code", "{\"nationalCode\": body.x"},
 		"half of a signature":   {"headers:", "hmac: {header: X}\nheaders:"},
+		"a poll without a ref":  {"headers:", "poll: {until: 'true', url: https://gateway.example/, body: '{}'}\nheaders:"},
+		"a poll over http":      {"headers:", "poll: {until: 'true', ref: '\"x\"', url: 'http://gateway.example/', body: '{}'}\nheaders:"},
+		"a poll without end":    {"headers:", "poll: {until: 'true', ref: '\"x\"', url: https://gateway.example/, body: '{}', for: 1h}\nheaders:"},
 		"a rate without end":    {"headers:", "rate: 20000\nheaders:"},
 		"a foreign claim":       {"result:", "claims: {alive: 'true'}\nresult:"},
 		"a status of failure":   {"result:", "statuses: [500]\nresult:"},

@@ -49,6 +49,35 @@ type ConnectorFile struct {
 	About    string            `yaml:"about"`    // expression: the answer is about the question
 	Result   string            `yaml:"result"`   // expression: match, mismatch or inconclusive
 	Claims   map[string]string `yaml:"claims"`   // name -> expression
+	Poll     *Polling          `yaml:"poll"`     // nil: the first answer is the answer
+}
+
+// Polling is how an answer is fetched that is not there at once.
+type Polling struct {
+	Until string        `yaml:"until"` // expression: the answer is there
+	Ref   string        `yaml:"ref"`   // expression: what the gateway calls the open question
+	URL   string        `yaml:"url"`
+	Body  string        `yaml:"body"`  // expression, with ref
+	Every time.Duration `yaml:"every"` // between two fetches; zero: one second
+	For   time.Duration `yaml:"for"`   // all in all; zero: ten seconds
+}
+
+// longestPoll is how long a question may be waited for: a person may be
+// waiting too. What takes longer is asked anew later.
+const longestPoll = 20 * time.Second
+
+func (p *Polling) every() time.Duration {
+	if p.Every == 0 {
+		return time.Second
+	}
+	return p.Every
+}
+
+func (p *Polling) longest() time.Duration {
+	if p.For == 0 {
+		return longestPoll / 2
+	}
+	return p.For
 }
 
 var connectorName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,40}@[a-z0-9.]{1,16}$`)
@@ -90,9 +119,13 @@ func (f *ConnectorFile) check() error {
 	_, known := questions[f.Asks]
 	need(known, "%q is nothing that connectors ask: civil_registry, mobile_ownership, legal_registry, licence or sms", f.Asks)
 	need(f.Environment == "simulated" || f.Environment == "production", "environment is neither simulated nor production")
-	u, err := url.Parse(f.URL)
-	loopback := err == nil && (u.Hostname() == "127.0.0.1" || u.Hostname() == "localhost" || u.Hostname() == "::1")
-	need(err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && loopback), "url is no https address")
+	need(reaches(f.URL), "url is no https address")
+	if p := f.Poll; p != nil {
+		need(reaches(p.URL), "poll.url is no https address")
+		need(p.Until != "" && p.Ref != "" && p.Body != "", "poll.until, poll.ref and poll.body are expressions, and needed")
+		need(p.Every >= 0 && p.For >= 0 && p.For <= longestPoll, "poll.for is above %v, or poll.every or poll.for below zero", longestPoll)
+		need(f.Asks != SendingSMS, "a message is handed over, not polled for")
+	}
 	need(f.Method == "" || f.Method == http.MethodPost || f.Method == http.MethodPut, "method is neither POST nor PUT: personal data is not for addresses")
 	need(f.Timeout >= 0 && f.Timeout <= time.Minute, "timeout is above a minute")
 	need(f.Body != "" && f.Result != "", "body and result are expressions, and needed")
@@ -107,6 +140,17 @@ func (f *ConnectorFile) check() error {
 		need(s >= 200 && s < 500 && s != http.StatusTooManyRequests && s != http.StatusUnauthorized, "status %d carries no answer", s)
 	}
 	return errors.Join(errs...)
+}
+
+// reaches reports whether s is an address that a question may go to: https,
+// or http on this machine.
+func reaches(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	host := u.Hostname()
+	return u.Scheme == "https" || u.Scheme == "http" && (host == "127.0.0.1" || host == "localhost" || host == "::1")
 }
 
 func (f *ConnectorFile) timeout() time.Duration {

@@ -23,6 +23,7 @@ const maxCost = 100_000
 type plan struct {
 	body, about, result cel.Program // about: nil if there is none
 	claims              map[string]cel.Program
+	until, ref, again   cel.Program // nil without poll
 }
 
 // said is what a gateway's answer came to.
@@ -59,8 +60,50 @@ func (f *ConnectorFile) compile() (plan, error) {
 	for name, source := range f.Claims {
 		p.claims[name] = add(reading, "claims."+name, source, nil)
 	}
+	if f.Poll != nil {
+		polling, err := asking.Extend(cel.Variable("ref", cel.StringType))
+		if err != nil {
+			return plan{}, err
+		}
+		p.until = add(reading, "poll.until", f.Poll.Until, cel.BoolType)
+		p.ref = add(reading, "poll.ref", f.Poll.Ref, cel.StringType)
+		p.again = add(polling, "poll.body", f.Poll.Body, cel.MapType(cel.StringType, cel.DynType))
+	}
 	return p, errors.Join(errs...)
 }
+
+// pending reports whether the answer is there; if not, ref is what to ask for
+// it with.
+func (p *plan) pending(q map[string]string, status int, body []byte) (ref string, done bool, err error) {
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		return "", false, errors.New("the answer is no JSON")
+	}
+	in := map[string]any{"q": q, "status": status, "body": v}
+	out, _, err := p.until.Eval(in)
+	if err != nil {
+		return "", false, errors.New("the expression poll.until has no value for this answer")
+	}
+	done, ok := out.Value().(bool)
+	if !ok {
+		return "", false, errors.New("the expression poll.until is neither true nor false")
+	}
+	if done {
+		return "", true, nil
+	}
+	out, _, err = p.ref.Eval(in)
+	if err != nil {
+		return "", false, errors.New("the expression poll.ref has no value for this answer")
+	}
+	ref, _ = out.Value().(string)
+	if ref == "" || len(ref) > maxRef {
+		return "", false, errors.New("the expression poll.ref names nothing")
+	}
+	return ref, false, nil
+}
+
+// maxRef bounds what a gateway names an open question by, octets.
+const maxRef = 256
 
 func environment() (*cel.Env, error) {
 	return cel.NewEnv(
@@ -112,8 +155,8 @@ func program(env *cel.Env, source string, want *cel.Type) (cel.Program, error) {
 }
 
 // write makes the question's JSON.
-func (p *plan) write(q map[string]string) ([]byte, error) {
-	out, _, err := p.body.Eval(map[string]any{"q": q})
+func write(prg cel.Program, in map[string]any) ([]byte, error) {
+	out, _, err := prg.Eval(in)
 	if err != nil {
 		return nil, fmt.Errorf("body: %w", err)
 	}
