@@ -177,7 +177,7 @@ func (d *Desk) answer(ctx context.Context, do func(token string) (Application, e
 	if err != nil {
 		return nil, err
 	}
-	state, err := d.Show(a)
+	state, err := d.Show(ctx, a)
 	return &stateOut{state}, err
 }
 
@@ -192,7 +192,7 @@ func (d *Desk) apiCreate(ctx context.Context, in *createIn) (*createOut, error) 
 	}
 	out := &createOut{}
 	out.Body.Token = token
-	out.Body.State, err = d.Show(a)
+	out.Body.State, err = d.Show(ctx, a)
 	return out, err
 }
 
@@ -211,7 +211,7 @@ func (d *Desk) apiSubmit(ctx context.Context, in *csrIn) (*issuedOut, error) {
 	}
 	out := &issuedOut{}
 	out.Body.Certificate, out.Body.Revocation = string(i.Chain), i.Revocation
-	out.Body.State, err = d.Show(i.Application)
+	out.Body.State, err = d.Show(ctx, i.Application)
 	return out, err
 }
 

@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -153,10 +154,11 @@ type State struct {
 	ExpiresAt   *time.Time      `json:"expires_at,omitempty" doc:"the application ends then"`
 	Reasons     string          `json:"reasons,omitempty" doc:"of the officers who decided last"`
 	Serial      string          `json:"serial,omitempty" doc:"of the certificate, hexadecimal"`
+	Holds       []Held          `json:"holds,omitempty" doc:"good certificates of this kind that the person has: renew one with its key, or revoke it if the key is lost; told once the phone is proven"`
 }
 
 // Show returns what the applicant may see of the application.
-func (d *Desk) Show(a Application) (State, error) {
+func (d *Desk) Show(ctx context.Context, a Application) (State, error) {
 	now := d.now()
 	if a.overdue(now) {
 		a.Stage = Expired
@@ -186,6 +188,9 @@ func (d *Desk) Show(a Application) (State, error) {
 	}
 	needs, err := d.needs(a, now)
 	if err != nil {
+		return State{}, err
+	}
+	if s.Holds, err = d.holds(ctx, a, now); err != nil {
 		return State{}, err
 	}
 	s.Needs = append(s.Needs, needs...)

@@ -41,7 +41,7 @@ func (d *Desk) Export(ctx context.Context, id, token string) (Export, error) {
 	if !a.KeepUntil.IsZero() {
 		e.KeptUntil = &a.KeepUntil
 	}
-	if e.Application, err = d.Show(a); err != nil {
+	if e.Application, err = d.Show(ctx, a); err != nil {
 		return Export{}, err
 	}
 	if e.Said, err = d.person(a); err != nil {

@@ -141,7 +141,7 @@ func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 		return err
 	}
 	p := applicationPage{Error: told}
-	if p.State, err = d.Show(a); err != nil {
+	if p.State, err = d.Show(ctx, a); err != nil {
 		return err
 	}
 	if len(p.Needs) > 0 {

@@ -129,7 +129,7 @@ func (d *Desk) routesResume(s *web.Server) {
 		}
 		out := &createOut{}
 		out.Body.Token = token
-		out.Body.State, err = d.Show(a)
+		out.Body.State, err = d.Show(ctx, a)
 		return out, err
 	})
 }
