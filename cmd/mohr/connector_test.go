@@ -70,6 +70,12 @@ func (f *foreignGateways) files(t *testing.T) []string {
 	return files
 }
 
+func (f *foreignGateways) wasAsked(path string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked[path] > 0
+}
+
 // code is the code in the newest message.
 func (f *foreignGateways) code(string) (string, error) {
 	f.mu.Lock()
@@ -94,8 +100,10 @@ func TestANewGatewayIsConfigurationAlone(t *testing.T) {
 	if !strings.Contains(string(export), `"source":"phones@7"`) {
 		t.Errorf("the evidence does not name the gateway: %s", export)
 	}
-	if f.asked["/match"] == 0 || f.asked["/down"] == 0 || f.asked["/send"] == 0 {
-		t.Errorf("asked: %v", f.asked)
+	for _, path := range []string{"/match", "/down", "/send"} {
+		if !f.wasAsked(path) {
+			t.Errorf("%s was never asked", path)
+		}
 	}
 	// Another person's phone: the gateway's no is heard.
 	other := s.apply(t, mina, "")

@@ -214,7 +214,11 @@ func TestAGatewayThatAnswersLaterIsPolled(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newForeign(t, 200, tt.answer)
-			a, err := f.connector(t, "mobile-poll").Mobile(t.Context(), zahra, mobile)
+			edits := []string{}
+			if tt.asked == 0 {
+				edits = []string{"for: 20s", "for: 100ms"}
+			}
+			a, err := f.connector(t, "mobile-poll", edits...).Mobile(t.Context(), zahra, mobile)
 			if tt.asked == 0 {
 				if !errors.Is(err, fault.Unavailable) {
 					t.Errorf("got %+v, %v", a, err)
@@ -230,7 +234,7 @@ func TestAGatewayThatAnswersLaterIsPolled(t *testing.T) {
 		})
 	}
 	never := newForeign(t, 200, later(1<<40))
-	if _, err := never.connector(t, "mobile-poll").Mobile(t.Context(), zahra, mobile); err == nil || never.begun.Load() != 1 {
+	if _, err := never.connector(t, "mobile-poll", "for: 20s", "for: 100ms").Mobile(t.Context(), zahra, mobile); err == nil || never.begun.Load() != 1 {
 		t.Errorf("%v after %d beginnings: what takes long is not begun again at once", err, never.begun.Load())
 	}
 }
