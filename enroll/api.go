@@ -149,6 +149,8 @@ func (d *Desk) routesAPI(s *web.Server) {
 	d.routesIssue(s, op)
 	d.routesResume(s)
 	d.routesLock(s)
+	d.routesDisown(s)
+	d.routesEarlier(s)
 	d.routesReview(s)
 	d.routesPolicy(s)
 }

@@ -25,8 +25,8 @@ func (d *Desk) MatchFace(ctx context.Context, id, token, session string) (Applic
 	if err != nil || !wanted {
 		return a, err
 	}
-	if d.wantsPhone(a.Profile) && !a.phoneProven() {
-		return a, fault.New(fault.Conflict, "phone_unproven", "a face is compared once the phone is proven; first hand in the code that was sent to it, or ask the registers again")
+	if err := d.phoneFirst(a); err != nil {
+		return a, err
 	}
 	if err := d.mayAsk(ctx, id); err != nil {
 		return a, err
@@ -52,6 +52,14 @@ func (d *Desk) MatchFace(ctx context.Context, id, token, session string) (Applic
 		return d.faceFailed(ctx, id)
 	}
 	return d.prove(ctx, id, f)
+}
+
+// phoneFirst refuses with Conflict while the phone is not proven.
+func (d *Desk) phoneFirst(a Application) error {
+	if d.wantsPhone(a.Profile) && !a.phoneProven() {
+		return fault.New(fault.Conflict, "phone_unproven", "a face is compared once the phone is proven; first hand in the code that was sent to it, or ask the registers again")
+	}
+	return nil
 }
 
 // wantsPhone reports whether the policy asks for a code for the profile.

@@ -19,6 +19,7 @@ const (
 	maxDepth       = 10
 	maxProofAge    = 6 * 366 * day
 	maxEvidenceAge = 3 * 366 * day
+	maxKnownAge    = 366 * day // of what an earlier application proved
 	maxSIMQuiet    = 90 * day
 	maxOfficers    = 5
 )
@@ -86,6 +87,16 @@ func (c *check) sets(p profile) {
 	c.need(p.Evidence.Officers >= 0 && p.Evidence.Officers <= maxOfficers, "evidence.officers is not between 0 and %d", maxOfficers)
 	c.need(p.Evidence.Officers != 1 || !p.Level.signs(), "evidence.officers is 1: four eyes decide where certificates sign")
 	c.within("evidence.sim_quiet", p.Evidence.SIMQuiet, 0, maxSIMQuiet)
+}
+
+// known keeps what an earlier application proved to what binds a person: the
+// registers, the phone and the organisation are asked each time.
+func (c *check) known(p profile) {
+	asks := p.rules("").Asks
+	for _, t := range slices.Sorted(maps.Keys(p.Evidence.Known)) {
+		c.need(t == FaceMatch && asks(t), "evidence.known has %q; of an earlier application only face_match counts, where a set asks for it", t)
+		c.within("evidence.known of "+string(t), p.Evidence.Known[t], time.Second, maxKnownAge)
+	}
 }
 
 // types refuses an empty list, strangers and repetitions.
