@@ -127,6 +127,8 @@ type Consent struct {
 type Tries struct {
 	Code int `json:"code"`
 	Face int `json:"face"`
+	// Unlike counts the faces of Face that were another's.
+	Unlike int `json:"unlike,omitzero"`
 }
 
 // Proof is one evidence.Record: its public face, and the record sealed.

@@ -51,6 +51,9 @@ func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) 
 	blank := d.Policy.Evaluate(evidence.Case{Profile: a.Profile, Home: a.Home}, now)
 	for _, t := range ownTypes() {
 		p, _ := a.latest(t)
+		if t == evidence.FaceMatch && d.faceUnclear(a) {
+			continue // persons look at it
+		}
 		stale := t == evidence.OTPSMS && now.Sub(p.CheckedAt) > codeFresh
 		lacks := slices.Contains(blank.Missing(), t) && (!a.proven(t) || stale)
 		if lacks || slices.Contains(decision.Missing(), t) {

@@ -82,6 +82,21 @@ func (d *Desk) tryFace(ctx context.Context, id string, n int) (Application, erro
 	})
 }
 
+// faceUnclear reports whether all tries are used up and the last one had no
+// clear answer.
+func (d *Desk) faceUnclear(a Application) bool {
+	last, n := evidence.Result(""), a.Tries.Unlike
+	for _, p := range a.Evidence {
+		if p.Type == evidence.FaceMatch {
+			last = p.Result
+			if last == evidence.Inconclusive {
+				n++
+			}
+		}
+	}
+	return last == evidence.Inconclusive && n >= d.Limits.FaceTries
+}
+
 // faceFailed ends an application whose last try was a face that is not the
 // register's.
 func (d *Desk) faceFailed(ctx context.Context, id string) (Application, error) {
@@ -90,6 +105,7 @@ func (d *Desk) faceFailed(ctx context.Context, id string) (Application, error) {
 			return err
 		}
 		s.note("face_failed", "")
+		s.Tries.Unlike++
 		if s.Tries.Face >= d.Limits.FaceTries {
 			s.Stage = Collecting
 			return s.move(FailedAttempts, "failed_attempts", "")
