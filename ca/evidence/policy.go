@@ -27,6 +27,7 @@ type Rules struct {
 	KnownAges    map[Type]time.Duration // how old one from an earlier application may be; none of a type that is not in it
 	FaceScore    int                    // least percent of a face match
 	Officers     int                    // persons who must sign what they decide of a case at review; 0: nobody may
+	StampWithin  time.Duration          // an evidence bundle has its time stamp this long after issuance; 0: nothing is issued while there is none to be had
 	SIMQuiet     time.Duration          // the SIM must not have changed for this long; 0: not asked
 	QC           QC                     // what the certificates state
 }

@@ -93,6 +93,7 @@ func TestParsePolicyRefuses(t *testing.T) {
 		{"a type without an age", []string{"        face_match: 24h\n", ""}, "policy_refused", "max_age has no face_match"},
 		{"a register's answer that counts in another application", []string{"known: {face_match: 90d}", "known: {civil_registry: 90d}"}, "policy_refused", "only face_match counts"},
 		{"a face that counts in other applications for years", []string{"known: {face_match: 90d}", "known: {face_match: 999d}"}, "policy_refused", "evidence.known of face_match is not between"},
+		{"a time stamp some day", []string{"stamp_within: 24h", "stamp_within: 30d"}, "policy_refused", "stamp_within is not between"},
 		{"a validity of ten years", []string{"validity: 365d", "validity: 3650d"}, "policy_refused", "validity is not between"},
 		{"no validity", []string{"    validity: 365d\n", ""}, "policy_refused", "validity is not between"},
 		{"a negative overlap", []string{"overlap: 14d", "overlap: -1h"}, "policy_refused", "overlap is not between"},

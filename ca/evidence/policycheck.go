@@ -21,6 +21,7 @@ const (
 	maxEvidenceAge = 3 * 366 * day
 	maxKnownAge    = 366 * day // of what an earlier application proved
 	maxSIMQuiet    = 90 * day
+	maxStampWait   = 7 * day
 	maxOfficers    = 5
 )
 
@@ -87,6 +88,7 @@ func (c *check) sets(p profile) {
 	c.need(p.Evidence.Officers >= 0 && p.Evidence.Officers <= maxOfficers, "evidence.officers is not between 0 and %d", maxOfficers)
 	c.need(p.Evidence.Officers != 1 || !p.Level.signs(), "evidence.officers is 1: four eyes decide where certificates sign")
 	c.within("evidence.sim_quiet", p.Evidence.SIMQuiet, 0, maxSIMQuiet)
+	c.within("evidence.stamp_within", p.Evidence.Stamp, 0, maxStampWait)
 }
 
 // known keeps what an earlier application proved to what binds a person: the

@@ -45,6 +45,7 @@ type asked struct {
 	FaceScore int           `yaml:"face_score"`
 	Officers  int           `yaml:"officers"`
 	SIMQuiet  span          `yaml:"sim_quiet"`
+	Stamp     span          `yaml:"stamp_within"`
 }
 
 type renewal struct {
@@ -142,6 +143,7 @@ func (p profile) rules(e Environment) Rules {
 		KnownAges:    durations(p.Evidence.Known),
 		FaceScore:    p.Evidence.FaceScore,
 		Officers:     p.Evidence.Officers,
+		StampWithin:  time.Duration(p.Evidence.Stamp),
 		SIMQuiet:     time.Duration(p.Evidence.SIMQuiet),
 		QC:           p.QC.rules(),
 	}
