@@ -106,11 +106,16 @@ func (p *plan) pending(q map[string]string, status int, body []byte) (ref string
 const maxRef = 256
 
 func environment() (*cel.Env, error) {
-	return cel.NewEnv(
-		cel.Variable("q", cel.MapType(cel.StringType, cel.StringType)), ext.Strings(),
+	return cel.NewEnv(append(functions(), cel.Variable("q", cel.MapType(cel.StringType, cel.StringType)))...)
+}
+
+// functions are what expressions may call.
+func functions() []cel.EnvOption {
+	return []cel.EnvOption{
+		ext.Strings(),
 		cel.Function("gregorian", cel.Overload("gregorian_string", []*cel.Type{cel.StringType}, cel.StringType, cel.UnaryBinding(gregorian))),
 		cel.Function("jalali", cel.Overload("jalali_string", []*cel.Type{cel.StringType}, cel.StringType, cel.UnaryBinding(jalali))),
-	)
+	}
 }
 
 // jalali turns YYYY-MM-DD into the Solar Hijri date, YYYY/MM/DD.
