@@ -49,6 +49,9 @@ var drawers = []struct {
 	{"github.com/google/go-tpm", []string{"hsm/"}},
 	{"go.etcd.io/bbolt", []string{"internal/store/"}},
 	{"github.com/jackc/pgx", []string{"internal/store/"}},
+	{"github.com/coreos/go-oidc", []string{"internal/eid/"}},
+	{"golang.org/x/oauth2", []string{"internal/eid/"}},
+	{"github.com/zitadel/oidc", []string{"internal/eid/eidtest/"}},
 	{"github.com/labstack/echo", []string{"internal/web/", "http.go", "http_test.go"}},
 	{"github.com/danielgtaylor/huma", []string{"internal/web/", "http.go", "http_test.go"}},
 }
