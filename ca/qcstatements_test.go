@@ -151,7 +151,7 @@ func TestADeviceIsStatedOnlyOfTheAttestedKey(t *testing.T) {
 	f := catest.New(t, nil)
 	production := with(t, f, func(c *ca.Config) { c.Simulated = false })
 	policy := stating(t, "{sscd: true}", "      software: 2.999.1.1.1\n", "", "      token: 2.999.1.1.2\n      hsm: 2.999.1.1.3\n", "      token: 1.3.6.1.4.1.99999.1.2\n",
-		"otp_sms, face_match]\n", "otp_sms, face_match, device_attestation]\n", "evidence: [civil_registry]", "evidence: [civil_registry, device_attestation]",
+		"otp_sms, face_match]\n", "otp_sms, face_match, device_attestation]\n", "otp_sms, eid_oidc]", "otp_sms, eid_oidc, device_attestation]", "evidence: [civil_registry]", "evidence: [civil_registry, device_attestation]",
 		"        cert_signature: 1h\n        officer_review: 7d\n      officers: 2 # persons who sign what is decided of a case at review\n      face_score: 80 #", "        cert_signature: 1h\n        device_attestation: 1h\n      face_score: 80 #")
 	_, attested := catest.NewKey(t)
 	_, other := catest.NewKey(t)

@@ -78,11 +78,11 @@ func TestParsePolicyRefuses(t *testing.T) {
 		{"a key twice", []string{"    validity: 365d\n", "    validity: 365d\n    validity: 365d\n"}, "policy_unreadable", "already"},
 		{"a second document", []string{"version: \"2026-4\"", "version: \"2026-4\"\n---\nversion: \"2\""}, "policy_unreadable", ""},
 		{"a duration that is none", []string{"validity: 365d", "validity: 1y"}, "policy_unreadable", "1y"},
-		{"the evidence set without face match at a signing level", []string{set, "[civil_registry, mobile_ownership, otp_sms]"}, "policy_refused", "no binding evidence (face_match)"},
+		{"the evidence set without face match at a signing level", []string{set, "[civil_registry, mobile_ownership, otp_sms]"}, "policy_refused", "no binding evidence (face_match, eid_oidc)"},
 		{"one set without binding evidence beside a good one", []string{set, set + "\n        - [civil_registry]"}, "policy_refused", "set 2 has no binding evidence"},
 		{"a low level for a signing profile", []string{"level: substantial", "level: low"}, "policy_refused", "needs level substantial"},
 		{"no level", []string{"level: substantial", "level: gold"}, "policy_refused", "level is not"},
-		{"an empty list of sets", []string{"        - " + set, "        []"}, "policy_refused", "any_of is empty"},
+		{"an empty list of sets", []string{"        - " + set, "        []", "        - [civil_registry, mobile_ownership, otp_sms, eid_oidc]", "       "}, "policy_refused", "any_of is empty"},
 		{"a set without the civil registry", []string{set, "[mobile_ownership, face_match]"}, "policy_refused", "no civil_registry"},
 		{"a code without the owner of the number", []string{set, "[civil_registry, otp_sms, face_match]"}, "policy_refused", "otp_sms without"},
 		{"the old certificate's signature at enrollment", []string{set, "[civil_registry, face_match, cert_signature]"}, "policy_refused", "renewal only"},
@@ -179,7 +179,7 @@ func FuzzParsePolicy(f *testing.F) {
 				continue
 			}
 			for _, set := range r.AnyOf {
-				if !strings.Contains(typesOf(set), "face_match") {
+				if types := typesOf(set); !strings.Contains(types, "face_match") && !strings.Contains(types, "eid_oidc") {
 					t.Errorf("%s reaches %s by %v", name, r.Level, set)
 				}
 			}

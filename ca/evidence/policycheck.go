@@ -79,7 +79,7 @@ func (c *check) sets(p profile) {
 		c.need(!has(CertSignature), "set %d has cert_signature, which is for renewal only", i+1)
 		c.need(!has(OfficerReview), "set %d has officer_review, which answers for doubts and completes no set", i+1)
 		c.need(!has(OTPSMS) || has(MobileOwnership), "set %d has otp_sms without mobile_ownership, which says whose mobile it is", i+1)
-		c.need(!p.Level.signs() || slices.ContainsFunc(set, Type.binding), "set %d has no binding evidence (face_match) and must not reach level %s", i+1, p.Level)
+		c.need(!p.Level.signs() || slices.ContainsFunc(set, Type.binding), "set %d has no binding evidence (face_match, eid_oidc) and must not reach level %s", i+1, p.Level)
 		c.need(!natural(c.profile) || !has(LegalRegistry), "set %d has legal_registry, but the profile names no organisation", i+1)
 		c.need(!organised(c.profile) || has(LegalRegistry), "set %d has no legal_registry, which names the organisation", i+1)
 	}

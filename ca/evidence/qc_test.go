@@ -22,7 +22,7 @@ func production(qc string, oldNew ...string) []string {
 // hardware leaves the token alone and asks for its attestation.
 var hardware = []string{
 	"      software: 1.3.6.1.4.1.99999.1.1\n      token:", "      token:", "\n      hsm: 1.3.6.1.4.1.99999.1.3", "",
-	"otp_sms, face_match]\n", "otp_sms, face_match, device_attestation]\n", "evidence: [civil_registry]", "evidence: [civil_registry, device_attestation]",
+	"otp_sms, face_match]\n", "otp_sms, face_match, device_attestation]\n", "otp_sms, eid_oidc]", "otp_sms, eid_oidc, device_attestation]", "evidence: [civil_registry]", "evidence: [civil_registry, device_attestation]",
 	"        cert_signature: 1h\n        officer_review: 7d\n      officers: 2 # persons who sign what is decided of a case at review\n      face_score: 80 #", "        cert_signature: 1h\n        device_attestation: 1h\n      face_score: 80 #",
 }
 
@@ -40,7 +40,7 @@ func TestStatementsOfAPolicy(t *testing.T) {
 		{"a limit alone is no claim", []string{"natural-sign:\n    level", "natural-sign:\n    qc: {limit: {currency: IRR, amount: 1}}\n    level"}, "", evidence.QC{Limit: evidence.Limit{Currency: "IRR", Amount: 1}}},
 		{"a device with its attestation", production("{sscd: true}", hardware...), "", evidence.QC{SSCD: true}},
 		{"a device without its attestation", production("{sscd: true}", hardware[:4]...), "needs device_attestation in set 1", evidence.QC{}},
-		{"a device without its attestation at renewal", production("{sscd: true}", append(hardware[:6:6], hardware[8:]...)...), "needs device_attestation in renewal.evidence", evidence.QC{}},
+		{"a device without its attestation at renewal", production("{sscd: true}", append(hardware[:8:8], hardware[10:]...)...), "needs device_attestation in renewal.evidence", evidence.QC{}},
 		{"a device where the key may be software", production("{sscd: true}"), "policy_oids has software", evidence.QC{}},
 		{"compliance with no law", production("{compliance: true}"), "claims the law of the EU", evidence.QC{}},
 		{"compliance of simulated evidence", []string{"natural-sign:\n    level", "natural-sign:\n    qc: {compliance: true, legislation: [IR]}\n    level"}, "never supports", evidence.QC{}},

@@ -18,6 +18,7 @@ const (
 	MobileOwnership Type = "mobile_ownership"
 	OTPSMS          Type = "otp_sms"
 	FaceMatch       Type = "face_match"
+	EIDOIDC         Type = "eid_oidc" // login at an eID provider, by OpenID Connect
 	LegalRegistry   Type = "legal_registry"
 	CertSignature   Type = "cert_signature"
 	// DeviceAttestation says that a key lives in hardware and cannot leave it.
@@ -89,6 +90,7 @@ func (r Record) Hash() string {
 //	mobile_ownership  NationalCode, Mobile, SIMChangedDays
 //	otp_sms           Mobile
 //	face_match        NationalCode, ScorePercent
+//	eid_oidc          NationalCode, ACR, Level
 //	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
 //	cert_signature    NationalCode
 //	device_attestation SPKISHA256 of the attested key
@@ -108,6 +110,8 @@ type Claims struct {
 	SignsAlone     bool   `json:"signs_alone,omitempty"`  // may bind the legal person alone
 	SPKISHA256     string `json:"spki_sha256,omitempty"`  // the key a code, signature or attestation was bound to
 	ScorePercent   int    `json:"score_percent,omitzero"` // of a face match
+	ACR            string `json:"acr,omitempty"`          // of a login, as the provider says it
+	Level          Level  `json:"level,omitempty"`        // that the configuration maps ACR to
 
 	Rules      []string `json:"rules,omitempty"`       // that officers answer for, by their names in the trace
 	Officers   int      `json:"officers,omitzero"`     // persons who signed

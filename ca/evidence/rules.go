@@ -14,6 +14,7 @@ const (
 	suffixFresh      = ".fresh"
 	ruleFaceScore    = "face_match.score"
 	ruleOfficers     = "officer_review.signed"
+	ruleLogin        = "eid_oidc.level"
 
 	ruleCode      = "civil_registry.code"
 	ruleAlive     = "civil_registry.alive"

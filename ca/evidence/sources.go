@@ -129,6 +129,9 @@ func (j *judge) maxAge(r Record) time.Duration {
 }
 
 func (j *judge) strong(r Record) bool {
+	if r.Type == EIDOIDC {
+		return j.rules.Takes(r.Claims.Level)
+	}
 	return r.Type != FaceMatch || r.Claims.ScorePercent >= j.rules.FaceScore || j.alike(r.Claims.ScorePercent)
 }
 
@@ -151,6 +154,10 @@ func (j *judge) lack(t Type) {
 	youngest := matches[len(matches)-1]
 	if why := j.stale(youngest); why != "" {
 		j.step(rule, stepWait, "%s", why)
+		return
+	}
+	if t == EIDOIDC {
+		j.login()
 		return
 	}
 	j.step(ruleFaceScore, stepReview, "%s", unlike)
