@@ -129,6 +129,11 @@ func (d *Desk) routesAPI(s *web.Server) {
 		func(ctx context.Context, in *faceIn) (*stateOut, error) {
 			return d.answer(ctx, func(token string) (Application, error) { return d.MatchFace(ctx, in.ID, token, in.Body.Session) })
 		})
+	web.Handle(s, op(post, "/applications/{id}/evidence/eid_oidc", "begin-login", "Where the applicant logs in with their eID"), d.apiBeginLogin)
+	web.Handle(s, op(post, "/applications/{id}/evidence/eid_oidc/callback", "finish-login", "Hand in what came back from the eID provider"),
+		func(ctx context.Context, in *loginIn) (*stateOut, error) {
+			return d.answer(ctx, func(token string) (Application, error) { return d.FinishLogin(ctx, in.ID, token, in.back()) })
+		})
 	web.Handle(s, op(post, "/applications/{id}/evidence/refresh", "refresh-evidence", "Ask the registers again that were down"),
 		func(ctx context.Context, in *ByID) (*stateOut, error) {
 			return d.answer(ctx, func(token string) (Application, error) { return d.Refresh(ctx, in.ID, token) })

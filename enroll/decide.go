@@ -17,6 +17,7 @@ const (
 	NeedConsent     Need = "consent"
 	NeedCode        Need = "otp_sms"
 	NeedFace        Need = "face_match"
+	NeedLogin       Need = "eid_oidc"
 	NeedRefresh     Need = "refresh" // a register was down: ask again
 	NeedCSR         Need = "csr"
 	NeedCertificate Need = "certificate" // it is there: fetch it
@@ -32,7 +33,9 @@ const reviewFor = 7 * 24 * time.Hour
 const codeFresh = time.Hour
 
 // ownTypes are the proofs that only the applicant can give.
-func ownTypes() []evidence.Type { return []evidence.Type{evidence.OTPSMS, evidence.FaceMatch} }
+func ownTypes() []evidence.Type {
+	return []evidence.Type{evidence.OTPSMS, evidence.FaceMatch, evidence.EIDOIDC}
+}
 
 // judge asks the policy about the application as it is now. The decision is
 // the only thing that can order a certificate and is never stored.
@@ -48,14 +51,17 @@ func (d *Desk) judge(a Application, now time.Time) (evidence.Decision, error) {
 // there and those that have become stale, the applicant's own apart from the
 // registers'. A register that denied or contradicted is not asked again.
 func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) (own, registers []evidence.Type) {
-	blank := d.Policy.Evaluate(evidence.Case{Profile: a.Profile, Home: a.Home}, now)
+	set := d.pursued(a)
 	for _, t := range ownTypes() {
+		if !d.offered(t) {
+			continue
+		}
 		p, _ := a.latest(t)
 		if t == evidence.FaceMatch && d.faceUnclear(a) {
 			continue // persons look at it
 		}
 		stale := t == evidence.OTPSMS && now.Sub(p.CheckedAt) > codeFresh
-		lacks := slices.Contains(blank.Missing(), t) && (!a.proven(t) || stale)
+		lacks := slices.Contains(set, t) && (!a.proven(t) || stale)
 		if lacks || slices.Contains(decision.Missing(), t) {
 			own = append(own, t)
 		}
@@ -75,7 +81,7 @@ func (d *Desk) lacks(a Application, t evidence.Type, now time.Time) (bool, error
 		return false, err
 	}
 	own, registers := d.wanted(a, decision, now)
-	return slices.Contains(own, t) || slices.Contains(registers, t), nil
+	return slices.Contains(own, t) || slices.Contains(registers, t) || slices.Contains(d.instead(a, own), t), nil
 }
 
 // settle moves an application that collects on as far as its evidence goes.
@@ -153,6 +159,7 @@ type State struct {
 	Policy      string          `json:"policy,omitempty" doc:"version of the policy that decided"`
 	Trace       []evidence.Step `json:"trace,omitempty" doc:"the rules asked, once the applicant's phone is proven"`
 	TermsToSign string          `json:"terms_version" doc:"version of the terms to consent to"`
+	Instead     []Need          `json:"instead,omitempty" doc:"what may be given in place of what is needed last"`
 	CodeSentAt  *time.Time      `json:"code_sent_at,omitempty"`
 	ExpiresAt   *time.Time      `json:"expires_at,omitempty" doc:"the application ends then"`
 	Reasons     string          `json:"reasons,omitempty" doc:"of the officers who decided last"`
@@ -190,45 +197,46 @@ func (d *Desk) Show(ctx context.Context, a Application) (State, error) {
 			return State{}, err
 		}
 	}
-	needs, err := d.needs(a, now)
+	needs, instead, err := d.needs(a, now)
 	if err != nil {
 		return State{}, err
 	}
 	if s.Holds, err = d.holds(ctx, a, now); err != nil {
 		return State{}, err
 	}
-	s.Needs = append(s.Needs, needs...)
+	s.Needs, s.Instead = append(s.Needs, needs...), instead
 	s.Earlier = slices.Contains(needs, NeedFace) && a.phoneProven() && d.takesEarlier(a.Profile)
 	return s, nil
 }
 
-func (d *Desk) needs(a Application, now time.Time) ([]Need, error) {
+func (d *Desk) needs(a Application, now time.Time) (needs, instead []Need, err error) {
 	switch a.Stage {
 	case Created, Consented:
-		return []Need{NeedConsent}, nil
+		return []Need{NeedConsent}, nil, nil
 	case Waiting:
-		return []Need{NeedRefresh}, nil
+		return []Need{NeedRefresh}, nil, nil
 	case Approved, KeyBound, Agreed:
-		return []Need{NeedCSR}, nil
+		return []Need{NeedCSR}, nil, nil
 	case Issued:
-		return []Need{NeedCertificate}, nil
+		return []Need{NeedCertificate}, nil, nil
 	case Rejected:
 		if a.mayAppeal() {
-			return []Need{NeedAppeal}, nil
+			return []Need{NeedAppeal}, nil, nil
 		}
 	case Collecting:
 		decision, err := d.judge(a, now)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		var list []Need
 		own, _ := d.wanted(a, decision, now)
 		for _, t := range own {
-			list = append(list, Need(t))
+			needs = append(needs, Need(t))
 		}
-		return list, nil
+		for _, t := range d.instead(a, own) {
+			instead = append(instead, Need(t))
+		}
 	}
-	return nil, nil
+	return needs, instead, nil
 }
 
 // errUnproven is what a key meets that comes before the approval.

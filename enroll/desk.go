@@ -10,6 +10,7 @@ import (
 	"mohr/ca/approval"
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
+	"mohr/internal/eid"
 	"mohr/internal/i18n"
 	"mohr/internal/ledger"
 	"mohr/internal/nonce"
@@ -38,6 +39,7 @@ type Config struct {
 	Verifier *signature.Verifier // of officers' statements
 	Nonces   *nonce.Source
 	Texts    *i18n.Catalog // of the messages
+	EID      *eid.Provider // nil: nobody logs in with an eID
 	Audience string        // base URL of the portal; agreements name it
 	Limits   Limits
 	Now      func() time.Time // nil: time.Now
@@ -91,7 +93,8 @@ func New(c Config) (*Desk, error) {
 	approvals, err := approval.New(approval.Config{
 		Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now,
 	})
-	return &Desk{c, approvals}, err
+	d := &Desk{c, approvals}
+	return d, errors.Join(err, d.checkWays())
 }
 
 // now returns the current time in UTC and whole seconds.

@@ -25,6 +25,7 @@ import (
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
 	"mohr/enroll"
+	"mohr/internal/eid"
 	"mohr/internal/i18n"
 	"mohr/internal/ledger"
 	"mohr/internal/nonce"
@@ -37,13 +38,17 @@ import (
 
 // clock is the time of all rooms of a test.
 type clock struct {
-	mu sync.Mutex
-	t  time.Time
+	mu    sync.Mutex
+	t     time.Time
+	since time.Time // not zero: the clock goes, and was at t then
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.since.IsZero() {
+		return c.t.Add(time.Since(c.since))
+	}
 	return c.t
 }
 
@@ -69,7 +74,13 @@ type desk struct {
 // newDesk returns a desk; change may alter its Config.
 func newDesk(t testing.TB, change func(*enroll.Config)) *desk {
 	t.Helper()
-	d := &desk{t: t, log: &bytes.Buffer{}, clock: &clock{t: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}}
+	return newDeskAt(t, &clock{t: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}, change)
+}
+
+// newDeskAt is newDesk by another clock.
+func newDeskAt(t testing.TB, at *clock, change func(*enroll.Config)) *desk {
+	t.Helper()
+	d := &desk{t: t, log: &bytes.Buffer{}, clock: at}
 	d.regs = newRegisters(d.clock.now)
 	d.file = filepath.Join(t.TempDir(), "mohr.db")
 	st, err := store.OpenBolt(d.file)
@@ -82,7 +93,7 @@ func newDesk(t testing.TB, change func(*enroll.Config)) *desk {
 	d.must(err)
 	journal, err := ledger.New(ledger.Config{Store: d.ca.Store, Signer: key, Origin: "mohr.test/log", Now: d.clock.now})
 	d.must(err)
-	texts, err := i18n.Parse(web.Texts, enroll.Texts, evidence.Texts)
+	texts, err := i18n.Parse(web.Texts, enroll.Texts, evidence.Texts, eid.Texts)
 	d.must(err)
 	c := enroll.Config{
 		Store: storetest.Twice(d.ca.Store), CA: d.ca.Authority, Policy: policy(t, nil), Registry: d.regs, Notifier: d.regs,
@@ -157,6 +168,8 @@ type reply struct {
 	Trace        []evidence.Step `json:"trace"`
 	Serial       string          `json:"serial"`
 	Certificate  string          `json:"certificate"`
+	Instead      []enroll.Need   `json:"instead"`
+	URL          string          `json:"url"`
 	Revocation   string          `json:"revocation_code"`
 	Code         string          `json:"code"`
 	Detail       string          `json:"detail"`

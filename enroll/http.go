@@ -25,7 +25,9 @@ func (d *Desk) Routes(s *web.Server) {
 	e.POST("/enroll/lock", d.postLock)
 	e.POST("/enroll/lock/:id", d.postLockCode)
 	e.POST("/enroll/lock/:id/disown", d.postDisown)
+	e.GET(LoginPath, d.getLoggedIn)
 	e.GET("/enroll/:id", d.pageApplication)
+	e.GET("/enroll/:id/eid", d.getLogin)
 	e.POST("/enroll/:id/resume", d.postResume)
 	e.POST("/enroll/:id/resume/code", d.postResumeCode)
 	e.GET("/enroll/:id/export", d.pageExport)
@@ -132,7 +134,14 @@ type applicationPage struct {
 	Error      *web.FormError
 }
 
-func (d *Desk) pageApplication(c echo.Context) error { return d.showApplication(c, nil) }
+// pageApplication shows, beside the application, why a login did not count:
+// by a code, so that nothing else can be put on the page.
+func (d *Desk) pageApplication(c echo.Context) error {
+	if err := loginFault(c.QueryParam("eid")); err != nil {
+		return d.showApplication(c, web.FormFault(c, err))
+	}
+	return d.showApplication(c, nil)
+}
 
 // showApplication renders the page, with what went wrong in the last step.
 func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
@@ -152,6 +161,7 @@ func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 	if len(p.Needs) > 0 {
 		p.Next = p.Needs[0]
 	}
+	p.Needs = append(p.Needs, p.Instead...) // each is a step to choose
 	if a.Stage == Issued {
 		i, err := d.Delivered(ctx, id, token)
 		if err != nil {

@@ -83,6 +83,8 @@ POST /applications/{id}/cancel cancel-application
 POST /applications/{id}/consent consent
 POST /applications/{id}/csr submit-csr
 POST /applications/{id}/erase erase-application
+POST /applications/{id}/evidence/eid_oidc begin-login
+POST /applications/{id}/evidence/eid_oidc/callback finish-login
 POST /applications/{id}/evidence/face_match match-face
 POST /applications/{id}/evidence/otp_sms prove-code
 POST /applications/{id}/evidence/refresh refresh-evidence

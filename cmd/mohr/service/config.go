@@ -12,6 +12,7 @@ import (
 
 	"mohr/ca"
 	"mohr/complaints"
+	"mohr/internal/eid"
 )
 
 // Config is the configuration file: YAML, unknown keys refused. Flags win
@@ -59,6 +60,9 @@ type Config struct {
 	// messages, in the order in which they are tried.
 	Connectors []string     `yaml:"connectors"`
 	Domains    DomainConfig `yaml:"domains"`
+	// EID is the provider at which applicants log in with their eID
+	// (docs/eid.md); default none.
+	EID *eid.File `yaml:"eid"`
 
 	// ComplaintPolicy names the answer windows: "default" is single(96h),
 	// "centre" the staged windows of the national centre.
@@ -131,6 +135,7 @@ func (c *Config) Validate() error {
 	need(c.Registry.Environment == "simulated" || c.Registry.Environment == "production", "registry.environment is neither simulated nor production")
 	need(!c.Production || c.Registry.Environment == "production", "production is set, but the registry is simulated")
 	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
+	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
 	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"mohr/badge"
@@ -27,6 +28,7 @@ import (
 	"mohr/enroll"
 	"mohr/hsm"
 	"mohr/internal/clock"
+	"mohr/internal/eid"
 	"mohr/internal/gateway"
 	"mohr/internal/i18n"
 	"mohr/internal/ledger"
@@ -63,7 +65,7 @@ type rooms struct {
 
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
-	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, gateway.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
+	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
 		status.Texts, timestamp.Texts, enroll.Texts, renew.Texts, complaints.Texts, badge.Texts)
 }
 
@@ -154,10 +156,17 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	var logins *eid.Provider
+	if f := r.Config.EID; f != nil {
+		logins, err = eid.New(eid.Config{File: *f, Redirect: strings.TrimSuffix(r.Config.Portal, "/") + enroll.LoginPath, Key: r.box.Derive("eid"), Log: r.Log})
+		if err != nil {
+			return err
+		}
+	}
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
-		Texts: r.texts, Audience: r.Config.Portal, Log: r.Log,
+		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }

@@ -40,9 +40,10 @@ type Person struct {
 
 // Provider is an eID provider. Its fields are set before it is asked.
 type Provider struct {
-	URL    string // issuer
-	Root   string // file with the certificate that it shows
-	People map[string]Person
+	URL      string // issuer
+	Root     string // file with the certificate that it shows
+	Redirect string // where the client is sent back to
+	People   map[string]Person
 	// Forge gets the claims of each ID token and returns the token that
 	// leaves; nil: as it was made.
 	Forge func(claims map[string]any) string
@@ -54,10 +55,9 @@ type Provider struct {
 	// ClientKey is the client's, if it proves itself with assertions.
 	ClientKey crypto.PublicKey
 
-	t        testing.TB
-	redirect string
-	server   *httptest.Server
-	op       *op.Provider
+	t      testing.TB
+	server *httptest.Server
+	op     *op.Provider
 
 	mu       sync.Mutex
 	asked    map[string]int // path -> requests; guarded by mu
@@ -70,7 +70,7 @@ type Provider struct {
 func New(t testing.TB, redirect string) *Provider {
 	t.Helper()
 	p := &Provider{
-		t: t, redirect: redirect, People: map[string]Person{}, asked: map[string]int{}, requests: map[string]*authRequest{}, codes: map[string]string{},
+		t: t, Redirect: redirect, People: map[string]Person{}, asked: map[string]int{}, requests: map[string]*authRequest{}, codes: map[string]string{},
 		Root: filepath.Join(t.TempDir(), "root.pem"),
 	}
 	p.Rotate()
@@ -129,7 +129,7 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
 	for name, values := range kept.Header() {
 		w.Header()[name] = values
 	}
-	if to := kept.Header().Get("Location"); p.Names && strings.HasPrefix(to, p.redirect+"?") {
+	if to := kept.Header().Get("Location"); p.Names && strings.HasPrefix(to, p.Redirect+"?") {
 		w.Header().Set("Location", to+"&iss="+url.QueryEscape(p.URL))
 	}
 	w.Header().Del("Content-Length")
@@ -218,7 +218,7 @@ func (p *Provider) LogIn(address, user string) *url.URL {
 // sentBack returns where a redirect to the client leads, nil if it is none.
 func (p *Provider) sentBack(r *http.Response) *url.URL {
 	to, err := r.Location()
-	if err != nil || !strings.HasPrefix(to.String(), p.redirect) {
+	if err != nil || !strings.HasPrefix(to.String(), p.Redirect) {
 		return nil
 	}
 	return to

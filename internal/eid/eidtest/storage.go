@@ -41,7 +41,7 @@ func (r *authRequest) Done() bool                         { return r.done }
 type client struct{ p *Provider }
 
 func (c client) GetID() string                       { return ClientID }
-func (c client) RedirectURIs() []string              { return []string{c.p.redirect} }
+func (c client) RedirectURIs() []string              { return []string{c.p.Redirect} }
 func (c client) PostLogoutRedirectURIs() []string    { return nil }
 func (c client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
 func (c client) ResponseTypes() []oidc.ResponseType {
