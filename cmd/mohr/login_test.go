@@ -138,3 +138,22 @@ func TestAConfigurationOfLoginsIsStrict(t *testing.T) {
 		t.Errorf("simulated logins in production: %v", err)
 	}
 }
+
+func TestTheExampleOfThePageIsTaken(t *testing.T) {
+	page, err := os.ReadFile("../../docs/eid.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("the page has no example")
+	}
+	c, err := readLogins(t, example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.EID.Check(); err != nil {
+		t.Error(err)
+	}
+}
