@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -102,8 +101,7 @@ func (n *Connector) Asks() Kind { return n.file.Asks }
 // Environment returns "simulated" or "production": what the answers count as.
 func (n *Connector) Environment() string { return n.file.Environment }
 
-// consult asks, and a second time before it hands out an answer that is to
-// somebody's disadvantage, as inquire does.
+// consult asks, twice if need be.
 func consult[T any](ctx context.Context, n *Connector, k Kind, values []string, read func(said) (T, error), good func(T) bool) (Answer[T], error) {
 	if n.file.Asks != k {
 		return Answer[T]{}, fmt.Errorf("connector %s asks %s, not %s", n.file.Connector, n.file.Asks, k)
@@ -112,16 +110,7 @@ func consult[T any](ctx context.Context, n *Connector, k Kind, values []string, 
 	for i, name := range questions[k] {
 		q[name] = values[i]
 	}
-	first, err := putOnce(ctx, n, q, read)
-	if err != nil || good(first.Value) {
-		return first, err
-	}
-	second, err := putOnce(ctx, n, q, read)
-	if err != nil {
-		return Answer[T]{}, err
-	}
-	second.Contradicts = good(second.Value) || !reflect.DeepEqual(first.Value, second.Value)
-	return second, nil
+	return twice(func() (Answer[T], error) { return putOnce(ctx, n, q, read) }, good)
 }
 
 // putOnce puts the question once, with retries where the kind allows them.
