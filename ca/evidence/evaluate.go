@@ -144,7 +144,7 @@ func (j *judge) admission() {
 // fixed order.
 func (j *judge) accepts() []Type {
 	var list []Type
-	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, DeviceAttestation} {
+	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, LegalRegistry, DeviceAttestation} {
 		if j.rules.Asks(t) {
 			list = append(list, t)
 		}

@@ -18,8 +18,11 @@ const (
 	MobileOwnership Type = "mobile_ownership"
 	OTPSMS          Type = "otp_sms"
 	FaceMatch       Type = "face_match"
-	LegalRegistry   Type = "legal_registry"
-	CertSignature   Type = "cert_signature"
+	// DocumentVideo is a film of a document and of its holder's face, compared
+	// with each other by a vendor.
+	DocumentVideo Type = "document_video"
+	LegalRegistry Type = "legal_registry"
+	CertSignature Type = "cert_signature"
 	// DeviceAttestation says that a key lives in hardware and cannot leave it.
 	DeviceAttestation Type = "device_attestation"
 	// OfficerReview is the signed decision of officers on a case that the
@@ -89,6 +92,7 @@ func (r Record) Hash() string {
 //	mobile_ownership  NationalCode, Mobile, SIMChangedDays
 //	otp_sms           Mobile
 //	face_match        NationalCode, ScorePercent
+//	document_video    NationalCode of the document, ScorePercent of the face with its picture
 //	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
 //	cert_signature    NationalCode
 //	device_attestation SPKISHA256 of the attested key
@@ -108,6 +112,8 @@ type Claims struct {
 	SignsAlone     bool   `json:"signs_alone,omitempty"`  // may bind the legal person alone
 	SPKISHA256     string `json:"spki_sha256,omitempty"`  // the key a code, signature or attestation was bound to
 	ScorePercent   int    `json:"score_percent,omitzero"` // of a face match
+
+	Certificates []string `json:"certificates,omitempty"` // of laboratories, that vouched for the source then
 
 	Rules      []string `json:"rules,omitempty"`       // that officers answer for, by their names in the trace
 	Officers   int      `json:"officers,omitzero"`     // persons who signed

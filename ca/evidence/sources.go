@@ -17,8 +17,8 @@ func (j *judge) sources() {
 		j.consistent(t, records)
 		if r, ok := j.best(t, records); ok {
 			j.counted[t] = r
-			if t == FaceMatch && r.Claims.ScorePercent < j.rules.FaceScore {
-				j.step(ruleFaceScore, stepReview, "%s", unlike)
+			if t.scored() && r.Claims.ScorePercent < j.rules.FaceScore {
+				j.step(ruleScore(t), stepReview, "%s", unlike)
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func (j *judge) maxAge(r Record) time.Duration {
 }
 
 func (j *judge) strong(r Record) bool {
-	return r.Type != FaceMatch || r.Claims.ScorePercent >= j.rules.FaceScore || j.alike(r.Claims.ScorePercent)
+	return !r.Type.scored() || r.Claims.ScorePercent >= j.rules.FaceScore || j.alike(r.Type, r.Claims.ScorePercent)
 }
 
 // unlike is said of a face below the policy's score.
@@ -153,5 +153,5 @@ func (j *judge) lack(t Type) {
 		j.step(rule, stepWait, "%s", why)
 		return
 	}
-	j.step(ruleFaceScore, stepReview, "%s", unlike)
+	j.step(ruleScore(t), stepReview, "%s", unlike)
 }
