@@ -1,0 +1,179 @@
+package enroll_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mohr/ca"
+	"mohr/ca/evidence"
+	"mohr/enroll"
+	"mohr/internal/gateway"
+	"mohr/internal/refregistry"
+)
+
+// atVendor is a desk that sends people to the reference vendor, over HTTP in
+// both directions.
+type atVendor struct {
+	*desk
+	vendor  *refregistry.Vendor
+	address string // of the vendor and of its faults
+	portal  *httptest.Server
+	secrets []string // of its calls
+	visits  *http.Client
+}
+
+// toPortal carries the vendor's calls to the desk, whatever the portal's name is.
+type toPortal struct{ d *atVendor }
+
+func (p toPortal) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host = "http", p.d.portal.Listener.Addr().String()
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// secretOf returns a Standard Webhooks secret.
+func secretOf(n byte) string {
+	return "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat(string(rune('a'+n)), 32)))
+}
+
+// onVideo is the delivered policy, with a film of document and face as another way.
+func onVideo(s string) string {
+	const set = "        - [civil_registry, mobile_ownership, otp_sms, face_match]\n"
+	return strings.Replace(strings.Replace(s, set, set+"        - [civil_registry, mobile_ownership, otp_sms, document_video]\n", 1),
+		"        face_match: 24h\n", "        face_match: 24h\n        document_video: 24h\n", 1)
+}
+
+// newAtVendor returns such a desk; edit may change the connector file.
+func newAtVendor(t *testing.T, f refregistry.VendorFile, edit func(string) string) *atVendor {
+	t.Helper()
+	v := &atVendor{secrets: []string{secretOf(0), secretOf(1)}, visits: &http.Client{Timeout: 10 * time.Second}}
+	v.desk = newDesk(t, func(c *enroll.Config) {
+		reg, err := refregistry.New(refregistry.Config{Now: c.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewUnstartedServer(nil)
+		v.address = "http://" + server.Listener.Addr().String()
+		v.vendor, err = reg.Vendor(refregistry.VendorConfig{BaseURL: v.address, Token: "t0ken", Secrets: v.secrets, Client: &http.Client{Transport: toPortal{v}, Timeout: 10 * time.Second}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Config.Handler = v.vendor.Handler()
+		server.Start()
+		t.Cleanup(server.Close)
+		t.Cleanup(v.vendor.Close)
+		c.Policy = policy(t, onVideo)
+		c.Vendors = map[evidence.Type]*gateway.Connector{evidence.Type(f.Kind): v.connector(t, c, f, edit)}
+	})
+	v.portal = httptest.NewServer(v.http)
+	t.Cleanup(v.portal.Close)
+	return v
+}
+
+func (v *atVendor) connector(t *testing.T, c *enroll.Config, f refregistry.VendorFile, edit func(string) string) *gateway.Connector {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	f.Name, f.BaseURL, f.Every, f.Token = "filmer", v.address, "10s", write("token", "t0ken")
+	f.Secrets = []string{write("secret", v.secrets[1])}
+	text := string(f.Connector())
+	if edit != nil {
+		text = edit(text)
+	}
+	n, err := gateway.NewConnector([]byte(text), gateway.ConnectorConfig{Now: c.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// certified is a file whose certificates hold for a year.
+func certified(kind string) refregistry.VendorFile {
+	return refregistry.VendorFile{Kind: kind, Certified: time.Date(2027, 11, 23, 0, 0, 0, 0, time.UTC)}
+}
+
+// visitor is an applicant whom the registers and the vendor know.
+func (v *atVendor) visitor() someone {
+	who := zahra()
+	who.first, who.last, who.types, who.simChanged = "زهرا", "محمدی", who.mobile, 1480
+	v.regs.know(who)
+	return who
+}
+
+// arrived brings an application to where a face, or a film, is asked for.
+func (v *atVendor) arrived(who someone) *applicant {
+	v.t.Helper()
+	a := v.apply(who, ca.NaturalSign)
+	a.consent().want(v.t, enroll.Collecting, enroll.NeedCode, enroll.NeedFace)
+	a.code(v.regs.code(who.types)).want(v.t, enroll.Collecting, enroll.NeedFace)
+	return a
+}
+
+func (a *applicant) video() reply {
+	return a.call("POST", a.path("/evidence/document_video"), a.token, nil)
+}
+
+// film has the applicant go where they were sent and be filmed, as the vendor knows it.
+func (v *atVendor) film(r reply, as string) {
+	v.t.Helper()
+	if r.Visit == nil {
+		v.t.Fatalf("there is nowhere to go: %d %s", r.status, r.raw)
+	}
+	resp, err := v.visits.PostForm(r.Visit.Link, url.Values{"as": {as}})
+	if err != nil || resp.StatusCode != http.StatusOK {
+		v.t.Fatalf("%v %v", resp, err)
+	}
+	resp.Body.Close()
+}
+
+// settled runs the job until the application is at one of the stages.
+func (v *atVendor) settled(a *applicant, stage enroll.Stage, needs ...enroll.Need) reply {
+	v.t.Helper()
+	var r reply
+	for range 200 {
+		v.must(v.Resume(v.t.Context()))
+		if r = a.state(); r.Stage == stage && r.Visit == nil {
+			return r.want(v.t, stage, needs...)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	v.t.Fatalf("it is still %s: %s", r.Stage, r.raw)
+	return r
+}
+
+func TestAFilmAtAVendorBringsACertificate(t *testing.T) {
+	v := newAtVendor(t, certified("document_video"), nil)
+	who := v.visitor()
+	a := v.arrived(who)
+	if r := a.state(); fmt.Sprint(r.Ways, r.AtVendor) != "[document_video] [document_video]" {
+		t.Errorf("the other way is not shown: %s", r.raw)
+	}
+	r := a.video().want(t, enroll.Collecting, enroll.NeedFace)
+	if again := a.video().want(t, enroll.Collecting, enroll.NeedFace); again.Visit == nil || again.Visit.Link != r.Visit.Link {
+		t.Errorf("asked again: %s", again.raw)
+	}
+	v.film(r, "self")
+	v.settled(a, enroll.Approved, enroll.NeedCSR)
+	issued := a.csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
+	if got := parseChain(t, []byte(issued.Certificate))[0].Subject.SerialNumber; got != "PNOIR-"+who.code {
+		t.Errorf("subject %s", got)
+	}
+	export := string(a.call("GET", a.path("/export"), a.token, nil).raw)
+	if !strings.Contains(export, `"source":"filmer@1"`) || !strings.Contains(export, "ISO/IEC 30107-3 SIM-PAD-1") {
+		t.Errorf("the evidence does not name the vendor and its certificates: %s", export)
+	}
+}

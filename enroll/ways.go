@@ -1,0 +1,73 @@
+package enroll
+
+import (
+	"slices"
+	"time"
+
+	"mohr/ca/evidence"
+)
+
+// ownTypes are the proofs that only the applicant can give.
+func ownTypes() []evidence.Type {
+	return []evidence.Type{evidence.OTPSMS, evidence.FaceMatch, evidence.DocumentVideo}
+}
+
+// ownSet returns the set of evidence, of those that the policy takes for the
+// profile, to which the applicant has least to add; the first of equals.
+func (d *Desk) ownSet(a Application, now time.Time) []evidence.Type {
+	rules, _ := d.Policy.Rules(a.Profile)
+	var best []evidence.Type
+	least := -1
+	for _, set := range rules.AnyOf {
+		n := 0
+		for _, t := range ownTypes() {
+			switch {
+			case !slices.Contains(set, t) || !d.lacking(a, t, now):
+			case d.givable(t, now):
+				n++
+			default:
+				n += len(ownTypes()) // only if there is no other
+			}
+		}
+		if least < 0 || n < least {
+			best, least = set, n
+		}
+	}
+	return best
+}
+
+// lacking reports whether the applicant's proof of the type is not there, or
+// no longer fresh.
+func (d *Desk) lacking(a Application, t evidence.Type, now time.Time) bool {
+	p, _ := a.latest(t)
+	return !a.proven(t) || t == evidence.OTPSMS && now.Sub(p.CheckedAt) > codeFresh
+}
+
+// givable reports whether there is who takes a proof of the type now.
+func (d *Desk) givable(t evidence.Type, now time.Time) bool {
+	if t != evidence.DocumentVideo {
+		return true
+	}
+	v := d.Vendors[t]
+	return v != nil && v.Certified(now) == nil
+}
+
+// ways returns the proofs that would do in place of some of own, by another
+// set of the policy.
+func (d *Desk) ways(a Application, own []evidence.Type, now time.Time) (list []evidence.Type) {
+	rules, _ := d.Policy.Rules(a.Profile)
+	for _, set := range rules.AnyOf {
+		if !slices.ContainsFunc(own, func(t evidence.Type) bool { return !slices.Contains(set, t) }) {
+			continue // it asks for all of it too
+		}
+		for _, t := range ownTypes() {
+			if ofFace(t) && d.faceUnclear(a) {
+				continue // persons look at it
+			}
+			if slices.Contains(set, t) && !slices.Contains(own, t) && !slices.Contains(list, t) && d.lacking(a, t, now) && d.givable(t, now) {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
