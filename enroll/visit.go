@@ -35,12 +35,12 @@ func (d *Desk) BeginVisit(ctx context.Context, id, token string, t evidence.Type
 		return a, err
 	}
 	vendor := d.Vendors[t]
-	if vendor == nil {
-		return a, fault.New(fault.Conflict, "vendor_none", "this service knows nobody who takes this proof; look at what the application needs")
-	}
 	a, wanted, err := d.asks(ctx, a, t)
-	if err != nil || !wanted || a.visiting(d.now()) {
+	switch {
+	case err != nil || wanted && vendor != nil && a.visiting(d.now()) || !wanted && a.proven(t):
 		return a, err
+	case !wanted || vendor == nil:
+		return a, fault.New(fault.Conflict, "vendor_none", "this proof does not count now, or nobody takes it; look at what the application needs")
 	}
 	if err := d.phoneFirst(a); err != nil {
 		return a, err

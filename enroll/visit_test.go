@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"mohr/enroll"
 	"mohr/internal/gateway"
 	"mohr/internal/refregistry"
+	"mohr/internal/store"
 )
 
 // atVendor is a desk that sends people to the reference vendor, over HTTP in
@@ -28,6 +30,14 @@ type atVendor struct {
 	portal  *httptest.Server
 	secrets []string // of its calls
 	visits  *http.Client
+	fetched atomic.Int64 // results
+}
+
+// setting is how a test wants the vendor.
+type setting struct {
+	refregistry.VendorFile
+	judging time.Duration
+	edit    func(string) string // of the connector file; nil: none
 }
 
 // toPortal carries the vendor's calls to the desk, whatever the portal's name is.
@@ -51,8 +61,8 @@ func onVideo(s string) string {
 		"        face_match: 24h\n", "        face_match: 24h\n        document_video: 24h\n", 1)
 }
 
-// newAtVendor returns such a desk; edit may change the connector file.
-func newAtVendor(t *testing.T, f refregistry.VendorFile, edit func(string) string) *atVendor {
+// newAtVendor returns such a desk.
+func newAtVendor(t *testing.T, f setting) *atVendor {
 	t.Helper()
 	v := &atVendor{secrets: []string{secretOf(0), secretOf(1)}, visits: &http.Client{Timeout: 10 * time.Second}}
 	v.desk = newDesk(t, func(c *enroll.Config) {
@@ -62,23 +72,29 @@ func newAtVendor(t *testing.T, f refregistry.VendorFile, edit func(string) strin
 		}
 		server := httptest.NewUnstartedServer(nil)
 		v.address = "http://" + server.Listener.Addr().String()
-		v.vendor, err = reg.Vendor(refregistry.VendorConfig{BaseURL: v.address, Token: "t0ken", Secrets: v.secrets, Client: &http.Client{Transport: toPortal{v}, Timeout: 10 * time.Second}})
+		v.vendor, err = reg.Vendor(refregistry.VendorConfig{BaseURL: v.address, Token: "t0ken", Secrets: v.secrets, Judging: f.judging, Client: &http.Client{Transport: toPortal{v}, Timeout: 10 * time.Second}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		server.Config.Handler = v.vendor.Handler()
+		inner := v.vendor.Handler()
+		server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/sessions/") {
+				v.fetched.Add(1)
+			}
+			inner.ServeHTTP(w, r)
+		})
 		server.Start()
 		t.Cleanup(server.Close)
 		t.Cleanup(v.vendor.Close)
 		c.Policy = policy(t, onVideo)
-		c.Vendors = map[evidence.Type]*gateway.Connector{evidence.Type(f.Kind): v.connector(t, c, f, edit)}
+		c.Vendors = map[evidence.Type]*gateway.Connector{evidence.Type(f.Kind): v.connector(t, c, f)}
 	})
 	v.portal = httptest.NewServer(v.http)
 	t.Cleanup(v.portal.Close)
 	return v
 }
 
-func (v *atVendor) connector(t *testing.T, c *enroll.Config, f refregistry.VendorFile, edit func(string) string) *gateway.Connector {
+func (v *atVendor) connector(t *testing.T, c *enroll.Config, f setting) *gateway.Connector {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -91,8 +107,8 @@ func (v *atVendor) connector(t *testing.T, c *enroll.Config, f refregistry.Vendo
 	f.Name, f.BaseURL, f.Every, f.Token = "filmer", v.address, "10s", write("token", "t0ken")
 	f.Secrets = []string{write("secret", v.secrets[1])}
 	text := string(f.Connector())
-	if edit != nil {
-		text = edit(text)
+	if f.edit != nil {
+		text = f.edit(text)
 	}
 	n, err := gateway.NewConnector([]byte(text), gateway.ConnectorConfig{Now: c.Now})
 	if err != nil {
@@ -102,8 +118,8 @@ func (v *atVendor) connector(t *testing.T, c *enroll.Config, f refregistry.Vendo
 }
 
 // certified is a file whose certificates hold for a year.
-func certified(kind string) refregistry.VendorFile {
-	return refregistry.VendorFile{Kind: kind, Certified: time.Date(2027, 11, 23, 0, 0, 0, 0, time.UTC)}
+func certified(kind string) setting {
+	return setting{VendorFile: refregistry.VendorFile{Kind: kind, Certified: time.Date(2027, 11, 23, 0, 0, 0, 0, time.UTC)}}
 }
 
 // visitor is an applicant whom the registers and the vendor know.
@@ -156,7 +172,7 @@ func (v *atVendor) settled(a *applicant, stage enroll.Stage, needs ...enroll.Nee
 }
 
 func TestAFilmAtAVendorBringsACertificate(t *testing.T) {
-	v := newAtVendor(t, certified("document_video"), nil)
+	v := newAtVendor(t, certified("document_video"))
 	who := v.visitor()
 	a := v.arrived(who)
 	if r := a.state(); fmt.Sprint(r.Ways, r.AtVendor) != "[document_video] [document_video]" {
@@ -176,4 +192,19 @@ func TestAFilmAtAVendorBringsACertificate(t *testing.T) {
 	if !strings.Contains(export, `"source":"filmer@1"`) || !strings.Contains(export, "ISO/IEC 30107-3 SIM-PAD-1") {
 		t.Errorf("the evidence does not name the vendor and its certificates: %s", export)
 	}
+}
+
+// refOf reads what the vendor calls the session out of the store, as a
+// vendor's own call has it.
+func (v *atVendor) refOf(id string) (ref string) {
+	v.t.Helper()
+	v.must(v.ca.Store.View(v.t.Context(), func(tx store.Tx) error {
+		return store.Each(tx, "enroll_visits", "", "", func(key, of string) error {
+			if of == id {
+				_, ref, _ = strings.Cut(key, "/")
+			}
+			return nil
+		})
+	}))
+	return ref
 }

@@ -102,8 +102,12 @@ func (d *Desk) visitOver(ctx context.Context, id string, v Visit) error {
 }
 
 // visitDone draws the consequence of a final result: as MatchFace, a face that
-// is not the person's is a try that failed, and all else is evidence.
+// is not the person's is a try that failed, and all else is evidence. What a
+// vendor says whom no laboratory vouches for now counts neither way.
 func (d *Desk) visitDone(ctx context.Context, id string, v Visit, answer gateway.Answer[gateway.Session]) error {
+	if !answer.Value.Certified { // its laboratories' word ended while the applicant was there
+		return d.visitOver(ctx, id, v)
+	}
 	f := found{evidence.SessionRecord(v.Type, answer), answer.Raw}
 	failed := f.record.Result == evidence.Mismatch || f.record.Result == evidence.Match && !answer.Value.Live
 	return d.endVisit(ctx, id, v, func(s *step) error {

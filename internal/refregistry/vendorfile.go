@@ -3,6 +3,7 @@ package refregistry
 import (
 	_ "embed"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -35,11 +36,15 @@ func (f VendorFile) Connector() []byte {
 	if f.Certified.IsZero() {
 		text, _, _ = strings.Cut(text, "certificates:")
 	}
+	var secrets []string
+	for _, file := range f.Secrets {
+		secrets = append(secrets, strconv.Quote(file))
+	}
 	host := ""
 	if u, err := url.Parse(f.BaseURL); err == nil {
 		host = u.Host
 	}
 	text = strings.NewReplacer("DOCUMENT\n", document, "PROCEDURE\n", procedure).Replace(text)
-	return []byte(strings.NewReplacer("NAME", f.Name, "KIND", f.Kind, "BASE", f.BaseURL, "TOKEN", f.Token, "SHOWS", shows, "HOST", host,
-		"SECRETS", strings.Join(f.Secrets, ", "), "EVERY", f.Every, "CERTIFIED", f.Certified.Format(time.DateOnly)).Replace(text))
+	return []byte(strings.NewReplacer("NAME", f.Name, "KIND", f.Kind, "BASE", f.BaseURL, "TOKEN", strconv.Quote(f.Token), "SHOWS", shows, "HOST", host,
+		"SECRETS", strings.Join(secrets, ", "), "EVERY", f.Every, "CERTIFIED", f.Certified.Format(time.DateOnly)).Replace(text))
 }
