@@ -208,3 +208,29 @@ func (v *atVendor) refOf(id string) (ref string) {
 	}))
 	return ref
 }
+
+func TestThePageLeadsToTheVendorAndNeverSendsThere(t *testing.T) {
+	for _, lang := range []string{"fa", "en"} {
+		for _, kind := range []string{"document_video", "face_match"} {
+			t.Run(lang+" "+kind, func(t *testing.T) {
+				v := newAtVendor(t, certified(kind))
+				a := v.arrived(v.visitor())
+				b := &browser{desk: v.desk, cookies: map[string]*http.Cookie{"x": {Name: "__Host-mohr-" + a.id, Value: a.token}}, lang: lang}
+				page, form := "/enroll/"+a.id, map[string]string{"document_video": "/video", "face_match": "/face"}[kind]
+				b.wants(b.get(page), 200, `action="`+page+form+`"`)
+				w := b.do("POST", page+form, "application/x-www-form-urlencoded", nil)
+				if w.Code != http.StatusSeeOther || w.Header().Get("Location") != page {
+					t.Fatalf("%d to %q", w.Code, w.Header().Get("Location"))
+				}
+				link := a.state().Visit.Link
+				b.wants(b.get(page), 200, `<a href="`+link+`" rel="noopener noreferrer">`)
+				if strings.Contains(b.get(page).Body.String(), `action="`+page+form+`"`) {
+					t.Error("the page begins another visit")
+				}
+				v.film(a.state(), "self")
+				v.settled(a, enroll.Approved, enroll.NeedCSR)
+				b.wants(b.get(page), 200, page+"/csr")
+			})
+		}
+	}
+}
