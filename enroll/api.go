@@ -64,7 +64,7 @@ type codeIn struct {
 type faceIn struct {
 	ByID
 	Body struct {
-		Session string `json:"session" maxLength:"256" doc:"what the (simulated) camera step returned"`
+		Session string `json:"session,omitempty" maxLength:"256" doc:"what the (simulated) camera step returned; none where a vendor compares faces"`
 	}
 }
 
@@ -151,6 +151,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 			return d.answer(ctx, func(token string) (Application, error) { return d.Appeal(ctx, in.ID, token, in.Body.Reasons) })
 		})
 	web.Handle(s, op(get, "/applications/{id}/export", "export-application", "All that is held of the applicant, once their phone is proven"), d.apiExport)
+	d.routesVisits(s, op)
 	d.routesIssue(s, op)
 	d.routesResume(s)
 	d.routesLock(s)

@@ -91,6 +91,7 @@ type Application struct {
 	Consent   *Consent   `json:"consent,omitempty"`
 	Evidence  []Proof    `json:"evidence,omitempty"`
 	Tries     Tries      `json:"tries"`
+	Visit     *Visit     `json:"visit,omitempty"` // to a vendor, while one is open
 	Decision  *Verdict   `json:"decision,omitempty"`
 	Key       *Key       `json:"key,omitempty"`
 	Agreement *Agreement `json:"agreement,omitempty"`

@@ -18,6 +18,7 @@ const (
 	NeedCode        Need = "otp_sms"
 	NeedFace        Need = "face_match"
 	NeedLogin       Need = "eid_oidc"
+	NeedVideo       Need = "document_video"
 	NeedRefresh     Need = "refresh" // a register was down: ask again
 	NeedCSR         Need = "csr"
 	NeedCertificate Need = "certificate" // it is there: fetch it
@@ -31,11 +32,6 @@ const reviewFor = 7 * 24 * time.Hour
 // approved, whatever age the policy lets it have as evidence: together with
 // the life of an approval it keeps what a stolen token is worth short.
 const codeFresh = time.Hour
-
-// ownTypes are the proofs that only the applicant can give.
-func ownTypes() []evidence.Type {
-	return []evidence.Type{evidence.OTPSMS, evidence.FaceMatch, evidence.EIDOIDC}
-}
 
 // judge asks the policy about the application as it is now. The decision is
 // the only thing that can order a certificate and is never stored.
@@ -51,17 +47,12 @@ func (d *Desk) judge(a Application, now time.Time) (evidence.Decision, error) {
 // there and those that have become stale, the applicant's own apart from the
 // registers'. A register that denied or contradicted is not asked again.
 func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) (own, registers []evidence.Type) {
-	set := d.pursued(a)
+	mine := d.ownSet(a, now)
 	for _, t := range ownTypes() {
-		if !d.offered(t) {
-			continue
-		}
-		p, _ := a.latest(t)
-		if t == evidence.FaceMatch && d.faceUnclear(a) {
+		if ofFace(t) && d.faceUnclear(a) {
 			continue // persons look at it
 		}
-		stale := t == evidence.OTPSMS && now.Sub(p.CheckedAt) > codeFresh
-		lacks := slices.Contains(set, t) && (!a.proven(t) || stale)
+		lacks := slices.Contains(mine, t) && d.lacking(a, t, now)
 		if lacks || slices.Contains(decision.Missing(), t) {
 			own = append(own, t)
 		}
@@ -74,14 +65,15 @@ func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) 
 	return own, registers
 }
 
-// lacks reports whether a proof of the type is still wanted.
+// lacks reports whether a proof of the type is still wanted, or would do in
+// place of one that is.
 func (d *Desk) lacks(a Application, t evidence.Type, now time.Time) (bool, error) {
 	decision, err := d.judge(a, now)
 	if err != nil {
 		return false, err
 	}
 	own, registers := d.wanted(a, decision, now)
-	return slices.Contains(own, t) || slices.Contains(registers, t) || slices.Contains(d.instead(a, own), t), nil
+	return slices.Contains(own, t) || slices.Contains(registers, t) || slices.Contains(d.instead(a, own, now), t), nil
 }
 
 // settle moves an application that collects on as far as its evidence goes.
@@ -156,6 +148,8 @@ type State struct {
 	Stage       Stage           `json:"stage" doc:"how far it has come"`
 	Profile     string          `json:"profile"`
 	Needs       []Need          `json:"needs" doc:"what to do next, as the last word of a route"`
+	AtVendor    []Need          `json:"at_vendor,omitempty" doc:"those of both that are given on a vendor's pages: without a body, the answer has the visit"`
+	Visit       *VisitState     `json:"visit,omitempty"`
 	Policy      string          `json:"policy,omitempty" doc:"version of the policy that decided"`
 	Trace       []evidence.Step `json:"trace,omitempty" doc:"the rules asked, once the applicant's phone is proven"`
 	TermsToSign string          `json:"terms_version" doc:"version of the terms to consent to"`
@@ -206,6 +200,9 @@ func (d *Desk) Show(ctx context.Context, a Application) (State, error) {
 	}
 	s.Needs, s.Instead = append(s.Needs, needs...), instead
 	s.Earlier = slices.Contains(needs, NeedFace) && a.phoneProven() && d.takesEarlier(a.Profile)
+	if err := d.showVisit(&s, a, now); err != nil {
+		return State{}, err
+	}
 	return s, nil
 }
 
@@ -232,7 +229,7 @@ func (d *Desk) needs(a Application, now time.Time) (needs, instead []Need, err e
 		for _, t := range own {
 			needs = append(needs, Need(t))
 		}
-		for _, t := range d.instead(a, own) {
+		for _, t := range d.instead(a, own, now) {
 			instead = append(instead, Need(t))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
 	"mohr/internal/eid"
+	"mohr/internal/gateway"
 	"mohr/internal/i18n"
 	"mohr/internal/ledger"
 	"mohr/internal/nonce"
@@ -30,6 +31,7 @@ type Config struct {
 	CA       *ca.Authority
 	Policy   *evidence.Policy
 	Registry Registry
+	Vendors  map[evidence.Type]*gateway.Connector // to whose pages applicants go, by what they prove there; nil: none
 	OTP      Codes
 	Seal     *seal.Box
 	Stamper  Stamper

@@ -160,20 +160,22 @@ type reply struct {
 	raw    []byte
 	header http.Header
 
-	ID           string          `json:"id"`
-	Stage        enroll.Stage    `json:"stage"`
-	Needs        []enroll.Need   `json:"needs"`
-	Token        string          `json:"token"`
-	TermsVersion string          `json:"terms_version"`
-	Trace        []evidence.Step `json:"trace"`
-	Serial       string          `json:"serial"`
-	Certificate  string          `json:"certificate"`
-	Instead      []enroll.Need   `json:"instead"`
-	URL          string          `json:"url"`
-	Revocation   string          `json:"revocation_code"`
-	Code         string          `json:"code"`
-	Detail       string          `json:"detail"`
-	Reason       string          `json:"reason"`
+	ID           string             `json:"id"`
+	Stage        enroll.Stage       `json:"stage"`
+	Needs        []enroll.Need      `json:"needs"`
+	Token        string             `json:"token"`
+	TermsVersion string             `json:"terms_version"`
+	Trace        []evidence.Step    `json:"trace"`
+	Serial       string             `json:"serial"`
+	Instead      []enroll.Need      `json:"instead"`
+	URL          string             `json:"url"`
+	AtVendor     []enroll.Need      `json:"at_vendor"`
+	Visit        *enroll.VisitState `json:"visit"`
+	Certificate  string             `json:"certificate"`
+	Revocation   string             `json:"revocation_code"`
+	Code         string             `json:"code"`
+	Detail       string             `json:"detail"`
+	Reason       string             `json:"reason"`
 }
 
 // call sends one request to the API; body is JSON unless it is bytes or nil.

@@ -42,6 +42,7 @@ func (s *step) erase(why string) error {
 		key.CSR.Erase()
 		s.Key = &key
 	}
+	s.endVisit()
 	s.eraseReview()
 	id, serial := s.ID, s.Serial
 	s.with(func(tx store.Tx) error {

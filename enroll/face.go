@@ -13,7 +13,11 @@ import (
 // there is such a living person, and whose face it is. Some tries may fail; then the
 // application does (R7): a try is counted before the register is asked, so
 // that many at once are no more tries. Once it matched, again changes nothing.
+// Where a vendor compares faces, the applicant is sent there instead.
 func (d *Desk) MatchFace(ctx context.Context, id, token, session string) (Application, error) {
+	if d.Vendors[evidence.FaceMatch] != nil {
+		return d.BeginVisit(ctx, id, token, evidence.FaceMatch)
+	}
 	a, err := d.open(ctx, id, token)
 	if err != nil {
 		return a, err
@@ -40,10 +44,7 @@ func (d *Desk) MatchFace(ctx context.Context, id, token, session string) (Applic
 	}
 	answer, err := d.Registry.Face(ctx, p.NationalCode, session)
 	if err != nil {
-		// Nothing was compared: the try is given back, also to who hung up.
-		if _, back := d.tryFace(context.WithoutCancel(ctx), id, -1); back != nil {
-			d.Log.Warn("give back face try", "application", id, "error", back)
-		}
+		d.giveFaceBack(ctx, id)
 		d.Log.Warn("register gave no answer", "type", evidence.FaceMatch, "error", err)
 		return a, fault.New(fault.Unavailable, "face_unavailable", "the face check cannot be made now; the application waits, try again in some minutes")
 	}
@@ -60,6 +61,14 @@ func (d *Desk) phoneFirst(a Application) error {
 		return fault.New(fault.Conflict, "phone_unproven", "a face is compared once the phone is proven; first hand in the code that was sent to it, or ask the registers again")
 	}
 	return nil
+}
+
+// giveFaceBack gives a try back with which nothing was compared, also to who
+// hung up.
+func (d *Desk) giveFaceBack(ctx context.Context, id string) {
+	if _, err := d.tryFace(context.WithoutCancel(ctx), id, -1); err != nil {
+		d.Log.Warn("give back face try", "application", id, "error", err)
+	}
 }
 
 // wantsPhone reports whether the policy asks for a code for the profile.
@@ -82,12 +91,15 @@ func (d *Desk) tryFace(ctx context.Context, id string, n int) (Application, erro
 	})
 }
 
+// ofFace reports whether a proof of the type is a try of the face.
+func ofFace(t evidence.Type) bool { return t == evidence.FaceMatch || t == evidence.DocumentVideo }
+
 // faceUnclear reports whether all tries are used up and the last one had no
-// clear answer.
+// clear answer, whoever compares.
 func (d *Desk) faceUnclear(a Application) bool {
 	last, n := evidence.Result(""), a.Tries.Unlike
 	for _, p := range a.Evidence {
-		if p.Type == evidence.FaceMatch {
+		if ofFace(p.Type) {
 			last = p.Result
 			if last == evidence.Inconclusive {
 				n++
@@ -97,6 +109,17 @@ func (d *Desk) faceUnclear(a Application) bool {
 	return last == evidence.Inconclusive && n >= d.Limits.FaceTries
 }
 
+// failFace notes that a try failed, and ends the application after the last.
+func (d *Desk) failFace(s *step) error {
+	s.note("face_failed", "")
+	s.Tries.Unlike++
+	if s.Tries.Face >= d.Limits.FaceTries {
+		s.Stage = Collecting
+		return s.move(FailedAttempts, "failed_attempts", "")
+	}
+	return nil
+}
+
 // faceFailed ends an application whose last try was a face that is not the
 // register's.
 func (d *Desk) faceFailed(ctx context.Context, id string) (Application, error) {
@@ -104,13 +127,7 @@ func (d *Desk) faceFailed(ctx context.Context, id string) (Application, error) {
 		if err := s.in(Collecting, Waiting); err != nil {
 			return err
 		}
-		s.note("face_failed", "")
-		s.Tries.Unlike++
-		if s.Tries.Face >= d.Limits.FaceTries {
-			s.Stage = Collecting
-			return s.move(FailedAttempts, "failed_attempts", "")
-		}
-		return nil
+		return d.failFace(s)
 	})
 	if err != nil {
 		return a, err

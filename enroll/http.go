@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"mohr/ca"
+	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/web"
 )
@@ -52,6 +53,10 @@ func (d *Desk) Routes(s *web.Server) {
 	}))
 	e.POST("/enroll/:id/earlier", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
 		_, err := d.UseEarlier(ctx, id, token, c.FormValue("serial"), c.FormValue("revocation_code"))
+		return err
+	}))
+	e.POST("/enroll/:id/video", d.postStep(func(ctx context.Context, _ echo.Context, id, token string) error {
+		_, err := d.BeginVisit(ctx, id, token, evidence.DocumentVideo)
 		return err
 	}))
 	e.POST("/enroll/:id/refresh", d.postStep(func(ctx context.Context, _ echo.Context, id, token string) error {

@@ -30,11 +30,11 @@ const (
 // sends first codes that a crash swallowed, and tells who waited that there is news. What cannot be done now stays for the next run; the error names all of it.
 func (d *Desk) Resume(ctx context.Context) error {
 	do := map[workKind]func(context.Context, string) error{
-		workWait: d.resumeWait, workTell: d.tell, workResume: d.sendResume,
+		workVisit: d.resumeVisit, workWait: d.resumeWait, workTell: d.tell, workResume: d.sendResume,
 		workCollect: d.resumeCollect, workIssue: d.resumeIssue, workNotify: d.notify, workBundle: d.sealBundle,
 	}
 	var errs []error
-	for _, k := range []workKind{workIssue, workNotify, workBundle, workCollect, workWait, workTell, workResume} {
+	for _, k := range []workKind{workIssue, workNotify, workBundle, workCollect, workVisit, workWait, workTell, workResume} {
 		ids, err := d.waiting(ctx, k)
 		if err != nil {
 			return fmt.Errorf("resume: %w", err)
@@ -55,6 +55,9 @@ func (d *Desk) waiting(ctx context.Context, k workKind) ([]string, error) {
 	err := d.Store.View(ctx, func(tx store.Tx) error {
 		return store.Each(tx, workBucket, string(k)+"/", "", func(key string, w work) error {
 			begun := k == workIssue || k == workCollect || k == workWait
+			if now.Before(w.Due) {
+				return nil
+			}
 			if !begun || now.Sub(w.Since) >= resumeAfter<<min(w.Tries, mostPatient) {
 				ids = append(ids, strings.TrimPrefix(key, string(k)+"/"))
 			}

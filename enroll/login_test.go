@@ -264,7 +264,7 @@ func TestThePageShowsBothWaysInTheOrderOfThePolicy(t *testing.T) {
 		t.Errorf("in place of a login: %v", r.Instead)
 	}
 	b := l.browse(a, "en")
-	b.wants(b.get("/enroll/"+a.id), 200, `href="/enroll/`+a.id+`/eid"`, `action="/enroll/`+a.id+`/face"`, "One of the two ways")
+	b.wants(b.get("/enroll/"+a.id), 200, `href="/enroll/`+a.id+`/eid"`, `action="/enroll/`+a.id+`/face"`, "One of these ways")
 	a.face("live").want(t, enroll.Approved, enroll.NeedCSR)
 }
 

@@ -28,6 +28,8 @@ const (
 	disownedBucket    = "enroll_disowned"     // lineage -> when the person said that it is not theirs
 	earlierBucket     = "enroll_earlier"      // hash of a record -> the other application it serves
 	limitBucket       = "enroll_limits"       // what/who -> limit
+	visitBucket       = "enroll_visits"       // vendor/its reference -> id, of open sessions
+	inboxBucket       = "enroll_inbox"        // vendor/id of its call -> received
 	revocationBucket  = "enroll_revocations"  // serial -> revocation
 	bundleBucket      = "enroll_bundles"      // id -> bundle.Bundle
 )
@@ -51,6 +53,7 @@ const (
 	workBundle  workKind = "bundle"
 	workWait    workKind = "wait"   // for a register that is down
 	workResume  workKind = "resume" // a code to go on elsewhere
+	workVisit   workKind = "visit"  // for what a vendor has to say
 	workTell    workKind = "tell"   // that there is news, for who is not looking
 )
 
@@ -58,6 +61,7 @@ const (
 type work struct {
 	Since time.Time `json:"since"`
 	Tries int       `json:"tries,omitzero"` // in vain
+	Due   time.Time `json:"due,omitzero"`   // not before
 }
 
 // errMoved says that somebody else saved the application since it was read.

@@ -144,7 +144,7 @@ func (j *judge) admission() {
 // fixed order.
 func (j *judge) accepts() []Type {
 	var list []Type
-	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, EIDOIDC, LegalRegistry, DeviceAttestation} {
+	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, EIDOIDC, LegalRegistry, DeviceAttestation} {
 		if j.rules.Asks(t) {
 			list = append(list, t)
 		}
@@ -163,12 +163,14 @@ func (j *judge) sets() [][]Type {
 	return j.rules.AnyOf
 }
 
-// choose picks the first complete set, else the one that lacks least, and
-// says what it lacks. At renewal all else that counts is added to it.
+// choose picks the first complete set, else the one that lacks least, of
+// equals the one most of whose answers are there, though they do not count,
+// and says what it lacks. At renewal all else that counts is added to it.
 func (j *judge) choose() []Type {
 	var best []Type
 	for i, set := range j.sets() {
-		if i == 0 || len(j.missing(set)) < len(j.missing(best)) {
+		lacks, fewest := j.missing(set), j.missing(best)
+		if i == 0 || len(lacks) < len(fewest) || len(lacks) == len(fewest) && j.answers(lacks) > j.answers(fewest) {
 			best = set
 		}
 	}
@@ -196,6 +198,16 @@ func (j *judge) choose() []Type {
 		}
 	}
 	return best
+}
+
+// answers counts the types that have a match, whether it counts or not.
+func (j *judge) answers(types []Type) (n int) {
+	for _, t := range types {
+		if len(having(j.of(t), Match)) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // missing returns the types of the set without a record that counts.

@@ -52,8 +52,14 @@ func Reviewed(d Decision, records []Record) Claims {
 	for _, r := range having(j.of(MobileOwnership), Match) {
 		c.SIMChangedDays = r.Claims.SIMChangedDays
 	}
-	for _, r := range having(j.of(FaceMatch), Match) {
-		c.ScorePercent = r.Claims.ScorePercent
+	for _, t := range []Type{FaceMatch, DocumentVideo} {
+		seen := having(j.of(t), Match)
+		if len(seen) == 0 {
+			continue
+		}
+		if score := seen[len(seen)-1].Claims.ScorePercent; c.ScorePercent == 0 || score < c.ScorePercent {
+			c.ScorePercent = score
+		}
 	}
 	return c
 }
@@ -98,6 +104,6 @@ func (j *judge) answered(rule string) bool {
 }
 
 // alike reports whether officers answer for a face as alike as this.
-func (j *judge) alike(score int) bool {
-	return j.covered(ruleFaceScore) && j.review.Claims.ScorePercent > 0 && score >= j.review.Claims.ScorePercent
+func (j *judge) alike(t Type, score int) bool {
+	return j.covered(ruleScore(t)) && j.review.Claims.ScorePercent > 0 && score >= j.review.Claims.ScorePercent
 }

@@ -83,10 +83,13 @@ func IsTestPolicy(oid string) bool { return strings.HasPrefix(oid, TestPolicyArc
 // binding reports whether evidence of type t ties the person at the other end
 // to the identity (ETSI TS 119 461, 8.4). Registers and codes do not, however
 // many there are.
-func (t Type) binding() bool { return t == FaceMatch || t == EIDOIDC }
+func (t Type) binding() bool { return t == FaceMatch || t == DocumentVideo || t == EIDOIDC }
+
+// scored reports whether evidence of type t is as good as the likeness of a face.
+func (t Type) scored() bool { return t == FaceMatch || t == DocumentVideo }
 
 // types are the closed set.
-var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, EIDOIDC, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview}
+var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, EIDOIDC, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview}
 
 // known reports whether t is one of the closed set.
 func (t Type) known() bool { return slices.Contains(types, t) }

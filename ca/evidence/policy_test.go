@@ -78,7 +78,7 @@ func TestParsePolicyRefuses(t *testing.T) {
 		{"a key twice", []string{"    validity: 365d\n", "    validity: 365d\n    validity: 365d\n"}, "policy_unreadable", "already"},
 		{"a second document", []string{"version: \"2026-4\"", "version: \"2026-4\"\n---\nversion: \"2\""}, "policy_unreadable", ""},
 		{"a duration that is none", []string{"validity: 365d", "validity: 1y"}, "policy_unreadable", "1y"},
-		{"the evidence set without face match at a signing level", []string{set, "[civil_registry, mobile_ownership, otp_sms]"}, "policy_refused", "no binding evidence (face_match, eid_oidc)"},
+		{"the evidence set without face match at a signing level", []string{set, "[civil_registry, mobile_ownership, otp_sms]"}, "policy_refused", "no binding evidence (face_match, document_video or eid_oidc)"},
 		{"one set without binding evidence beside a good one", []string{set, set + "\n        - [civil_registry]"}, "policy_refused", "set 2 has no binding evidence"},
 		{"a low level for a signing profile", []string{"level: substantial", "level: low"}, "policy_refused", "needs level substantial"},
 		{"no level", []string{"level: substantial", "level: gold"}, "policy_refused", "level is not"},
@@ -134,6 +134,7 @@ func TestParsePolicyTakes(t *testing.T) {
 		edit []string
 	}{
 		{"a policy of short times, as the tour has", []string{"validity: 365d", "validity: 10m", "opens_before: 30d", "opens_before: 10m", "overlap: 14d", "overlap: 0s"}},
+		{"a film of document and face in place of the face alone", []string{"otp_sms, face_match]", "otp_sms, face_match]\n        - [civil_registry, otp_sms, mobile_ownership, document_video]", "face_match: 24h", "face_match: 24h\n        document_video: 24h"}},
 		{"a profile that is never renewed", []string{"max_depth: 3", "max_depth: 0"}},
 		{"the old certificate's signature at renewal", []string{"evidence: [civil_registry]", "evidence: [cert_signature, civil_registry]"}},
 		{"a low level without binding evidence for what does not sign", []string{"profiles:\n", "profiles:\n" + lowProfile}},
@@ -179,7 +180,7 @@ func FuzzParsePolicy(f *testing.F) {
 				continue
 			}
 			for _, set := range r.AnyOf {
-				if types := typesOf(set); !strings.Contains(types, "face_match") && !strings.Contains(types, "eid_oidc") {
+				if types := typesOf(set); !strings.Contains(types, "face_match") && !strings.Contains(types, "document_video") && !strings.Contains(types, "eid_oidc") {
 					t.Errorf("%s reaches %s by %v", name, r.Level, set)
 				}
 			}

@@ -79,11 +79,11 @@ func (c *check) sets(p profile) {
 		c.need(!has(CertSignature), "set %d has cert_signature, which is for renewal only", i+1)
 		c.need(!has(OfficerReview), "set %d has officer_review, which answers for doubts and completes no set", i+1)
 		c.need(!has(OTPSMS) || has(MobileOwnership), "set %d has otp_sms without mobile_ownership, which says whose mobile it is", i+1)
-		c.need(!p.Level.signs() || slices.ContainsFunc(set, Type.binding), "set %d has no binding evidence (face_match, eid_oidc) and must not reach level %s", i+1, p.Level)
+		c.need(!p.Level.signs() || slices.ContainsFunc(set, Type.binding), "set %d has no binding evidence (face_match, document_video or eid_oidc) and must not reach level %s", i+1, p.Level)
 		c.need(!natural(c.profile) || !has(LegalRegistry), "set %d has legal_registry, but the profile names no organisation", i+1)
 		c.need(!organised(c.profile) || has(LegalRegistry), "set %d has no legal_registry, which names the organisation", i+1)
 	}
-	face := slices.ContainsFunc(p.Evidence.AnyOf, func(s []Type) bool { return slices.Contains(s, FaceMatch) })
+	face := slices.ContainsFunc(p.Evidence.AnyOf, func(s []Type) bool { return slices.ContainsFunc(s, Type.scored) })
 	c.need(!face || (p.Evidence.FaceScore >= 50 && p.Evidence.FaceScore <= 100), "evidence.face_score is not between 50 and 100")
 	c.need(p.Evidence.Officers >= 0 && p.Evidence.Officers <= maxOfficers, "evidence.officers is not between 0 and %d", maxOfficers)
 	c.need(p.Evidence.Officers != 1 || !p.Level.signs(), "evidence.officers is 1: four eyes decide where certificates sign")

@@ -18,9 +18,12 @@ const (
 	MobileOwnership Type = "mobile_ownership"
 	OTPSMS          Type = "otp_sms"
 	FaceMatch       Type = "face_match"
-	EIDOIDC         Type = "eid_oidc" // login at an eID provider, by OpenID Connect
-	LegalRegistry   Type = "legal_registry"
-	CertSignature   Type = "cert_signature"
+	// DocumentVideo is a film of a document and of its holder's face, compared
+	// with each other by a vendor.
+	DocumentVideo Type = "document_video"
+	EIDOIDC       Type = "eid_oidc" // login at an eID provider, by OpenID Connect
+	LegalRegistry Type = "legal_registry"
+	CertSignature Type = "cert_signature"
 	// DeviceAttestation says that a key lives in hardware and cannot leave it.
 	DeviceAttestation Type = "device_attestation"
 	// OfficerReview is the signed decision of officers on a case that the
@@ -90,6 +93,7 @@ func (r Record) Hash() string {
 //	mobile_ownership  NationalCode, Mobile, SIMChangedDays
 //	otp_sms           Mobile
 //	face_match        NationalCode, ScorePercent
+//	document_video    NationalCode of the document, ScorePercent of the face with its picture
 //	eid_oidc          NationalCode, ACR, Level
 //	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
 //	cert_signature    NationalCode
@@ -112,6 +116,8 @@ type Claims struct {
 	ScorePercent   int    `json:"score_percent,omitzero"` // of a face match
 	ACR            string `json:"acr,omitempty"`          // of a login, as the provider says it
 	Level          Level  `json:"level,omitempty"`        // that the configuration maps ACR to
+
+	Certificates []string `json:"certificates,omitempty"` // of laboratories, that vouched for the source then
 
 	Rules      []string `json:"rules,omitempty"`       // that officers answer for, by their names in the trace
 	Officers   int      `json:"officers,omitzero"`     // persons who signed

@@ -61,6 +61,24 @@ func FaceRecord(a gateway.Answer[gateway.Face]) Record {
 	return r
 }
 
+// SessionRecord is what a session at a vendor proves; t is FaceMatch or
+// DocumentVideo. That a living person was before the camera is not in it: the
+// caller asks. While no laboratory vouches for the vendor its word decides
+// nothing (ETSI TS 119 461, 8.4; R1). A document counts to its last day.
+func SessionRecord(t Type, a gateway.Answer[gateway.Session]) Record {
+	r, v := recordOf(t, a, a.Value.Result), a.Value
+	if v.Result == gateway.Match {
+		r.Claims = Claims{NationalCode: v.NationalCode, FirstName: v.FirstName, LastName: v.LastName, BirthDate: v.BirthDate, ScorePercent: v.ScorePercent, Certificates: v.Certificates}
+		if last, err := time.Parse(time.DateOnly, v.ValidTo); err == nil {
+			r.ValidTo = last.AddDate(0, 0, 1)
+		}
+	}
+	if !v.Certified {
+		r.Result = Inconclusive
+	}
+	return r
+}
+
 // recordOf takes over what all answers have. A registry that contradicts an
 // earlier answer of its own to the same question, or whose result is none of
 // ours, has said nothing clear.

@@ -12,7 +12,7 @@ const (
 	suffixResult     = ".result"
 	suffixConsistent = ".consistent"
 	suffixFresh      = ".fresh"
-	ruleFaceScore    = "face_match.score"
+	suffixScore      = ".score"
 	ruleOfficers     = "officer_review.signed"
 	ruleLogin        = "eid_oidc.level"
 
@@ -40,3 +40,6 @@ const (
 	ruleSameBusiness = "renewal.same_organisation"
 	ruleNewBusiness  = "renewal.organisation"
 )
+
+// ruleScore asks how alike a face is.
+func ruleScore(t Type) string { return string(t) + suffixScore }

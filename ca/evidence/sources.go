@@ -17,8 +17,8 @@ func (j *judge) sources() {
 		j.consistent(t, records)
 		if r, ok := j.best(t, records); ok {
 			j.counted[t] = r
-			if t == FaceMatch && r.Claims.ScorePercent < j.rules.FaceScore {
-				j.step(ruleFaceScore, stepReview, "%s", unlike)
+			if t.scored() && r.Claims.ScorePercent < j.rules.FaceScore {
+				j.step(ruleScore(t), stepReview, "%s", unlike)
 			}
 		}
 	}
@@ -132,7 +132,7 @@ func (j *judge) strong(r Record) bool {
 	if r.Type == EIDOIDC {
 		return j.rules.Takes(r.Claims.Level)
 	}
-	return r.Type != FaceMatch || r.Claims.ScorePercent >= j.rules.FaceScore || j.alike(r.Claims.ScorePercent)
+	return !r.Type.scored() || r.Claims.ScorePercent >= j.rules.FaceScore || j.alike(r.Type, r.Claims.ScorePercent)
 }
 
 // unlike is said of a face below the policy's score.
@@ -160,5 +160,5 @@ func (j *judge) lack(t Type) {
 		j.login()
 		return
 	}
-	j.step(ruleFaceScore, stepReview, "%s", unlike)
+	j.step(ruleScore(t), stepReview, "%s", unlike)
 }

@@ -27,6 +27,7 @@ type applying struct {
 	say     func(format string, args ...any)
 	id      string
 	revoke  string // revocation code, given once
+	sentTo  string // the vendor's page
 }
 
 // applicationState is what the service says of an application.
@@ -37,6 +38,9 @@ type applicationState struct {
 	Terms  string   `json:"terms_version"`
 	Token  string   `json:"token"`
 	Serial string   `json:"serial"`
+	Visit  *struct {
+		Link string `json:"link"`
+	} `json:"visit"` // to a vendor's pages, while one is open
 }
 
 // maxSteps bounds the steps of one application, waiting for registers included.
@@ -89,7 +93,15 @@ func (a *applying) step(ctx context.Context, need, terms string) error {
 		return a.proveCode(post)
 	case "face_match":
 		a.say("The face match runs (simulated).")
-		return post("/evidence/face_match", map[string]any{"session": "cli"})
+		if err := post("/evidence/face_match", map[string]any{"session": "cli"}); err != nil {
+			return err
+		}
+		return a.visit(ctx)
+	case "document_video":
+		if err := post("/evidence/document_video", nil); err != nil {
+			return err
+		}
+		return a.visit(ctx)
 	case "refresh":
 		a.say("A register does not answer; asking again.")
 		select {
@@ -108,6 +120,27 @@ func (a *applying) step(ctx context.Context, need, terms string) error {
 		return err
 	}
 	return fmt.Errorf("the service wants %q, which this version of mohr does not know", need)
+}
+
+// visitWait is between two looks at a visit.
+const visitWait = 5 * time.Second
+
+// visit says where the applicant is expected, if anywhere, and waits a while.
+func (a *applying) visit(ctx context.Context) error {
+	var s applicationState
+	if err := a.api.call(ctx, request{method: http.MethodGet, path: a.path("")}, &s); err != nil || s.Visit == nil {
+		return err
+	}
+	if a.sentTo != s.Visit.Link {
+		a.sentTo = s.Visit.Link
+		a.say("Open this page, do what it says, and come back: %s", a.sentTo)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(visitWait):
+	}
+	return nil
 }
 
 // codeTries is how often a person may mistype before the command gives up;

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,17 +23,13 @@ func connectorCheckCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "check FILE...", Short: "Check connector files as the service does when it starts; nobody is asked",
+		Long:    "Says too which certificates of a vendor's laboratories end within thirty days, and refuses a file whose certificates have ended or are missing: the service does not send people there.",
 		Example: "  mohr connector check shahkar.yaml sms.yaml", Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			for _, file := range args {
 				n, err := service.ReadConnector(file, nil)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					err = json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{"file": file, "connector": n.Name(), "asks": n.Asks(), "environment": n.Environment(), "fields": n.Fields()})
-				} else {
-					_, err = fmt.Fprintf(c.OutOrStdout(), "%s: it holds. %s asks %s (%s); a question has %s.\n", file, n.Name(), n.Asks(), n.Environment(), strings.Join(n.Fields(), ", "))
+				if err == nil {
+					err = checkConnector(c.OutOrStdout(), file, n, asJSON)
 				}
 				if err != nil {
 					return err
@@ -43,6 +40,24 @@ func connectorCheckCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON, one line a file")
 	return c
+}
+
+// checkConnector says that a connector holds, and which of its certificates
+// end soon; it refuses one whose certificates do not hold now.
+func checkConnector(w io.Writer, file string, n *gateway.Connector, asJSON bool) error {
+	now := time.Now()
+	if err := n.Certified(now); err != nil {
+		return fmt.Errorf("%s: %s sends nobody there: %w", file, n.Name(), err)
+	}
+	ending := n.Ending(now)
+	if asJSON {
+		return json.NewEncoder(w).Encode(map[string]any{"file": file, "connector": n.Name(), "asks": n.Asks(), "environment": n.Environment(), "fields": n.Fields(), "certificates_ending": ending})
+	}
+	fmt.Fprintf(w, "%s: it holds. %s asks %s (%s); a question has %s.\n", file, n.Name(), n.Asks(), n.Environment(), strings.Join(n.Fields(), ", "))
+	for _, c := range ending {
+		fmt.Fprintf(w, "%s: warning: certificate %s of %s (%s) ends with %s; from then on nobody is sent to %s.\n", file, c.Number, c.Lab, c.Standard, c.ValidTo, n.Name())
+	}
+	return nil
 }
 
 // maxQuestion bounds a question on standard input, octets.

@@ -145,19 +145,26 @@ func TestConnectorsAreCheckedAndTriedByCommand(t *testing.T) {
 		{"a gateway that is down", []string{"test", files[1]}, `{"to":"+989901112233","text":"x"}`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var out bytes.Buffer
-			c := connectorCommand()
-			c.SetIn(strings.NewReader(tt.in))
-			c.SetOut(&out)
-			c.SetErr(&out)
-			c.SilenceUsage, c.SilenceErrors = true, true
-			c.SetArgs(tt.args)
-			err := c.ExecuteContext(t.Context())
-			if (err == nil) != (tt.want != "") || !strings.Contains(out.String(), tt.want) || strings.Contains(out.String(), davood.NationalCode) {
-				t.Errorf("%v: %s", err, out.String())
+			out, err := runConnector(t, tt.in, tt.args...)
+			if (err == nil) != (tt.want != "") || !strings.Contains(out, tt.want) || strings.Contains(out, davood.NationalCode) {
+				t.Errorf("%v: %s", err, out)
 			}
 		})
 	}
+}
+
+// runConnector runs mohr connector and returns what it printed.
+func runConnector(t *testing.T, in string, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	c := connectorCommand()
+	c.SetIn(strings.NewReader(in))
+	c.SetOut(&out)
+	c.SetErr(&out)
+	c.SilenceUsage, c.SilenceErrors = true, true
+	c.SetArgs(args)
+	err := c.ExecuteContext(t.Context())
+	return out.String(), err
 }
 
 func TestConnectorsThatCannotServe(t *testing.T) {

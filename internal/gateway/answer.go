@@ -96,3 +96,19 @@ type Face struct {
 type SMS struct {
 	ID string
 }
+
+// twice asks, and asks a second time before it hands out an answer that is not
+// good, to somebody's disadvantage: no single answer rejects a person. If the
+// two differ the answer contradicts.
+func twice[T any](ask func() (Answer[T], error), good func(T) bool) (Answer[T], error) {
+	first, err := ask()
+	if err != nil || good(first.Value) {
+		return first, err
+	}
+	second, err := ask()
+	if err != nil {
+		return Answer[T]{}, err
+	}
+	second.Contradicts = good(second.Value) || !sameJSON(first.Value, second.Value)
+	return second, nil
+}

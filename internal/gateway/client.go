@@ -95,57 +95,48 @@ func New(c Config) (*Client, error) {
 // birth (YYYY-MM-DD).
 func (g *Client) Person(ctx context.Context, nationalCode, birthDate string) (Answer[Person], error) {
 	q := personQuestion{nationalCode, birthDate}
-	return inquire(ctx, g, g.person, q, func(r personReply) (Person, bool) { return r.about(q) },
-		func(p Person) bool { return p.Result == Match && p.Alive })
+	return twice(func() (Answer[Person], error) {
+		return once(ctx, g, g.person, q, func(r personReply) (Person, bool) { return r.about(q) })
+	}, func(p Person) bool { return p.Result == Match && p.Alive })
 }
 
 // Mobile asks whether the number (+989...) is the person's.
 func (g *Client) Mobile(ctx context.Context, nationalCode, mobile string) (Answer[Mobile], error) {
 	q := mobileQuestion{nationalCode, mobile}
-	return inquire(ctx, g, g.mobile, q, func(r mobileReply) (Mobile, bool) { return r.about(q) },
-		func(m Mobile) bool { return m.Result == Match })
+	return twice(func() (Answer[Mobile], error) {
+		return once(ctx, g, g.mobile, q, func(r mobileReply) (Mobile, bool) { return r.about(q) })
+	}, func(m Mobile) bool { return m.Result == Match })
 }
 
 // Legal asks the company register for the legal person.
 func (g *Client) Legal(ctx context.Context, legalID string) (Answer[Legal], error) {
 	q := legalQuestion{legalID}
-	return inquire(ctx, g, g.legal, q, func(r legalReply) (Legal, bool) { return r.about(q) },
-		func(l Legal) bool { return l.Result == Match && l.Status == "active" })
+	return twice(func() (Answer[Legal], error) {
+		return once(ctx, g, g.legal, q, func(r legalReply) (Legal, bool) { return r.about(q) })
+	}, func(l Legal) bool { return l.Result == Match && l.Status == "active" })
 }
 
 // Licence asks the register of licences of the type.
 func (g *Client) Licence(ctx context.Context, legalID, licenceType string) (Answer[Licence], error) {
 	q := licenceQuestion{legalID, licenceType}
-	return inquire(ctx, g, g.licence, q, func(r licenceReply) (Licence, bool) { return r.about(q) },
-		func(l Licence) bool { return l.Result == Match })
+	return twice(func() (Answer[Licence], error) {
+		return once(ctx, g, g.licence, q, func(r licenceReply) (Licence, bool) { return r.about(q) })
+	}, func(l Licence) bool { return l.Result == Match })
 }
 
 // Face asks for the comparison of the face seen in the session with the
 // register's picture.
 func (g *Client) Face(ctx context.Context, nationalCode, session string) (Answer[Face], error) {
 	q := faceQuestion{nationalCode, session}
-	return inquire(ctx, g, g.face, q, func(r faceReply) (Face, bool) { return r.about(q) },
-		func(f Face) bool { return f.Result == Match && f.Live })
+	return twice(func() (Answer[Face], error) {
+		return once(ctx, g, g.face, q, func(r faceReply) (Face, bool) { return r.about(q) })
+	}, func(f Face) bool { return f.Result == Match && f.Live })
 }
 
 // SMS hands a message over for delivery, once: a failed attempt is not
 // repeated, since the message may be on its way.
 func (g *Client) SMS(ctx context.Context, to, text string) (Answer[SMS], error) {
-	return inquire(ctx, g, g.sms, smsMessage{to, text}, smsReply.about, func(SMS) bool { return true })
-}
-
-// inquire asks, and asks a second time before it hands out an answer that is
-// to somebody's disadvantage: no single answer rejects a person. If the two
-// differ the answer contradicts.
-func inquire[Q, R, T any](ctx context.Context, g *Client, r *route, q Q, about func(R) (T, bool), good func(T) bool) (Answer[T], error) {
-	first, err := once(ctx, g, r, q, about)
-	if err != nil || good(first.Value) {
-		return first, err
-	}
-	second, err := once(ctx, g, r, q, about)
-	if err != nil {
-		return Answer[T]{}, err
-	}
-	second.Contradicts = good(second.Value) || !sameJSON(first.Value, second.Value)
-	return second, nil
+	return twice(func() (Answer[SMS], error) {
+		return once(ctx, g, g.sms, smsMessage{to, text}, smsReply.about)
+	}, func(SMS) bool { return true })
 }

@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -29,6 +28,9 @@ const (
 	AskLegal   Kind = "legal_registry"
 	AskLicence Kind = "licence"
 	SendingSMS Kind = "sms"
+	// Those below have the person go to a vendor, who calls us (Start, Fetch, Receive).
+	AskVideo Kind = "document_video"
+	AskFace  Kind = "face_match"
 )
 
 // questions says which fields a connector of each kind is asked with.
@@ -38,6 +40,8 @@ var questions = map[Kind][]string{
 	AskLegal:   {"legal_id"},
 	AskLicence: {"legal_id", "type"},
 	SendingSMS: {"to", "text"},
+	AskVideo:   {"national_code", "birth_date", "locale", "return_url", "callback_url"},
+	AskFace:    {"national_code", "birth_date", "locale", "return_url", "callback_url"},
 }
 
 // ConnectorConfig is what a Connector needs beside its file. The zero value works.
@@ -58,9 +62,10 @@ type ConnectorConfig struct {
 // that fails or has another type. Retries, breaker and bulkhead are those of
 // Client.
 type Connector struct {
-	file ConnectorFile
-	plan plan
-	exec failsafe.Executor[reply]
+	file  ConnectorFile
+	plan  plan
+	exec  failsafe.Executor[reply]
+	begin failsafe.Executor[reply] // of Start: once, since a session costs
 	ConnectorConfig
 }
 
@@ -90,6 +95,7 @@ func NewConnector(b []byte, c ConnectorConfig) (*Connector, error) {
 		n.Log = slog.New(slog.DiscardHandler)
 	}
 	n.exec = newExecutor(n.Log, f.Connector, n.Concurrent, f.Rate, f.Asks != SendingSMS)
+	n.begin = newExecutor(n.Log, f.Connector+" start", n.Concurrent, f.Rate, false)
 	return n, nil
 }
 
@@ -102,8 +108,7 @@ func (n *Connector) Asks() Kind { return n.file.Asks }
 // Environment returns "simulated" or "production": what the answers count as.
 func (n *Connector) Environment() string { return n.file.Environment }
 
-// consult asks, and a second time before it hands out an answer that is to
-// somebody's disadvantage, as inquire does.
+// consult asks, twice if need be.
 func consult[T any](ctx context.Context, n *Connector, k Kind, values []string, read func(said) (T, error), good func(T) bool) (Answer[T], error) {
 	if n.file.Asks != k {
 		return Answer[T]{}, fmt.Errorf("connector %s asks %s, not %s", n.file.Connector, n.file.Asks, k)
@@ -112,36 +117,41 @@ func consult[T any](ctx context.Context, n *Connector, k Kind, values []string, 
 	for i, name := range questions[k] {
 		q[name] = values[i]
 	}
-	first, err := putOnce(ctx, n, q, read)
-	if err != nil || good(first.Value) {
-		return first, err
+	ask := func(ctx context.Context) (reply, T, error) {
+		var none T
+		r, status, err := n.attempt(ctx, q)
+		if err != nil {
+			return r, none, err
+		}
+		return readReply(n, q, "", status, r, read)
 	}
-	second, err := putOnce(ctx, n, q, read)
-	if err != nil {
-		return Answer[T]{}, err
-	}
-	second.Contradicts = good(second.Value) || !reflect.DeepEqual(first.Value, second.Value)
-	return second, nil
+	return twice(func() (Answer[T], error) { return put(ctx, n, n.exec, ask) }, good)
 }
 
-// putOnce puts the question once, with retries where the kind allows them.
-func putOnce[T any](ctx context.Context, n *Connector, q map[string]string, read func(said) (T, error)) (Answer[T], error) {
+// readReply makes an answer of what was received.
+func readReply[T any](n *Connector, q map[string]string, ref string, status int, r reply, read func(said) (T, error)) (reply, T, error) {
+	a, err := n.plan.read(q, ref, status, r.body)
 	var value T
-	got, err := n.exec.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[reply]) (reply, error) {
-		r, status, err := n.attempt(e.Context(), q)
-		if err != nil {
-			return r, err
-		}
-		a, err := n.plan.read(q, status, r.body)
-		if err == nil {
-			value, err = read(a)
-		}
-		if err != nil {
-			// What went wrong is the file's or the gateway's; it quotes no answer.
-			return r, fmt.Errorf("%w: %w", errAttempt, err)
-		}
-		return r, nil
+	if err == nil {
+		value, err = read(a)
+	}
+	if err != nil {
+		// What went wrong is the file's or the gateway's; it quotes no answer.
+		return r, value, fmt.Errorf("%w: %w", errAttempt, err)
+	}
+	return r, value, nil
+}
+
+// put asks as exec allows.
+func put[T any](ctx context.Context, n *Connector, exec failsafe.Executor[reply], ask func(context.Context) (reply, T, error)) (Answer[T], error) {
+	var value T
+	got, err := exec.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[reply]) (r reply, err error) {
+		r, value, err = ask(e.Context())
+		return r, err
 	})
+	if errors.Is(err, ErrPending) {
+		return Answer[T]{}, err
+	}
 	if err != nil {
 		return Answer[T]{}, n.unavailable(ctx, err)
 	}
@@ -165,7 +175,7 @@ func (n *Connector) attempt(ctx context.Context, q map[string]string) (reply, in
 	if err != nil {
 		return reply{}, 0, err
 	}
-	r, status, err := n.send(ctx, n.file.URL, question)
+	r, status, err := n.send(ctx, n.file.method(), n.file.URL, question)
 	if err != nil || n.file.Poll == nil {
 		return r, status, err
 	}
@@ -177,14 +187,16 @@ func (n *Connector) attempt(ctx context.Context, q map[string]string) (reply, in
 func (n *Connector) poll(ctx context.Context, q map[string]string, r reply, status int) (reply, int, error) {
 	end := time.NewTimer(n.file.Poll.longest())
 	defer end.Stop()
+	ref := ""
 	for {
-		ref, done, err := n.plan.pending(q, status, r.body)
+		next, done, err := n.plan.pending(q, ref, status, r.body)
 		if err != nil {
 			return reply{}, 0, fmt.Errorf("%w: %w", errAttempt, err)
 		}
 		if done {
 			return r, status, nil
 		}
+		ref = next
 		select {
 		case <-end.C:
 			return reply{}, 0, errors.New("the answer is not there in time")
@@ -194,17 +206,17 @@ func (n *Connector) poll(ctx context.Context, q map[string]string, r reply, stat
 		if err != nil {
 			return reply{}, 0, err
 		}
-		if r, status, err = n.send(ctx, n.file.Poll.URL, question); err != nil {
+		if r, status, err = n.send(ctx, n.file.method(), n.file.Poll.URL, question); err != nil {
 			return reply{}, 0, err
 		}
 	}
 }
 
 // send sends one request and returns an answer whose status the file names.
-func (n *Connector) send(ctx context.Context, url string, question []byte) (reply, int, error) {
+func (n *Connector) send(ctx context.Context, method, url string, question []byte) (reply, int, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.file.timeout())
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, n.file.method(), url, bytes.NewReader(question))
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(question))
 	if err != nil {
 		return reply{}, 0, fmt.Errorf("ask: %w", err)
 	}

@@ -123,7 +123,8 @@ type Trial struct {
 
 // Try puts the question once, without retry, breaker or a second look, and
 // says what its answer comes to: it is how an operator tries a file. The
-// question has exactly the fields that Fields names. Errors tell the cause.
+// question has exactly the fields that Fields names. At a vendor it begins a
+// session that nobody goes to. Errors tell the cause.
 func (n *Connector) Try(ctx context.Context, question map[string]string) (Trial, error) {
 	for _, field := range n.Fields() {
 		if question[field] == "" {
@@ -134,11 +135,15 @@ func (n *Connector) Try(ctx context.Context, question map[string]string) (Trial,
 		return Trial{}, fmt.Errorf("the question has other fields than %v", n.Fields())
 	}
 	begun := time.Now()
+	if n.file.Webhook != nil {
+		r, pending, status, err := n.start(ctx, question)
+		return Trial{n.Name(), "", status, len(r.body), time.Since(begun).Milliseconds(), map[string]any{"ref": pending.Ref, "link": pending.Link}}, err
+	}
 	r, status, err := n.attempt(ctx, question)
 	if err != nil {
 		return Trial{}, err
 	}
-	a, err := n.plan.read(question, status, r.body)
+	a, err := n.plan.read(question, "", status, r.body)
 	return Trial{n.Name(), a.result, status, len(r.body), time.Since(begun).Milliseconds(), a.claims}, err
 }
 

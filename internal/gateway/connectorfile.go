@@ -50,6 +50,11 @@ type ConnectorFile struct {
 	Result   string            `yaml:"result"`   // expression: match, mismatch or inconclusive
 	Claims   map[string]string `yaml:"claims"`   // name -> expression
 	Poll     *Polling          `yaml:"poll"`     // nil: the first answer is the answer
+
+	// Of vendors that people go to; see vendorfile.go.
+	Link         Linking       `yaml:"link"`
+	Webhook      *Calling      `yaml:"webhook"`
+	Certificates []Certificate `yaml:"certificates"`
 }
 
 // Polling is how an answer is fetched that is not there at once.
@@ -60,6 +65,8 @@ type Polling struct {
 	Body  string        `yaml:"body"`  // expression, with ref
 	Every time.Duration `yaml:"every"` // between two fetches; zero: one second
 	For   time.Duration `yaml:"for"`   // all in all; zero: ten seconds
+
+	Method string `yaml:"method"` // of vendors: GET, with {ref} in url's path and no body; "": as the question
 }
 
 // longestPoll is how long a question may be waited for: a person may be
@@ -89,6 +96,8 @@ var claimsOf = map[Kind][]string{
 	AskLegal:   {"name", "status", "signatories", "domains"},
 	AskLicence: {"number", "valid_to"},
 	SendingSMS: {"id"},
+	AskVideo:   {"national_code", "first_name", "last_name", "birth_date", "valid_to", "score_percent", "live"},
+	AskFace:    {"score_percent", "live"},
 }
 
 func parseConnector(b []byte) (ConnectorFile, error) {
@@ -117,15 +126,19 @@ func (f *ConnectorFile) check() error {
 	}
 	need(connectorName.MatchString(f.Connector), "%q is no name@version", f.Connector)
 	_, known := questions[f.Asks]
-	need(known, "%q is nothing that connectors ask: civil_registry, mobile_ownership, legal_registry, licence or sms", f.Asks)
+	need(known, "%q is nothing that connectors ask: civil_registry, mobile_ownership, legal_registry, licence, sms, document_video or face_match", f.Asks)
 	need(f.Environment == "simulated" || f.Environment == "production", "environment is neither simulated nor production")
 	need(reaches(f.URL), "url is no https address")
-	if p := f.Poll; p != nil {
+	if f.Asks.visited() {
+		f.checkVendor(need)
+	} else if p := f.Poll; p != nil {
 		need(reaches(p.URL), "poll.url is no https address")
 		need(p.Until != "" && p.Ref != "" && p.Body != "", "poll.until, poll.ref and poll.body are expressions, and needed")
 		need(p.Every >= 0 && p.For >= 0 && p.For <= longestPoll, "poll.for is above %v, or poll.every or poll.for below zero", longestPoll)
 		need(f.Asks != SendingSMS, "a message is handed over, not polled for")
+		need(p.Method == "", "poll.method is for vendors that people go to")
 	}
+	need(f.Asks.visited() || f.Webhook == nil && f.Link.URL == "" && f.Certificates == nil, "webhook, link and certificates are for document_video and face_match")
 	need(f.Method == "" || f.Method == http.MethodPost || f.Method == http.MethodPut, "method is neither POST nor PUT: personal data is not for addresses")
 	need(f.Timeout >= 0 && f.Timeout <= time.Minute, "timeout is above a minute")
 	need(f.Body != "" && f.Result != "", "body and result are expressions, and needed")

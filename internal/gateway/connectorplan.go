@@ -24,6 +24,7 @@ type plan struct {
 	body, about, result cel.Program // about: nil if there is none
 	claims              map[string]cel.Program
 	until, ref, again   cel.Program // nil without poll
+	link, call          cel.Program // nil without webhook
 }
 
 // said is what a gateway's answer came to.
@@ -33,13 +34,13 @@ type said struct {
 }
 
 // compile reads the expressions. Those of the question see q, those of the
-// answer q, status and body.
+// answer q, status, body, and ref, which is "" where nothing is waited for.
 func (f *ConnectorFile) compile() (plan, error) {
 	asking, err := environment()
 	if err != nil {
 		return plan{}, err
 	}
-	reading, err := asking.Extend(cel.Variable("status", cel.IntType), cel.Variable("body", cel.DynType))
+	reading, err := asking.Extend(cel.Variable("status", cel.IntType), cel.Variable("body", cel.DynType), cel.Variable("ref", cel.StringType))
 	if err != nil {
 		return plan{}, err
 	}
@@ -67,43 +68,72 @@ func (f *ConnectorFile) compile() (plan, error) {
 		}
 		p.until = add(reading, "poll.until", f.Poll.Until, cel.BoolType)
 		p.ref = add(reading, "poll.ref", f.Poll.Ref, cel.StringType)
-		p.again = add(polling, "poll.body", f.Poll.Body, cel.MapType(cel.StringType, cel.DynType))
+		if f.Poll.Body != "" {
+			p.again = add(polling, "poll.body", f.Poll.Body, cel.MapType(cel.StringType, cel.DynType))
+		}
+	}
+	if f.Webhook != nil {
+		called, err := cel.NewEnv(cel.Variable("body", cel.DynType), ext.Strings())
+		if err != nil {
+			return plan{}, err
+		}
+		p.link = add(reading, "link.url", f.Link.URL, cel.StringType)
+		p.call = add(called, "webhook.ref", f.Webhook.Ref, cel.StringType)
 	}
 	return p, errors.Join(errs...)
 }
 
 // pending reports whether the answer is there; if not, ref is what to ask for
-// it with.
-func (p *plan) pending(q map[string]string, status int, body []byte) (ref string, done bool, err error) {
-	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
-		return "", false, errors.New("the answer is no JSON")
+// it with. asked is what it was asked with, "" the first time.
+func (p *plan) pending(q map[string]string, asked string, status int, body []byte) (ref string, done bool, err error) {
+	in, err := input(q, asked, status, body)
+	if err != nil {
+		return "", false, err
 	}
-	in := map[string]any{"q": q, "status": status, "body": v}
+	if done, err = p.final(in); err != nil || done {
+		return "", done, err
+	}
+	ref, err = text(p.ref, "poll.ref", in)
+	return ref, false, err
+}
+
+// final asks poll.until.
+func (p *plan) final(in map[string]any) (bool, error) {
 	out, _, err := p.until.Eval(in)
 	if err != nil {
-		return "", false, errors.New("the expression poll.until has no value for this answer")
+		return false, errors.New("the expression poll.until has no value for this answer")
 	}
 	done, ok := out.Value().(bool)
 	if !ok {
-		return "", false, errors.New("the expression poll.until is neither true nor false")
+		return false, errors.New("the expression poll.until is neither true nor false")
 	}
-	if done {
-		return "", true, nil
-	}
-	out, _, err = p.ref.Eval(in)
-	if err != nil {
-		return "", false, errors.New("the expression poll.ref has no value for this answer")
-	}
-	ref, _ = out.Value().(string)
-	if ref == "" || len(ref) > maxRef {
-		return "", false, errors.New("the expression poll.ref names nothing")
-	}
-	return ref, false, nil
+	return done, nil
 }
 
-// maxRef bounds what a gateway names an open question by, octets.
-const maxRef = 256
+// text evaluates an expression that names something.
+func text(prg cel.Program, what string, in map[string]any) (string, error) {
+	out, _, err := prg.Eval(in)
+	if err != nil {
+		return "", fmt.Errorf("the expression %s has no value for this answer", what)
+	}
+	s, _ := out.Value().(string)
+	if s == "" || len(s) > maxName {
+		return "", fmt.Errorf("the expression %s names nothing", what)
+	}
+	return s, nil
+}
+
+// input is what expressions about an answer see.
+func input(q map[string]string, ref string, status int, body []byte) (map[string]any, error) {
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		return nil, errors.New("the answer is no JSON")
+	}
+	return map[string]any{"q": q, "ref": ref, "status": status, "body": v}, nil
+}
+
+// maxName bounds what a gateway names an open question, or a place to go to, by, octets.
+const maxName = 2048
 
 func environment() (*cel.Env, error) {
 	return cel.NewEnv(append(functions(), cel.Variable("q", cel.MapType(cel.StringType, cel.StringType)))...)
@@ -190,12 +220,11 @@ func plain(v ref.Val) (any, error) {
 }
 
 // read makes an answer of a body. Errors quote nothing of it.
-func (p *plan) read(q map[string]string, status int, body []byte) (said, error) {
-	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
-		return said{}, errors.New("the answer is no JSON")
+func (p *plan) read(q map[string]string, ref string, status int, body []byte) (said, error) {
+	in, err := input(q, ref, status, body)
+	if err != nil {
+		return said{}, err
 	}
-	in := map[string]any{"q": q, "status": status, "body": v}
 	if p.about != nil {
 		if yes, _, err := p.about.Eval(in); err != nil || yes.Value() != true {
 			return said{}, errors.New("the answer is not about the question")

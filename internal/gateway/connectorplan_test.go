@@ -31,7 +31,7 @@ func FuzzConnectorAnswer(f *testing.F) {
 	q := map[string]string{"national_code": "0012345679", "birth_date": "1990-05-14", "mobile": "+989121234567", "to": "", "text": "", "legal_id": "14003456780", "type": "enamad"}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, p := range plans {
-			a, err := p.read(q, 200, b)
+			a, err := p.read(q, "", 200, b)
 			if err == nil && a.result != Match && a.result != Mismatch && a.result != Inconclusive {
 				t.Errorf("result %q", a.result)
 			}

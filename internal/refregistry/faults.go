@@ -19,6 +19,12 @@ const (
 	Slow Mode = "slow" // the answer comes after the delay
 	Flap Mode = "flap" // 503 at the rate, else well
 	Lie  Mode = "lie"  // a signed answer that contradicts the others, at the rate
+
+	// Of the vendor's calls, route /v1/webhook.
+	Silent Mode = "silent" // it does not call
+	Forge  Mode = "forge"  // it signs with another secret
+	Replay Mode = "replay" // it makes each call twice
+	Early  Mode = "early"  // it calls before it has answered who began the session
 )
 
 // Fault is what POST /v1/faults takes. Rate, above 0 to 1, is the share of
@@ -62,6 +68,14 @@ func (f *faults) next(route string) (Mode, time.Duration) {
 	return r.Mode, r.delay
 }
 
+// is reports whether the route has a fault of the mode.
+func (f *faults) is(route string, mode Mode) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r, ok := f.rules[route]
+	return ok && r.Mode == mode
+}
+
 // complete fills in what is absent; false if the fault makes no sense.
 func (f *Fault) complete() bool {
 	if f.Route != "*" && !strings.HasPrefix(f.Route, "/v1/") {
@@ -69,7 +83,7 @@ func (f *Fault) complete() bool {
 	}
 	rate, delay := 1.0, time.Duration(0)
 	switch f.Mode {
-	case None, Down:
+	case None, Down, Silent, Forge, Replay, Early:
 	case Slow:
 		delay = 10 * time.Second
 	case Flap, Lie:
@@ -98,7 +112,7 @@ func (s *Server) setFault(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !f.complete() {
-		refuse(w, http.StatusBadRequest, "route is a path below /v1/ or *, mode none, down, slow, flap or lie, rate above 0 to 1, delay as 2s and at most 1m")
+		refuse(w, http.StatusBadRequest, "route is a path below /v1/ or *, mode none, down, slow, flap or lie, and of /v1/webhook silent, forge, replay or early, rate above 0 to 1, delay as 2s and at most 1m")
 		return
 	}
 	s.faults.mu.Lock()

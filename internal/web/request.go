@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -22,6 +23,7 @@ type request struct {
 	stated bool   // the reader chose lang; otherwise it is the place's default
 	peer   *x509.Certificate
 	auth   string // the Authorization header
+	addr   netip.Addr
 }
 
 type requestKey struct{}
@@ -69,6 +71,9 @@ func newRequest(r *http.Request) *request {
 	id := make([]byte, 12)
 	rand.Read(id) // never fails (crypto/rand)
 	q := &request{id: hex.EncodeToString(id), auth: r.Header.Get("Authorization")}
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		q.addr = from.Addr()
+	}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && len(r.TLS.PeerCertificates) > 0 {
 		q.peer = r.TLS.PeerCertificates[0]
 	}

@@ -32,6 +32,7 @@ type devWorld struct {
 	registryURL string
 	peopleHint  string
 	servers     []*http.Server
+	vendor      *refregistry.Vendor
 }
 
 // openDevWorld starts the world and points the configuration at it.
@@ -80,7 +81,7 @@ func (w *devWorld) start(ctx context.Context, c *Config, registry *refregistry.S
 		}
 		c.Domains.Resolvers = append(c.Domains.Resolvers, resolver.String())
 	}
-	return nil
+	return w.openVendor(c, registry)
 }
 
 // serve serves h on a free loopback port.
@@ -89,13 +90,20 @@ func (w *devWorld) serve(h http.Handler) (net.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout}
-	w.servers = append(w.servers, s)
-	go s.Serve(l) // ends with Close
+	w.serveOn(l, h)
 	return l.Addr(), nil
 }
 
+func (w *devWorld) serveOn(l net.Listener, h http.Handler) {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout}
+	w.servers = append(w.servers, s)
+	go s.Serve(l) // ends with Close
+}
+
 func (w *devWorld) close() {
+	if w.vendor != nil {
+		w.vendor.Close()
+	}
 	for _, s := range w.servers {
 		s.Close()
 	}

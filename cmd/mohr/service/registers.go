@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 
+	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/gateway"
 )
@@ -17,6 +18,17 @@ type registers struct {
 	*gateway.Client
 	connectors map[gateway.Kind]*gateway.Connector
 	messages   []*gateway.Connector // tried in this order; none: the registry's
+}
+
+// vendors are the connectors to whose pages people go.
+func (r *registers) vendors() map[evidence.Type]*gateway.Connector {
+	list := map[evidence.Type]*gateway.Connector{}
+	for _, k := range []gateway.Kind{gateway.AskVideo, gateway.AskFace} {
+		if n := r.connectors[k]; n != nil {
+			list[evidence.Type(k)] = n
+		}
+	}
+	return list
 }
 
 // openRegisters reads the connectors that c names.
