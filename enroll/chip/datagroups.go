@@ -3,11 +3,7 @@ package chip
 import (
 	"bytes"
 	"encoding/binary"
-	"strings"
 	"time"
-	"unicode/utf8"
-
-	"golang.org/x/crypto/cryptobyte"
 )
 
 // Bounds of the files, octets. A face has 15 to 60 thousand.
@@ -109,9 +105,9 @@ type Picture struct {
 
 // Beginnings of pictures.
 var (
-	jpeg      = []byte{0xff, 0xd8, 0xff}
-	jp2       = []byte{0, 0, 0, 12, 'j', 'P', ' ', ' ', '\r', '\n', 0x87, '\n'}
-	codestrem = []byte{0xff, 0x4f, 0xff, 0x51} // JPEG 2000 without a box around it
+	jpeg       = []byte{0xff, 0xd8, 0xff}
+	jp2        = []byte{0, 0, 0, 12, 'j', 'P', ' ', ' ', '\r', '\n', 0x87, '\n'}
+	codestream = []byte{0xff, 0x4f, 0xff, 0x51} // JPEG 2000 without a box around it
 )
 
 // readDG2 reads the first face (Doc 9303-10, 4.7.2): templates within
@@ -166,153 +162,10 @@ func readFaceRecord(b []byte) (Picture, error) {
 	switch {
 	case bytes.HasPrefix(p.Data, jpeg):
 		p.Type = "image/jpeg"
-	case bytes.HasPrefix(p.Data, jp2), bytes.HasPrefix(p.Data, codestrem):
+	case bytes.HasPrefix(p.Data, jp2), bytes.HasPrefix(p.Data, codestream):
 		p.Type = "image/jp2"
 	default:
 		return Picture{}, errMalformed(part)
 	}
 	return p, nil
-}
-
-// details are what DG11 adds to the machine-readable zone.
-type details struct {
-	first, last string // in the state's own letters, as written
-	personal    string // personal number
-	birthDate   string // YYYY-MM-DD
-}
-
-// maxDetails bounds the elements of DG11.
-const maxDetails = 32
-
-// readDG11 reads additional personal details (Doc 9303-10, 4.7.11). What we do
-// not ask for passes unread.
-func readDG11(file []byte) (details, error) {
-	const part = "DG11"
-	var d details
-	b, err := group(file, tagDG11, part, maxDG11)
-	if err != nil {
-		return d, err
-	}
-	seen := map[int]bool{}
-	for len(b) > 0 {
-		f, rest, ok := readField(b)
-		if !ok || seen[f.tag] || len(seen) == maxDetails || len(seen) == 0 && f.tag != tagTags {
-			return d, errMalformed(part)
-		}
-		seen[f.tag], b = true, rest
-		text := strings.TrimRight(string(f.body), "< ")
-		switch f.tag {
-		case tagFullName:
-			if !utf8.ValidString(text) || len(text) > 512 {
-				return d, errMalformed(part)
-			}
-			last, first, _ := strings.Cut(text, "<<")
-			d.last, d.first = spaced(last), spaced(first)
-		case tagPersonal:
-			if len(text) > 64 {
-				return d, errMalformed(part)
-			}
-			d.personal = text
-		case tagFullBirth:
-			if d.birthDate, ok = fullDate(f.body); !ok {
-				return d, errMalformed(part)
-			}
-		}
-	}
-	return d, nil
-}
-
-// spaced turns fillers into single spaces.
-func spaced(s string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(s, "<", " ")), " ")
-}
-
-// fullDate reads a date as eight digits or as four octets of two (BCD).
-func fullDate(b []byte) (string, bool) {
-	if len(b) == 4 {
-		var digits []byte
-		for _, c := range b {
-			digits = append(digits, '0'+c>>4, '0'+c&0xf)
-		}
-		b = digits
-	}
-	t, err := time.Parse("20060102", string(b))
-	return t.Format(time.DateOnly), err == nil
-}
-
-// keyed is what DG14 says of the chip's own keys.
-type keyed struct {
-	active algorithm // of active authentication by ECDSA; zero: not said
-}
-
-// maxInfos bounds the SecurityInfos of DG14.
-const maxInfos = 32
-
-// readDG14 reads
-//
-//	SecurityInfos ::= SET OF SEQUENCE {
-//	  protocol OBJECT IDENTIFIER, requiredData ANY, optionalData ANY OPTIONAL }
-//	ActiveAuthenticationInfo: requiredData version INTEGER (1),
-//	  optionalData signatureAlgorithm OBJECT IDENTIFIER
-//
-// (Doc 9303-11, 9.2). Other protocols, chip authentication for one, pass.
-func readDG14(file []byte) (keyed, error) {
-	const part = "DG14"
-	var k keyed
-	b, err := group(file, tagDG14, part, maxDG14)
-	if err != nil {
-		return k, err
-	}
-	if b, err = normalise(b, part); err != nil {
-		return k, err
-	}
-	s := cryptobyte.String(b)
-	var set cryptobyte.String
-	if !s.ReadASN1(&set, 0x31) || !s.Empty() {
-		return k, errMalformed(part)
-	}
-	for n := 0; !set.Empty(); n++ {
-		var info cryptobyte.String
-		if n == maxInfos || !set.ReadASN1(&info, 0x30) {
-			return k, errMalformed(part)
-		}
-		protocol, ok := readOID(&info)
-		if !ok {
-			return k, errMalformed(part)
-		}
-		if protocol != oidActiveAuth {
-			continue
-		}
-		version := 0
-		if !info.ReadASN1Integer(&version) || version != 1 || k.active.hash != 0 {
-			return k, errMalformed(part)
-		}
-		oid, ok := readOID(&info)
-		if !ok || !info.Empty() {
-			return k, errMalformed(part)
-		}
-		if weak := weakOIDs[oid]; weak != "" {
-			return k, errWeakHash(weak)
-		}
-		if k.active = signatureOIDs[oid]; k.active.scheme != ecdsaPlain {
-			return k, errAlgorithm(oid)
-		}
-	}
-	return k, nil
-}
-
-// readDG15 reads the key of active authentication, a SubjectPublicKeyInfo
-// (Doc 9303-10, 4.7.15).
-func readDG15(file []byte) (publicKey, error) {
-	const part = "DG15"
-	b, err := group(file, tagDG15, part, maxDG15)
-	if err != nil {
-		return publicKey{}, err
-	}
-	s := cryptobyte.String(b)
-	k, err := readKey(&s, part, minChipRSA)
-	if err == nil && !s.Empty() {
-		err = errTrailing(part)
-	}
-	return k, err
 }

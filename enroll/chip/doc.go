@@ -1,4 +1,4 @@
-// Package chip reads what ICAO 9303 passports and cards carry and says whether it is genuine.
+// Package chip reads ICAO 9303 passports and cards and says whether they are genuine.
 //
 // Trust.Read does passive authentication (Doc 9303-11, 5.1): the hashes of the
 // data groups in the signed EF.SOD, its signature, the document signer's
