@@ -26,6 +26,8 @@ type Rules struct {
 	EvidenceAges map[Type]time.Duration // how old a record of the type may be
 	FaceScore    int                    // least percent of a face match
 	Officers     int                    // persons who must sign what they decide of a case at review; 0: nobody may
+	ChipUnproven Outcome                // of a chip that has no key to prove that it is no copy: Review or Rejected
+	ChipCopied   Outcome                // of one that did not prove it: Rejected or Review
 	SIMQuiet     time.Duration          // the SIM must not have changed for this long; 0: not asked
 	QC           QC                     // what the certificates state
 }
@@ -84,7 +86,7 @@ func IsTestPolicy(oid string) bool { return strings.HasPrefix(oid, TestPolicyArc
 func (t Type) binding() bool { return t == FaceMatch }
 
 // types are the closed set.
-var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview}
+var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview, EMRTDChip}
 
 // known reports whether t is one of the closed set.
 func (t Type) known() bool { return slices.Contains(types, t) }

@@ -44,6 +44,9 @@ type asked struct {
 	FaceScore int           `yaml:"face_score"`
 	Officers  int           `yaml:"officers"`
 	SIMQuiet  span          `yaml:"sim_quiet"`
+
+	ChipUnproven chipOutcome `yaml:"chip_unproven"`
+	ChipCopied   chipOutcome `yaml:"chip_copied"`
 }
 
 type renewal struct {
@@ -136,6 +139,8 @@ func (p profile) rules(e Environment) Rules {
 		EvidenceAges: ages,
 		FaceScore:    p.Evidence.FaceScore,
 		Officers:     p.Evidence.Officers,
+		ChipUnproven: p.Evidence.ChipUnproven.or(Review),
+		ChipCopied:   p.Evidence.ChipCopied.or(Rejected),
 		SIMQuiet:     time.Duration(p.Evidence.SIMQuiet),
 		QC:           p.QC.rules(),
 	}
