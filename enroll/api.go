@@ -147,6 +147,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 		})
 	web.Handle(s, op(get, "/applications/{id}/export", "export-application", "All that is held of the applicant, once their phone is proven"), d.apiExport)
 	d.routesIssue(s, op)
+	d.routesChip(s, op)
 	d.routesResume(s)
 	d.routesLock(s)
 	d.routesReview(s)

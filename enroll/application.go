@@ -127,6 +127,7 @@ type Consent struct {
 type Tries struct {
 	Code int `json:"code"`
 	Face int `json:"face"`
+	Chip int `json:"chip,omitzero"`
 }
 
 // Proof is one evidence.Record: its public face, and the record sealed.

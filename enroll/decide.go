@@ -16,6 +16,7 @@ type Need string
 const (
 	NeedConsent     Need = "consent"
 	NeedCode        Need = "otp_sms"
+	NeedChip        Need = "emrtd_chip" // the app on a phone reads it
 	NeedFace        Need = "face_match"
 	NeedRefresh     Need = "refresh" // a register was down: ask again
 	NeedCSR         Need = "csr"
@@ -32,7 +33,9 @@ const reviewFor = 7 * 24 * time.Hour
 const codeFresh = time.Hour
 
 // ownTypes are the proofs that only the applicant can give.
-func ownTypes() []evidence.Type { return []evidence.Type{evidence.OTPSMS, evidence.FaceMatch} }
+func ownTypes() []evidence.Type {
+	return []evidence.Type{evidence.OTPSMS, evidence.EMRTDChip, evidence.FaceMatch}
+}
 
 // judge asks the policy about the application as it is now. The decision is
 // the only thing that can order a certificate and is never stored.

@@ -25,6 +25,7 @@ import (
 	"mohr/ca/timestamp"
 	"mohr/complaints"
 	"mohr/enroll"
+	"mohr/enroll/chip"
 	"mohr/hsm"
 	"mohr/internal/clock"
 	"mohr/internal/gateway"
@@ -64,7 +65,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, gateway.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, renew.Texts, complaints.Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
