@@ -59,6 +59,7 @@ type Config struct {
 	// messages, in the order in which they are tried.
 	Connectors []string     `yaml:"connectors"`
 	Domains    DomainConfig `yaml:"domains"`
+	Chip       ChipConfig   `yaml:"chip"`
 
 	// ComplaintPolicy names the answer windows: "default" is single(96h),
 	// "centre" the staged windows of the national centre.
@@ -132,5 +133,5 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.Registry.Environment == "production", "production is set, but the registry is simulated")
 	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Chip.Validate(c.Production))...)
 }

@@ -45,6 +45,7 @@ type rooms struct {
 	texts      *i18n.Catalog
 	policy     *evidence.Policy
 	registry   *registers
+	chips      chips
 	dialer     *gateway.Dialer // to shops
 	status     *status.Responder
 	responders map[ca.IssuerID]*atomic.Pointer[ca.SigningKey]
@@ -71,7 +72,7 @@ func allTexts() (*i18n.Catalog, error) {
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -158,7 +159,7 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
-		Texts: r.texts, Audience: r.Config.Portal, Log: r.Log,
+		Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Log: r.Log,
 	})
 	return err
 }
