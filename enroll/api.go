@@ -150,6 +150,8 @@ func (d *Desk) routesAPI(s *web.Server) {
 	d.routesChip(s, op)
 	d.routesResume(s)
 	d.routesLock(s)
+	d.routesDisown(s)
+	d.routesEarlier(s)
 	d.routesReview(s)
 	d.routesPolicy(s)
 }

@@ -128,6 +128,8 @@ type Tries struct {
 	Code int `json:"code"`
 	Face int `json:"face"`
 	Chip int `json:"chip,omitzero"`
+	// Unlike counts the faces of Face that were another's.
+	Unlike int `json:"unlike,omitzero"`
 }
 
 // Proof is one evidence.Record: its public face, and the record sealed.

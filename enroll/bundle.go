@@ -62,6 +62,30 @@ func (d *Desk) sealedBundle(ctx context.Context, id string) (sealed, error) {
 	return s, err
 }
 
+// stampable is Unavailable while no time stamp can be had, for an application
+// that is about to be issued under a policy that issues nothing without one.
+func (d *Desk) stampable(ctx context.Context, a Application, request []byte) error {
+	rules, _ := d.Policy.Rules(a.Profile)
+	if a.Stage != Approved || rules.StampWithin > 0 {
+		return nil
+	}
+	digest := sha256.Sum256(request)
+	if _, err := d.Stamper.Stamp(ctx, digest[:]); err != nil {
+		down := fault.New(fault.Unavailable, "stamp_unavailable", "time stamps cannot be made now, and nothing is issued without; the approval stands, try again in some minutes")
+		return fmt.Errorf("%w: %w", down, err)
+	}
+	return nil
+}
+
+// lateStamp tells of a bundle that has no time stamp though the policy's time
+// for it is over.
+func (d *Desk) lateStamp(a Application, cause error) {
+	rules, _ := d.Policy.Rules(a.Profile)
+	if late := d.now().Sub(a.IssuedAt) - rules.StampWithin; late > 0 {
+		d.Log.Error("evidence bundle without time stamp past its deadline", "application", a.ID, "serial", a.Serial, "late", late, "error", cause)
+	}
+}
+
 // sealBundle signs, stamps and logs the bundle of an issued application. Two
 // at once make two; the first to be stored is the bundle.
 func (d *Desk) sealBundle(ctx context.Context, id string) error {
@@ -81,6 +105,7 @@ func (d *Desk) sealBundle(ctx context.Context, id string) error {
 	}
 	b, err := d.signedBundle(ctx, manifestOf(a, c))
 	if err != nil {
+		d.lateStamp(a, err)
 		return fmt.Errorf("seal bundle of %s: %w", id, err)
 	}
 	s := sealed{Bundle: b, Leaf: b.Leaf(c.Serial, d.now())}

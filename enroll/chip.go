@@ -99,7 +99,7 @@ func (d *Desk) ReadChip(ctx context.Context, id, token string, r ChipReading) (A
 	if err != nil || !wanted {
 		return a, err
 	}
-	if d.wantsPhone(a.Profile) && !a.phoneProven() {
+	if d.phoneFirst(a) != nil {
 		return a, fault.New(fault.Conflict, "chip_phone_unproven", "a chip is read once the phone is proven; first hand in the code that was sent to it, or ask the registers again")
 	}
 	if err := d.mayAsk(ctx, id); err != nil {

@@ -54,6 +54,9 @@ func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) 
 	blank := d.Policy.Evaluate(evidence.Case{Profile: a.Profile, Home: a.Home}, now)
 	for _, t := range ownTypes() {
 		p, _ := a.latest(t)
+		if t == evidence.FaceMatch && d.faceUnclear(a) {
+			continue // persons look at it
+		}
 		stale := t == evidence.OTPSMS && now.Sub(p.CheckedAt) > codeFresh
 		lacks := slices.Contains(blank.Missing(), t) && (!a.proven(t) || stale)
 		if lacks || slices.Contains(decision.Missing(), t) {
@@ -157,6 +160,7 @@ type State struct {
 	ExpiresAt   *time.Time      `json:"expires_at,omitempty" doc:"the application ends then"`
 	Reasons     string          `json:"reasons,omitempty" doc:"of the officers who decided last"`
 	Serial      string          `json:"serial,omitempty" doc:"of the certificate, hexadecimal"`
+	Earlier     bool            `json:"earlier,omitzero" doc:"the face check of an earlier certificate can count, by its revocation code"`
 	Holds       []Held          `json:"holds,omitempty" doc:"good certificates of this kind that the person has: renew one with its key, or revoke it if the key is lost; told once the phone is proven"`
 }
 
@@ -197,6 +201,7 @@ func (d *Desk) Show(ctx context.Context, a Application) (State, error) {
 		return State{}, err
 	}
 	s.Needs = append(s.Needs, needs...)
+	s.Earlier = slices.Contains(needs, NeedFace) && a.phoneProven() && d.takesEarlier(a.Profile)
 	return s, nil
 }
 

@@ -138,6 +138,12 @@ func plainCode(code string) string {
 	return strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(code)
 }
 
+// plainSerial is a serial as openssl and browsers print it, with capitals,
+// colons and a leading zero, the way it is kept here.
+func plainSerial(serial string) string {
+	return strings.TrimLeft(strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(serial)), "0")
+}
+
 // holderReasons are the reasons a holder may give.
 func holderReasons() []ca.Reason {
 	return []ca.Reason{ca.Unspecified, ca.KeyCompromise, ca.AffiliationChanged, ca.CessationOfOperation}
@@ -154,9 +160,7 @@ func (d *Desk) RevokeByCode(ctx context.Context, serial, code string, reason ca.
 	if !slices.Contains(holderReasons(), reason) {
 		return ca.Certificate{}, fault.New(fault.Invalid, "revocation_reason_refused", "a holder may give unspecified, keyCompromise, affiliationChanged or cessationOfOperation")
 	}
-	// As openssl and browsers print it: capitals, colons, a leading zero.
-	serial = strings.TrimLeft(strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(serial)), "0")
-	c, err := d.redeemRevocation(ctx, serial, code)
+	c, _, err := d.redeemRevocation(ctx, plainSerial(serial), code)
 	if err != nil {
 		return ca.Certificate{}, err
 	}
@@ -174,12 +178,12 @@ func (d *Desk) RevokeByCode(ctx context.Context, serial, code string, reason ca.
 }
 
 // redeemRevocation checks a code against the line of the certificate and
-// counts the try.
-func (d *Desk) redeemRevocation(ctx context.Context, serial, code string) (ca.Certificate, error) {
-	var c ca.Certificate
+// counts the try. It returns the certificate and the application at the
+// beginning of its line.
+func (d *Desk) redeemRevocation(ctx context.Context, serial, code string) (c ca.Certificate, application string, err error) {
 	var right bool
 	now := d.now()
-	err := d.Store.Update(ctx, func(tx store.Tx) error {
+	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		right = false
 		kept, err := revocation{}, error(nil)
 		if c, err = ca.LoadCertificate(tx, serial); err == nil {
@@ -191,17 +195,21 @@ func (d *Desk) redeemRevocation(ctx context.Context, serial, code string) (ca.Ce
 		if err != nil {
 			return err
 		}
-		right = hasHash(plainCode(code), kept.SHA256)
+		right, application = hasHash(plainCode(code), kept.SHA256), kept.Application
 		if right {
 			return nil
 		}
 		return take(tx, "revocation/"+c.Lineage, d.Limits.PerRevocation, d.Limits.Window, now)
 	})
+	if err == nil && !right {
+		err = errRevocationCode()
+	}
 	if err != nil {
-		return ca.Certificate{}, err
+		return ca.Certificate{}, "", err
 	}
-	if !right {
-		return ca.Certificate{}, fault.New(fault.Denied, "revocation_code_wrong", "this code does not revoke this certificate; check both, or ask an operator")
-	}
-	return c, nil
+	return c, application, nil
+}
+
+func errRevocationCode() error {
+	return fault.New(fault.Denied, "revocation_code_wrong", "this code does not revoke this certificate; check both, or ask an operator")
 }

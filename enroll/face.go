@@ -25,8 +25,8 @@ func (d *Desk) MatchFace(ctx context.Context, id, token, session string) (Applic
 	if err != nil || !wanted {
 		return a, err
 	}
-	if d.wantsPhone(a.Profile) && !a.phoneProven() {
-		return a, fault.New(fault.Conflict, "phone_unproven", "a face is compared once the phone is proven; first hand in the code that was sent to it, or ask the registers again")
+	if err := d.phoneFirst(a); err != nil {
+		return a, err
 	}
 	if err := d.mayAsk(ctx, id); err != nil {
 		return a, err
@@ -54,6 +54,14 @@ func (d *Desk) MatchFace(ctx context.Context, id, token, session string) (Applic
 	return d.prove(ctx, id, f)
 }
 
+// phoneFirst refuses with Conflict while the phone is not proven.
+func (d *Desk) phoneFirst(a Application) error {
+	if d.wantsPhone(a.Profile) && !a.phoneProven() {
+		return fault.New(fault.Conflict, "phone_unproven", "a face is compared once the phone is proven; first hand in the code that was sent to it, or ask the registers again")
+	}
+	return nil
+}
+
 // wantsPhone reports whether the policy asks for a code for the profile.
 func (d *Desk) wantsPhone(profile string) bool {
 	rules, _ := d.Policy.Rules(profile)
@@ -74,6 +82,21 @@ func (d *Desk) tryFace(ctx context.Context, id string, n int) (Application, erro
 	})
 }
 
+// faceUnclear reports whether all tries are used up and the last one had no
+// clear answer.
+func (d *Desk) faceUnclear(a Application) bool {
+	last, n := evidence.Result(""), a.Tries.Unlike
+	for _, p := range a.Evidence {
+		if p.Type == evidence.FaceMatch {
+			last = p.Result
+			if last == evidence.Inconclusive {
+				n++
+			}
+		}
+	}
+	return last == evidence.Inconclusive && n >= d.Limits.FaceTries
+}
+
 // faceFailed ends an application whose last try was a face that is not the
 // register's.
 func (d *Desk) faceFailed(ctx context.Context, id string) (Application, error) {
@@ -82,6 +105,7 @@ func (d *Desk) faceFailed(ctx context.Context, id string) (Application, error) {
 			return err
 		}
 		s.note("face_failed", "")
+		s.Tries.Unlike++
 		if s.Tries.Face >= d.Limits.FaceTries {
 			s.Stage = Collecting
 			return s.move(FailedAttempts, "failed_attempts", "")

@@ -40,3 +40,19 @@ func TestOfManyFacesAtOnceNoMoreAreLookedAtThanTriesAllow(t *testing.T) {
 	}
 	a.state().want(t, enroll.FailedAttempts)
 }
+
+// TestAFaceThatIsNeverClearGoesToOfficers: a register that never says yes or
+// no must not leave the applicant without an answer.
+func TestAFaceThatIsNeverClearGoesToOfficers(t *testing.T) {
+	d, address := overHTTP(t)
+	who := someone{code: "6357638633", born: "2000-02-29", mobile: "+989373334455", types: "+989373334455"} // 71 percent
+	a := d.apply(who, ca.NaturalSign)
+	a.consent()
+	a.code(lastCode(t, address, who.mobile))
+	for range 2 {
+		a.face("live").want(t, enroll.Collecting, enroll.NeedFace)
+	}
+	a.face("live").want(t, enroll.Review)
+	a.face("live").refused(t, 409, "application_stage")
+	a.nothingIssued()
+}

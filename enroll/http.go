@@ -24,6 +24,7 @@ func (d *Desk) Routes(s *web.Server) {
 	e.GET("/enroll/lock", d.pageLock)
 	e.POST("/enroll/lock", d.postLock)
 	e.POST("/enroll/lock/:id", d.postLockCode)
+	e.POST("/enroll/lock/:id/disown", d.postDisown)
 	e.GET("/enroll/:id", d.pageApplication)
 	e.POST("/enroll/:id/resume", d.postResume)
 	e.POST("/enroll/:id/resume/code", d.postResumeCode)
@@ -45,6 +46,10 @@ func (d *Desk) Routes(s *web.Server) {
 	}))
 	e.POST("/enroll/:id/face", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
 		_, err := d.MatchFace(ctx, id, token, c.FormValue("session"))
+		return err
+	}))
+	e.POST("/enroll/:id/earlier", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
+		_, err := d.UseEarlier(ctx, id, token, c.FormValue("serial"), c.FormValue("revocation_code"))
 		return err
 	}))
 	e.POST("/enroll/:id/refresh", d.postStep(func(ctx context.Context, _ echo.Context, id, token string) error {
@@ -270,59 +275,6 @@ func (d *Desk) pageExport(c echo.Context) error {
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return web.Page(c, http.StatusOK, "enroll-export", e)
-}
-
-// lockPage is the Data of the page that locks certificates in one's name.
-type lockPage struct {
-	LockForm
-	ID    string
-	Done  *ca.Lock
-	Error *web.FormError
-}
-
-func (d *Desk) pageLock(c echo.Context) error {
-	return web.Page(c, http.StatusOK, "enroll-lock", lockPage{})
-}
-
-func (d *Desk) postLock(c echo.Context) error {
-	v, err := web.Form(c)
-	if err != nil {
-		return err
-	}
-	p := lockPage{LockForm: LockForm{
-		NationalCode: v.Get("national_code"), Mobile: v.Get("mobile"), Lift: v.Get("lift") == "yes", Locale: web.Lang(c.Request().Context()),
-	}}
-	id, token, err := d.AskLock(c.Request().Context(), p.LockForm)
-	if err != nil {
-		return showLock(c, p, err)
-	}
-	c.SetCookie(tokenCookie(Application{ID: id}, token))
-	p.ID = id
-	return web.Page(c, http.StatusOK, "enroll-lock", p)
-}
-
-func (d *Desk) postLockCode(c echo.Context) error {
-	v, err := web.Form(c)
-	if err != nil {
-		return err
-	}
-	id, token, err := session(c)
-	if err != nil {
-		return err
-	}
-	l, err := d.ProveLock(c.Request().Context(), id, token, v.Get("code"))
-	if err != nil {
-		return showLock(c, lockPage{ID: id}, err)
-	}
-	return web.Page(c, http.StatusOK, "enroll-lock", lockPage{Done: &l})
-}
-
-// showLock renders the page again with what went wrong.
-func showLock(c echo.Context, p lockPage, err error) error {
-	if p.Error = web.FormFault(c, err); p.Error == nil {
-		return err
-	}
-	return web.Page(c, p.Error.Status, "enroll-lock", p)
 }
 
 // resumePage is the Data of the page that goes on with an application begun

@@ -162,7 +162,7 @@ func (d *Desk) notify(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	text := d.Texts.Text(a.Locale, "enroll.sms.issued", a.Serial, a.IssuedAt)
+	text := d.Texts.Text(a.Locale, "enroll.sms.issued", a.Serial, a.IssuedAt, d.Audience+"/enroll/lock")
 	if _, err := d.Notifier.SMS(ctx, mobile, text); err != nil {
 		return fmt.Errorf("send notice: %w", err)
 	}

@@ -42,6 +42,8 @@ type lockAsk struct {
 	Locale      string      `json:"locale"`
 	Person      seal.Sealed `json:"person"` // a Person with code and phone
 	Proven      bool        `json:"proven"` // the code was right
+	Turned      bool        `json:"turned"` // it has locked
+	Quiet       bool        `json:"quiet"`  // the phone's SIM was not changed a short time ago
 	At          time.Time   `json:"at"`
 }
 
@@ -114,7 +116,8 @@ func (d *Desk) ProveLock(ctx context.Context, id, token, code string) (ca.Lock, 
 	if owner.Contradicts || owner.Value.Result != gateway.Match {
 		return ca.Lock{}, fault.New(fault.Denied, "lock_phone_foreign", "the register does not say that this phone is this person's; give the phone that is registered in your name, or ask an operator")
 	}
-	if a.Lift && (owner.Value.SIMUnknown || owner.Value.SIMChangedDays < lockQuiet) {
+	a.Quiet = !owner.Value.SIMUnknown && owner.Value.SIMChangedDays >= lockQuiet
+	if a.Lift && !a.Quiet {
 		return ca.Lock{}, fault.New(fault.Denied, "lock_sim_young", "the SIM was changed less than %[1]d days ago, so the lock is not lifted with it; wait, or ask an operator", lockQuiet)
 	}
 	return d.turnLock(ctx, id, a, p)
@@ -144,14 +147,16 @@ func (d *Desk) turnLock(ctx context.Context, id string, a lockAsk, p Person) (l 
 	now, holder := d.now(), d.CA.Holder(p.NationalCode)
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		if a.Lift {
-			l, err = ca.LiftLock(tx, holder, now, now.Add(liftAfter))
-		} else {
-			l, err = ca.LockHolder(tx, holder, now)
+			if l, err = ca.LiftLock(tx, holder, now, now.Add(liftAfter)); err != nil {
+				return err
+			}
+			return tx.Delete(lockBucket, id)
 		}
-		if err != nil {
+		if l, err = ca.LockHolder(tx, holder, now); err != nil {
 			return err
 		}
-		return tx.Delete(lockBucket, id)
+		a.Turned = true // who locked may look at what is in their name
+		return store.Save(tx, lockBucket, id, a)
 	})
 	if err != nil {
 		return l, err

@@ -25,6 +25,8 @@ const (
 	retentionBucket   = "enroll_retention"    // time/id -> id, of ended applications
 	workBucket        = "enroll_work"         // kind/id -> work
 	lockBucket        = "enroll_locks"        // id -> lockAsk
+	disownedBucket    = "enroll_disowned"     // lineage -> when the person said that it is not theirs
+	earlierBucket     = "enroll_earlier"      // hash of a record -> the other application it serves
 	limitBucket       = "enroll_limits"       // what/who -> limit
 	revocationBucket  = "enroll_revocations"  // serial -> revocation
 	bundleBucket      = "enroll_bundles"      // id -> bundle.Bundle

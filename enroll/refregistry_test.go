@@ -8,12 +8,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"mohr/ca"
 	"mohr/enroll"
 	"mohr/internal/gateway"
 	"mohr/internal/refregistry"
 )
+
+// patience is how long one attempt at a register may take here.
+const patience = 2 * time.Second
 
 // overHTTP returns a desk that asks the reference registry over HTTP, and
 // its address.
@@ -34,6 +38,7 @@ func overHTTP(t *testing.T) (*desk, string) {
 		}
 		client, err := gateway.New(gateway.Config{
 			BaseURL: server.URL, PublicKey: reg.PublicKey(), Environment: "simulated", Transport: dialer.Transport(), Now: c.Now,
+			Timeout: patience,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -55,7 +60,7 @@ func post(t *testing.T, address, fault string) {
 }
 
 // outbox returns the messages that went to a phone.
-func outbox(t *testing.T, address, mobile string) []string {
+func outbox(t testing.TB, address, mobile string) []string {
 	t.Helper()
 	r, err := http.Get(address + "/v1/sms")
 	if err != nil {
@@ -77,7 +82,7 @@ func outbox(t *testing.T, address, mobile string) []string {
 	return list
 }
 
-func lastCode(t *testing.T, address, mobile string) string {
+func lastCode(t testing.TB, address, mobile string) string {
 	t.Helper()
 	list := outbox(t, address, mobile)
 	if len(list) == 0 {

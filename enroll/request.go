@@ -68,6 +68,9 @@ func (d *Desk) submit(ctx context.Context, a Application, csr ca.CSR, request []
 		_, err := d.changeFrom(ctx, a, func(*step) error { return errUnchanged })
 		return Issuance{}, err
 	}
+	if err := d.stampable(ctx, a, request); err != nil {
+		return Issuance{}, err
+	}
 	decision, refusal, err := d.bind(s, csr, request)
 	switch {
 	case errors.Is(err, errUnchanged):

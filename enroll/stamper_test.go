@@ -1,8 +1,17 @@
 package enroll_test
 
 import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
 	"mohr/ca"
 	"mohr/ca/timestamp"
+	"mohr/enroll"
+	"mohr/enroll/bundle"
 )
 
 // newStamper returns the real time-stamping unit, on the test's clock.
@@ -14,4 +23,62 @@ func newStamper(d *desk) *timestamp.Unit {
 	})
 	d.must(err)
 	return unit
+}
+
+// switched is the real unit behind a switch.
+type switched struct {
+	*timestamp.Unit
+	down atomic.Bool
+}
+
+func (s *switched) Stamp(ctx context.Context, digest []byte) ([]byte, error) {
+	if s.down.Load() {
+		return nil, errors.New("no answer")
+	}
+	return s.Unit.Stamp(ctx, digest)
+}
+
+func TestTimeStampsThatAreDown(t *testing.T) {
+	begin := func(t *testing.T, edit func(string) string) (*desk, *switched, *applicant) {
+		unit := &switched{}
+		d := newDesk(t, func(c *enroll.Config) {
+			unit.Unit = c.Stamper.(*timestamp.Unit)
+			c.Stamper, c.Policy = unit, policy(t, edit)
+		})
+		sara := person(1)
+		d.regs.know(sara)
+		unit.down.Store(true)
+		return d, unit, d.approved(sara, ca.NaturalSign)
+	}
+	t.Run("are made later, within the policy's time", func(t *testing.T) {
+		d, unit, a := begin(t, nil)
+		a.csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
+		d.clock.pass(23 * time.Hour)
+		if err := d.Resume(t.Context()); err == nil || strings.Contains(d.log.String(), "past its deadline") {
+			t.Errorf("%v, log %s", err, d.log)
+		}
+		if r := a.call("GET", a.path("/bundle"), a.token, nil); r.status < 500 {
+			t.Errorf("a bundle without time stamp was handed out: %d", r.status)
+		}
+		d.clock.pass(time.Hour + time.Second)
+		if err := d.Resume(t.Context()); err == nil || !strings.Contains(d.log.String(), "past its deadline") {
+			t.Errorf("nobody is told: %v, log %s", err, d.log)
+		}
+		unit.down.Store(false)
+		d.must(d.Resume(t.Context()))
+		d.must(d.Ledger.Sequence(t.Context()))
+		b := a.call("GET", a.path("/bundle"), a.token, nil)
+		if _, err := bundle.Verify(b.raw, bundle.Trust{Root: d.ca.Root, LogKey: d.Ledger.VerifierKey()}); err != nil {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("stop issuance where the policy says so", func(t *testing.T) {
+		_, unit, a := begin(t, func(s string) string { return strings.ReplaceAll(s, "stamp_within: 24h", "stamp_within: 0s") })
+		req := request(t)
+		a.csr(req).refused(t, 503, "stamp_unavailable")
+		a.nothingIssued()
+		a.state().want(t, enroll.Approved, enroll.NeedCSR)
+		unit.down.Store(false)
+		a.csr(req).want(t, enroll.Issued, enroll.NeedCertificate)
+	})
 }

@@ -24,10 +24,12 @@ type Rules struct {
 	AnyOf        [][]Type               // at enrollment one of these sets must be complete
 	RenewalAsks  []Type                 // asked again at each renewal
 	EvidenceAges map[Type]time.Duration // how old a record of the type may be
+	KnownAges    map[Type]time.Duration // how old one from an earlier application may be; none of a type that is not in it
 	FaceScore    int                    // least percent of a face match
 	Officers     int                    // persons who must sign what they decide of a case at review; 0: nobody may
 	ChipUnproven Outcome                // of a chip that has no key to prove that it is no copy: Review or Rejected
 	ChipCopied   Outcome                // of one that did not prove it: Rejected or Review
+	StampWithin  time.Duration          // an evidence bundle has its time stamp this long after issuance; 0: nothing is issued while there is none to be had
 	SIMQuiet     time.Duration          // the SIM must not have changed for this long; 0: not asked
 	QC           QC                     // what the certificates state
 }
@@ -112,6 +114,7 @@ func (p *Policy) Rules(profile string) (Rules, bool) {
 	r, ok := p.rules[profile]
 	r.PolicyOIDs = maps.Clone(r.PolicyOIDs)
 	r.EvidenceAges = maps.Clone(r.EvidenceAges)
+	r.KnownAges = maps.Clone(r.KnownAges)
 	r.RenewalAsks = slices.Clone(r.RenewalAsks)
 	r.QC = r.QC.clone()
 	r.AnyOf = slices.Clone(r.AnyOf)

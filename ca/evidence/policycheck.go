@@ -19,7 +19,9 @@ const (
 	maxDepth       = 10
 	maxProofAge    = 6 * 366 * day
 	maxEvidenceAge = 3 * 366 * day
+	maxKnownAge    = 366 * day // of what an earlier application proved
 	maxSIMQuiet    = 90 * day
+	maxStampWait   = 7 * day
 	maxOfficers    = 5
 )
 
@@ -88,6 +90,17 @@ func (c *check) sets(p profile) {
 	c.need(p.Evidence.ChipUnproven.known(), "evidence.chip_unproven is neither review nor reject")
 	c.need(p.Evidence.ChipCopied.known(), "evidence.chip_copied is neither review nor reject")
 	c.within("evidence.sim_quiet", p.Evidence.SIMQuiet, 0, maxSIMQuiet)
+	c.within("evidence.stamp_within", p.Evidence.Stamp, 0, maxStampWait)
+}
+
+// known keeps what an earlier application proved to what binds a person: the
+// registers, the phone and the organisation are asked each time.
+func (c *check) known(p profile) {
+	asks := p.rules("").Asks
+	for _, t := range slices.Sorted(maps.Keys(p.Evidence.Known)) {
+		c.need(t == FaceMatch && asks(t), "evidence.known has %q; of an earlier application only face_match counts, where a set asks for it", t)
+		c.within("evidence.known of "+string(t), p.Evidence.Known[t], time.Second, maxKnownAge)
+	}
 }
 
 // types refuses an empty list, strangers and repetitions.

@@ -41,9 +41,11 @@ type profile struct {
 type asked struct {
 	AnyOf     [][]Type      `yaml:"any_of"`
 	MaxAge    map[Type]span `yaml:"max_age"`
+	Known     map[Type]span `yaml:"known"`
 	FaceScore int           `yaml:"face_score"`
 	Officers  int           `yaml:"officers"`
 	SIMQuiet  span          `yaml:"sim_quiet"`
+	Stamp     span          `yaml:"stamp_within"`
 
 	ChipUnproven chipOutcome `yaml:"chip_unproven"`
 	ChipCopied   chipOutcome `yaml:"chip_copied"`
@@ -117,11 +119,15 @@ func errPolicyUnreadable(err error) error {
 	return fault.New(fault.Invalid, "policy_unreadable", "the assurance policy cannot be read: %[1]v; mend the file", err)
 }
 
-func (p profile) rules(e Environment) Rules {
+func durations(spans map[Type]span) map[Type]time.Duration {
 	ages := map[Type]time.Duration{}
-	for t, a := range p.Evidence.MaxAge {
+	for t, a := range spans {
 		ages[t] = time.Duration(a)
 	}
+	return ages
+}
+
+func (p profile) rules(e Environment) Rules {
 	return Rules{
 		Level:        p.Level,
 		PolicyOIDs:   maps.Clone(p.PolicyOIDs),
@@ -136,11 +142,13 @@ func (p profile) rules(e Environment) Rules {
 		TermsVersion: p.TermsVersion,
 		AnyOf:        p.Evidence.AnyOf,
 		RenewalAsks:  p.Renewal.Evidence,
-		EvidenceAges: ages,
+		EvidenceAges: durations(p.Evidence.MaxAge),
+		KnownAges:    durations(p.Evidence.Known),
 		FaceScore:    p.Evidence.FaceScore,
 		Officers:     p.Evidence.Officers,
 		ChipUnproven: p.Evidence.ChipUnproven.or(Review),
 		ChipCopied:   p.Evidence.ChipCopied.or(Rejected),
+		StampWithin:  time.Duration(p.Evidence.Stamp),
 		SIMQuiet:     time.Duration(p.Evidence.SIMQuiet),
 		QC:           p.QC.rules(),
 	}
@@ -166,6 +174,7 @@ func (f file) faults() []string {
 		c.oids(p, f.Environment, levels)
 		c.sets(p)
 		c.ages(p)
+		c.known(p)
 		c.times(p)
 		c.renewal(p)
 		c.statements(p, f.Environment)

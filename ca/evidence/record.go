@@ -62,6 +62,9 @@ type Record struct {
 	RawSHA256   string      `json:"raw_sha256,omitempty"` // hex, of the answer's bytes as received
 	CheckedAt   time.Time   `json:"checked_at"`           // UTC
 	ValidTo     time.Time   `json:"valid_to,omitzero"`    // zero: as the policy says
+	// Earlier is the hash of the record of an earlier application of the same
+	// person that this one repeats; "" for one that was made for this case.
+	Earlier string `json:"earlier,omitempty"`
 }
 
 // Hash names the record in a decision, a certificate's record and a bundle:

@@ -112,6 +112,12 @@ func enrollmentCases() []ruleCase {
 		{name: "evidence from the future waits", records: edit(natural(), evidence.FaceMatch, at(6*time.Second)), want: evidence.Waiting, rule: "face_match.fresh", outcome: "wait"},
 		{name: "evidence without a time waits", records: edit(natural(), evidence.FaceMatch, func(e *evidence.Record) { e.CheckedAt = time.Time{} }), want: evidence.Waiting, rule: "face_match.fresh", outcome: "wait"},
 		{name: "evidence that ends now waits", records: edit(natural(), evidence.FaceMatch, func(e *evidence.Record) { e.ValidTo = now }), want: evidence.Waiting, rule: "face_match.fresh", outcome: "wait"},
+		{name: "a face of an earlier application counts as long as the policy says", records: edit(natural(), evidence.FaceMatch, func(e *evidence.Record) { e.Earlier, e.CheckedAt = "a-hash", now.Add(-90*24*time.Hour) }), want: evidence.Approved, rule: "set.complete", outcome: "pass"},
+		{name: "a face of an earlier application that is too old waits", records: edit(natural(), evidence.FaceMatch, func(e *evidence.Record) {
+			e.Earlier, e.CheckedAt = "a-hash", now.Add(-90*24*time.Hour-time.Second)
+		}), want: evidence.Waiting, rule: "face_match.fresh", outcome: "wait"},
+		{name: "a face of an earlier application waits where the policy takes none", policy: []string{"known: {face_match: 90d}", "known: {}"}, records: edit(natural(), evidence.FaceMatch, func(e *evidence.Record) { e.Earlier, e.CheckedAt = "a-hash", now }), want: evidence.Waiting, rule: "face_match.fresh", outcome: "wait"},
+		{name: "a register's answer of an earlier application waits", records: edit(natural(), evidence.CivilRegistry, func(e *evidence.Record) { e.Earlier = "a-hash" }), want: evidence.Waiting, rule: "civil_registry.fresh", outcome: "wait"},
 		{name: "a face below the threshold goes to review", records: edit(natural(), evidence.FaceMatch, func(e *evidence.Record) { e.Claims.ScorePercent = 79 }), want: evidence.Review, rule: "face_match.score", outcome: "review"},
 		{name: "a face without a score goes to review", records: edit(natural(), evidence.FaceMatch, func(e *evidence.Record) { e.Claims.ScorePercent = 0 }), want: evidence.Review, rule: "face_match.score", outcome: "review"},
 		{name: "a better second try of the face counts", profile: "organisation-sign", records: again(evidence.FaceMatch, func(e *evidence.Record) { e.Claims.ScorePercent = 60 }), want: evidence.Approved, rule: "face_match.score", outcome: ""},

@@ -111,7 +111,7 @@ func (j *judge) stale(r Record) string {
 		return "the answer has no time"
 	case r.CheckedAt.After(j.now.Add(clockSkew)):
 		return "the answer comes from the future"
-	case j.now.Sub(r.CheckedAt) > j.maxAge(r.Type):
+	case j.maxAge(r) <= 0 || j.now.Sub(r.CheckedAt) > j.maxAge(r):
 		return "the answer is too old"
 	case !r.ValidTo.IsZero() && !j.now.Before(r.ValidTo):
 		return "the answer is no longer valid"
@@ -119,9 +119,14 @@ func (j *judge) stale(r Record) string {
 	return ""
 }
 
-// maxAge returns how old evidence of the type may be; zero if the policy does
-// not say, and then nothing counts.
-func (j *judge) maxAge(t Type) time.Duration { return j.rules.EvidenceAges[t] }
+// maxAge returns how old the record may be; zero if the policy does not say,
+// and then nothing counts.
+func (j *judge) maxAge(r Record) time.Duration {
+	if r.Earlier != "" {
+		return j.rules.KnownAges[r.Type]
+	}
+	return j.rules.EvidenceAges[r.Type]
+}
 
 func (j *judge) strong(r Record) bool {
 	return r.Type != FaceMatch || r.Claims.ScorePercent >= j.rules.FaceScore || j.alike(r.Claims.ScorePercent)

@@ -40,7 +40,7 @@ var alone = []string{"ca/evidence"}
 // may import it.
 var drawers = []struct {
 	module string
-	places []string // "folder/" with all below it, or the name of a file
+	places []string // "folder/" with all below it, or the name of a file: "http.go" stands for http_lock.go too
 }{
 	{"github.com/smallstep/certificates", []string{"ca/acme/"}},
 	{"go.step.sm/crypto/kms", []string{"hsm/"}},
@@ -169,7 +169,9 @@ func at(file, place string) bool {
 	if strings.HasSuffix(place, "/") {
 		return strings.HasPrefix(file, place)
 	}
-	return path.Base(file) == place
+	base := path.Base(file)
+	stem, _ := strings.CutSuffix(place, ".go")
+	return base == place || strings.HasPrefix(base, stem+"_") && !strings.HasSuffix(base, "_test.go")
 }
 
 // TestTheRulesCanBreak keeps the check itself honest.
@@ -191,6 +193,8 @@ func TestTheRulesCanBreak(t *testing.T) {
 		{"an unknown room", "billing/desk.go", "fmt", true},
 		{"a file at the top", "main.go", "fmt", true},
 		{"echo in a handler file", "badge/http.go", "github.com/labstack/echo/v4", false},
+		{"echo in one of several handler files", "enroll/http_lock.go", "github.com/labstack/echo/v4", false},
+		{"echo in a file that only sounds like one", "enroll/https.go", "github.com/labstack/echo/v4", true},
 		{"echo elsewhere", "badge/desk.go", "github.com/labstack/echo/v4", true},
 		{"huma in cmd", "cmd/mohr/serve.go", "github.com/danielgtaylor/huma/v2", true},
 		{"bbolt in the store", "internal/store/bolt.go", "go.etcd.io/bbolt", false},
