@@ -121,7 +121,13 @@ func TestChipAndFaceLeadToACertificate(t *testing.T) {
 		in := a.proven(p.issue(sara, kind))
 		a.readChip(in).want(t, enroll.Collecting, enroll.NeedFace)
 		a.readChip(in).want(t, enroll.Collecting, enroll.NeedFace) // again changes nothing
+		p.regs.set(p.regs.down, "picture", true)
+		a.face("live").refused(t, 503, "face_unavailable") // not compared with the register's picture alone
+		p.regs.set(p.regs.down, "picture", false)
 		a.face("live").want(t, enroll.Approved, enroll.NeedCSR)
+		if shown := p.regs.pictures[len(p.regs.pictures)-1]; !bytes.Equal(shown, chipsim.Face()) {
+			t.Error("the register was not shown the picture on the chip")
+		}
 		issued := a.csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
 		p.must(p.Resume(t.Context()))
 		p.must(p.Ledger.Sequence(t.Context()))

@@ -38,7 +38,7 @@ func (d *Desk) MatchFace(ctx context.Context, id, token, session string) (Applic
 	if a, err = d.tryFace(ctx, id, 1); err != nil {
 		return a, err
 	}
-	answer, err := d.Registry.Face(ctx, p.NationalCode, session)
+	answer, err := d.compareFace(ctx, a, p.NationalCode, session)
 	if err != nil {
 		// Nothing was compared: the try is given back, also to who hung up.
 		if _, back := d.tryFace(context.WithoutCancel(ctx), id, -1); back != nil {

@@ -110,9 +110,9 @@ var (
 	codestream = []byte{0xff, 0x4f, 0xff, 0x51} // JPEG 2000 without a box around it
 )
 
-// readDG2 reads the first face (Doc 9303-10, 4.7.2): templates within
+// ReadPicture reads the first face of DG2 (Doc 9303-10, 4.7.2): templates within
 // templates around a record of ISO/IEC 19794-5, section 5.
-func readDG2(file []byte) (Picture, error) {
+func ReadPicture(file []byte) (Picture, error) {
 	const part = "DG2"
 	b, err := group(file, tagDG2, part, maxDG2)
 	if err != nil {

@@ -98,7 +98,7 @@ func FuzzDataGroups(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, err := readDG1(b, fuzzNow)
 		readable(t, err)
-		p, err := readDG2(b)
+		p, err := ReadPicture(b)
 		readable(t, err)
 		if err == nil && (len(p.Data) == 0 || p.Type == "") {
 			t.Error("a picture without content")

@@ -78,7 +78,7 @@ func (d *Document) readGroups(f Files, o securityObject, now time.Time) error {
 		read   func([]byte) error
 	}{
 		{1, f.DG1, func(b []byte) (err error) { d.MRZ, err = readDG1(b, now); return err }},
-		{2, f.DG2, func(b []byte) error { p, err := readDG2(b); d.Picture = &p; return err }},
+		{2, f.DG2, func(b []byte) error { p, err := ReadPicture(b); d.Picture = &p; return err }},
 		{11, f.DG11, func(b []byte) (err error) { more, err = readDG11(b); return err }},
 		{14, f.DG14, func(b []byte) error { k, err := readDG14(b); d.active = k.active; return err }},
 		{15, f.DG15, func(b []byte) error { k, err := readDG15(b); d.key = &k; return err }},
