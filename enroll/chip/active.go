@@ -19,6 +19,8 @@ func (d *Document) Prove(challenge [ChallengeSize]byte, response []byte) error {
 		return errKeyWithheld()
 	case d.key.rsa != nil:
 		return d.key.recover(challenge[:], response)
+	case d.refused != nil:
+		return d.refused
 	case d.active.hash == 0: // Doc 9303-11, 6.1.2.3: DG14 says which hash
 		return errKeyWithheld()
 	case !d.key.verify(d.active, challenge[:], response):

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/asn1"
 	"testing"
 
 	"mohr/enroll/chip"
@@ -123,6 +124,31 @@ func TestAnswersByISO9796(t *testing.T) {
 		"an identifier that is unknown": {crypto.SHA256, []byte{0x39, 0xcc}, "chip_copied"},
 	} {
 		if err := d.Prove(c, chipsim.Recoverable(key, tc.hash, tc.trailer, c[:])); fault.Code(err) != tc.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAChipWhoseKeySignsOverSHA1ProvesNothing(t *testing.T) {
+	w := newWorld(t, chipsim.ECKey)
+	for name, tc := range map[string]struct {
+		algorithm asn1.ObjectIdentifier
+		code      string
+	}{
+		"ecdsa-plain-SHA1":     {asn1.ObjectIdentifier{0, 4, 0, 127, 0, 7, 1, 1, 4, 1, 1}, "chip_weak_hash"},
+		"something unknown":    {asn1.ObjectIdentifier{1, 2, 3}, "chip_algorithm"},
+		"ecdsa-with-SHA256":    {asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}, "chip_algorithm"},
+		"ecdsa-plain-SHA256":   {asn1.ObjectIdentifier{0, 4, 0, 127, 0, 7, 1, 1, 4, 1, 3}, ""},
+		"another hash, SHA512": {asn1.ObjectIdentifier{0, 4, 0, 127, 0, 7, 1, 1, 4, 1, 5}, "chip_copied"},
+	} {
+		g := w.groups()
+		g[14] = chipsim.DG14(tc.algorithm)
+		d, err := w.trust.Read(w.resigned(g, crypto.SHA256, now, w.signer), now)
+		w.must(err)
+		c := challenge()
+		answer, err := w.chip.Answer(c[:])
+		w.must(err)
+		if err := d.Prove(c, answer); fault.Code(err) != tc.code {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

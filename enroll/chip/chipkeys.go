@@ -7,7 +7,8 @@ import (
 
 // keyed is what DG14 says of the chip's own keys.
 type keyed struct {
-	active algorithm // of active authentication by ECDSA; zero: not said
+	active  algorithm // of active authentication by ECDSA; zero: not said, or refused
+	refused error     // why it proves nothing
 }
 
 // maxInfos bounds the SecurityInfos of DG14.
@@ -49,18 +50,21 @@ func readDG14(file []byte) (keyed, error) {
 			continue
 		}
 		version := 0
-		if !info.ReadASN1Integer(&version) || version != 1 || k.active.hash != 0 {
+		if !info.ReadASN1Integer(&version) || version != 1 || k.active.hash != 0 || k.refused != nil {
 			return k, errMalformed(part)
 		}
 		oid, ok := readOID(&info)
 		if !ok || !info.Empty() {
 			return k, errMalformed(part)
 		}
-		if weak := weakOIDs[oid]; weak != "" {
-			return k, errWeakHash(weak)
-		}
-		if k.active = signatureOIDs[oid]; k.active.scheme != ecdsaPlain {
-			return k, errAlgorithm(oid)
+		// The document is genuine whatever its chip can show.
+		switch a := signatureOIDs[oid]; {
+		case weakOIDs[oid] != "":
+			k.refused = errWeakHash(weakOIDs[oid])
+		case a.scheme != ecdsaPlain:
+			k.refused = errAlgorithm(oid)
+		default:
+			k.active = a
 		}
 	}
 	return k, nil

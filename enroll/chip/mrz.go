@@ -33,6 +33,9 @@ func ParseMRZ(s string, now time.Time) (MRZ, error) {
 			return MRZ{}, errMRZ()
 		}
 	}
+	if s == "" || !strings.Contains("PACI", s[:1]) { // passports and cards; a visa begins with V
+		return MRZ{}, errMRZ()
+	}
 	switch len(s) {
 	case td1:
 		return parseTD1(s[:30], s[30:60], s[60:], now)

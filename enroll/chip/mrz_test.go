@@ -61,6 +61,7 @@ func TestZones(t *testing.T) {
 	for name, tc := range map[string]struct{ zone, code string }{
 		"empty":                               {"", "chip_mrz"},
 		"a visa's size":                       {zone[:72], "chip_mrz"},
+		"a visa":                              {"V" + zone[1:], "chip_mrz"},
 		"small letters":                       {strings.ToLower(zone), "chip_mrz"},
 		"letters of another script":           {"P<IRN" + strings.Repeat("آ", 41) + "<", "chip_mrz"},
 		"no name":                             {"P<IRN" + strings.Repeat("<", 39) + zone[44:], "chip_mrz"},

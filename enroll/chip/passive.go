@@ -25,7 +25,7 @@ type Document struct {
 
 	listsKey bool       // the EF.SOD lists DG15
 	key      *publicKey // nil: DG15 was not read
-	active   algorithm
+	keyed
 }
 
 // HasKey reports whether the chip has a key with which it can prove that it is
@@ -80,7 +80,7 @@ func (d *Document) readGroups(f Files, o securityObject, now time.Time) error {
 		{1, f.DG1, func(b []byte) (err error) { d.MRZ, err = readDG1(b, now); return err }},
 		{2, f.DG2, func(b []byte) error { p, err := ReadPicture(b); d.Picture = &p; return err }},
 		{11, f.DG11, func(b []byte) (err error) { more, err = readDG11(b); return err }},
-		{14, f.DG14, func(b []byte) error { k, err := readDG14(b); d.active = k.active; return err }},
+		{14, f.DG14, func(b []byte) error { k, err := readDG14(b); d.keyed = k; return err }},
 		{15, f.DG15, func(b []byte) error { k, err := readDG15(b); d.key = &k; return err }},
 	} {
 		if len(g.file) == 0 && g.number != 1 {
