@@ -291,3 +291,36 @@ func TestTheSignersNameInAnotherOrder(t *testing.T) {
 	_, err = w.trust.Read(f, now)
 	w.must(err)
 }
+
+// TestAMasterListAsCountriesPublishIt is signed by openssl, on brainpool curves,
+// and holds its authority's certificate beside its signer's.
+func TestAMasterListAsCountriesPublishIt(t *testing.T) {
+	c := opensslCountry(t)
+	c.issue(how{csca: ec("brainpoolP256r1", "explicit"), dsc: ec("brainpoolP256r1", "named_curve")})
+	files := chip.Files{SOD: c.sod(papers(), sha256...), DG1: papers()[1]}
+	iran := map[string][]byte{"csca.pem": c.read("csca.pem"), "crl.pem": c.read("crl.pem")}
+
+	p := opensslCountry(t)
+	p.issue(how{csca: ec("brainpoolP384r1", "explicit"), dsc: ec("brainpoolP384r1", "explicit"), issuer: "/C=DE/O=Publisher/CN=CSCA Germany"})
+	p.write("dsc.ext", []byte("keyUsage=critical,digitalSignature\nextendedKeyUsage=2.23.136.1.1.3\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid:always\n"))
+	p.run("req", "-new", "-key", "dsc.key", "-subj", "/C=DE/O=Publisher/CN=Master List Signer", "-out", "dsc.csr")
+	p.run("x509", "-req", "-in", "dsc.csr", "-CA", "issuer.pem", "-CAkey", "csca.key", "-set_serial", "4712", "-days", "300", "-extfile", "dsc.ext", "-out", "dsc.pem", "-sha384")
+	var all []byte
+	for _, b := range [][]byte{iran["csca.pem"], p.read("csca.pem")} {
+		block, _ := pem.Decode(b)
+		all = append(all, block.Bytes...)
+	}
+	p.write("list", chipsim.Element(0x30, append([]byte{2, 1, 0}, chipsim.Element(0x31, all)...)))
+	p.run("cms", "-sign", "-binary", "-nodetach", "-econtent_type", "2.23.136.1.1.2", "-in", "list", "-signer", "dsc.pem", "-inkey", "dsc.key", "-certfile", "csca.pem",
+		"-md", "sha384", "-keyid", "-outform", "DER", "-out", "list.ml", "-nosmimecap")
+
+	trust, err := chip.Open(chip.Sources{
+		CSCA: mapFS(map[string][]byte{"publisher.pem": p.read("csca.pem"), "list.ml": p.read("list.ml")}), CRLs: mapFS(map[string][]byte{"crl": iran["crl.pem"]}), Environment: "production",
+	}, time.Now())
+	if err != nil {
+		t.Fatalf("%v: %+v", err, trust.Entries())
+	}
+	if _, err := trust.Read(files, time.Now()); err != nil {
+		t.Errorf("%v: %+v", err, trust.Entries())
+	}
+}
