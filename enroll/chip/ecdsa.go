@@ -64,7 +64,8 @@ func (c *curve) verify(q point, digest []byte, r, s *big.Int) bool {
 		return false
 	}
 	if c.nist != nil {
-		return ecdsa.Verify(&ecdsa.PublicKey{Curve: c.nist, X: q.x, Y: q.y}, digest, r, s)
+		key, err := ecdsa.ParseUncompressedPublicKey(c.nist, c.write(q, false))
+		return err == nil && ecdsa.Verify(key, digest, r, s)
 	}
 	e := new(big.Int).SetBytes(digest)
 	if over := 8*len(digest) - c.n.BitLen(); over > 0 {

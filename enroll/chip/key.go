@@ -103,14 +103,14 @@ func (c *curve) readPoint(b []byte) (point, bool) {
 	return q, c.on(q)
 }
 
-// generator writes the generator, uncompressed or compressed (SEC 1, 2.3.3).
-func (c *curve) generator(compressed bool) []byte {
+// write writes a point of the curve, uncompressed or compressed (SEC 1, 2.3.3).
+func (c *curve) write(q point, compressed bool) []byte {
 	k := c.octets()
-	x := c.gx.FillBytes(make([]byte, k))
+	x := q.x.FillBytes(make([]byte, k))
 	if compressed {
-		return append([]byte{2 | byte(c.gy.Bit(0))}, x...)
+		return append([]byte{2 | byte(q.y.Bit(0))}, x...)
 	}
-	return append(append([]byte{4}, x...), c.gy.FillBytes(make([]byte, k))...)
+	return append(append([]byte{4}, x...), q.y.FillBytes(make([]byte, k))...)
 }
 
 // readCurve reads
@@ -153,8 +153,9 @@ func readCurve(s *cryptobyte.String, part string) (*curve, error) {
 		return nil, errMalformed(part)
 	}
 	for _, c := range curves() {
+		g := point{c.gx, c.gy}
 		if c.p.Cmp(p) == 0 && c.n.Cmp(n) == 0 && h == 1 && c.isNumber(c.a, a) && c.isNumber(c.b, b) &&
-			(bytes.Equal(base, c.generator(false)) || bytes.Equal(base, c.generator(true))) {
+			(bytes.Equal(base, c.write(g, false)) || bytes.Equal(base, c.write(g, true))) {
 			return c, nil
 		}
 	}
