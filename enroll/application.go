@@ -128,6 +128,7 @@ type Consent struct {
 type Tries struct {
 	Code int `json:"code"`
 	Face int `json:"face"`
+	Chip int `json:"chip,omitzero"`
 	// Unlike counts the faces of Face that were another's.
 	Unlike int `json:"unlike,omitzero"`
 }

@@ -16,6 +16,7 @@ type Need string
 const (
 	NeedConsent     Need = "consent"
 	NeedCode        Need = "otp_sms"
+	NeedChip        Need = "emrtd_chip" // the app on a phone reads it
 	NeedFace        Need = "face_match"
 	NeedLogin       Need = "eid_oidc"
 	NeedVideo       Need = "document_video"

@@ -10,6 +10,7 @@ import (
 	"mohr/ca/approval"
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
+	"mohr/enroll/chip"
 	"mohr/internal/eid"
 	"mohr/internal/gateway"
 	"mohr/internal/i18n"
@@ -44,8 +45,9 @@ type Config struct {
 	EID      *eid.Provider // nil: nobody logs in with an eID
 	Audience string        // base URL of the portal; agreements name it
 	Limits   Limits
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger     // nil: discard
+	Chips    func() *chip.Trust // whose passports are believed, now; nil: no chip is read
+	Now      func() time.Time   // nil: time.Now
+	Log      *slog.Logger       // nil: discard
 }
 
 // Desk runs applications. It is safe for concurrent use, and several may work

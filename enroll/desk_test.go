@@ -176,6 +176,8 @@ type reply struct {
 	Code         string             `json:"code"`
 	Detail       string             `json:"detail"`
 	Reason       string             `json:"reason"`
+	Challenge    string             `json:"challenge"`
+	RND          string             `json:"rnd"`
 }
 
 // call sends one request to the API; body is JSON unless it is bytes or nil.

@@ -42,7 +42,7 @@ func (d *Desk) MatchFace(ctx context.Context, id, token, session string) (Applic
 	if a, err = d.tryFace(ctx, id, 1); err != nil {
 		return a, err
 	}
-	answer, err := d.Registry.Face(ctx, p.NationalCode, session)
+	answer, err := d.compareFace(ctx, a, p.NationalCode, session)
 	if err != nil {
 		d.giveFaceBack(ctx, id)
 		d.Log.Warn("register gave no answer", "type", evidence.FaceMatch, "error", err)

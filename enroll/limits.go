@@ -19,6 +19,7 @@ type Limits struct {
 	Unproven      time.Duration // how long an application counts that never proved the person's phone; 1 hour
 	WrongCodes    int           // an application; then it fails (R7); 10
 	FaceTries     int           // an application; then it fails; 3
+	ChipTries     int           // an application; then it fails; 10
 }
 
 func (l *Limits) fill() {
@@ -33,6 +34,7 @@ func (l *Limits) fill() {
 	set(&l.PerRevocation, 10)
 	set(&l.WrongCodes, 10)
 	set(&l.FaceTries, 3)
+	set(&l.ChipTries, 10)
 	if l.Window == 0 {
 		l.Window = 24 * time.Hour
 	}

@@ -57,6 +57,7 @@ type registers struct {
 	asked      int
 	faces      atomic.Int64  // face checks begun
 	hold       chan struct{} // not nil: face checks wait for it
+	pictures   [][]byte      // that were shown
 }
 
 func newRegisters(now func() time.Time) *registers {
@@ -136,6 +137,13 @@ func (r *registers) Face(_ context.Context, code, session string) (gateway.Answe
 		v.Result, v.ScorePercent, v.Live = gateway.Match, 97, true
 	}
 	return answer(r, "face", v)
+}
+
+func (r *registers) ShowPicture(_ context.Context, _, _, _ string, picture []byte) (gateway.Answer[gateway.Picture], error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pictures = append(r.pictures, picture)
+	return answer(r, "picture", gateway.Picture{Result: gateway.Match})
 }
 
 func (r *registers) SMS(_ context.Context, to, text string) (gateway.Answer[gateway.SMS], error) {

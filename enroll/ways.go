@@ -10,7 +10,7 @@ import (
 
 // ownTypes are the proofs that only the applicant can give.
 func ownTypes() []evidence.Type {
-	return []evidence.Type{evidence.OTPSMS, evidence.FaceMatch, evidence.DocumentVideo, evidence.EIDOIDC}
+	return []evidence.Type{evidence.OTPSMS, evidence.EMRTDChip, evidence.FaceMatch, evidence.DocumentVideo, evidence.EIDOIDC}
 }
 
 // offered reports whether this service is set up to take proofs of the type.
@@ -18,6 +18,8 @@ func (d *Desk) offered(t evidence.Type) bool {
 	switch t {
 	case evidence.EIDOIDC:
 		return d.EID != nil
+	case evidence.EMRTDChip:
+		return d.Chips != nil
 	case evidence.DocumentVideo:
 		return d.Vendors[t] != nil
 	}

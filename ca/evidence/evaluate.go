@@ -32,6 +32,7 @@ func (p *Policy) Evaluate(c Case, now time.Time) Decision {
 	set := j.choose()
 	j.person()
 	j.mobile()
+	j.chip()
 	j.organisation()
 	if c.Renewal != nil {
 		j.changes()
@@ -144,7 +145,7 @@ func (j *judge) admission() {
 // fixed order.
 func (j *judge) accepts() []Type {
 	var list []Type
-	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, EIDOIDC, LegalRegistry, DeviceAttestation} {
+	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, EIDOIDC, LegalRegistry, DeviceAttestation, EMRTDChip} {
 		if j.rules.Asks(t) {
 			list = append(list, t)
 		}

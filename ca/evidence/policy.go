@@ -27,6 +27,8 @@ type Rules struct {
 	KnownAges    map[Type]time.Duration // how old one from an earlier application may be; none of a type that is not in it
 	FaceScore    int                    // least percent of a face match
 	Officers     int                    // persons who must sign what they decide of a case at review; 0: nobody may
+	ChipUnproven Outcome                // of a chip that has no key to prove that it is no copy: Review or Rejected
+	ChipCopied   Outcome                // of one that did not prove it: Rejected or Review
 	StampWithin  time.Duration          // an evidence bundle has its time stamp this long after issuance; 0: nothing is issued while there is none to be had
 	SIMQuiet     time.Duration          // the SIM must not have changed for this long; 0: not asked
 	QC           QC                     // what the certificates state
@@ -89,7 +91,7 @@ func (t Type) binding() bool { return t == FaceMatch || t == DocumentVideo || t 
 func (t Type) scored() bool { return t == FaceMatch || t == DocumentVideo }
 
 // types are the closed set.
-var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, EIDOIDC, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview}
+var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, EIDOIDC, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview, EMRTDChip}
 
 // known reports whether t is one of the closed set.
 func (t Type) known() bool { return slices.Contains(types, t) }

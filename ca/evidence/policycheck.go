@@ -87,6 +87,8 @@ func (c *check) sets(p profile) {
 	c.need(!face || (p.Evidence.FaceScore >= 50 && p.Evidence.FaceScore <= 100), "evidence.face_score is not between 50 and 100")
 	c.need(p.Evidence.Officers >= 0 && p.Evidence.Officers <= maxOfficers, "evidence.officers is not between 0 and %d", maxOfficers)
 	c.need(p.Evidence.Officers != 1 || !p.Level.signs(), "evidence.officers is 1: four eyes decide where certificates sign")
+	c.need(p.Evidence.ChipUnproven.known(), "evidence.chip_unproven is neither review nor reject")
+	c.need(p.Evidence.ChipCopied.known(), "evidence.chip_copied is neither review nor reject")
 	c.within("evidence.sim_quiet", p.Evidence.SIMQuiet, 0, maxSIMQuiet)
 	c.within("evidence.stamp_within", p.Evidence.Stamp, 0, maxStampWait)
 }

@@ -46,6 +46,9 @@ type asked struct {
 	Officers  int           `yaml:"officers"`
 	SIMQuiet  span          `yaml:"sim_quiet"`
 	Stamp     span          `yaml:"stamp_within"`
+
+	ChipUnproven chipOutcome `yaml:"chip_unproven"`
+	ChipCopied   chipOutcome `yaml:"chip_copied"`
 }
 
 type renewal struct {
@@ -143,6 +146,8 @@ func (p profile) rules(e Environment) Rules {
 		KnownAges:    durations(p.Evidence.Known),
 		FaceScore:    p.Evidence.FaceScore,
 		Officers:     p.Evidence.Officers,
+		ChipUnproven: p.Evidence.ChipUnproven.or(Review),
+		ChipCopied:   p.Evidence.ChipCopied.or(Rejected),
 		StampWithin:  time.Duration(p.Evidence.Stamp),
 		SIMQuiet:     time.Duration(p.Evidence.SIMQuiet),
 		QC:           p.QC.rules(),

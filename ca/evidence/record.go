@@ -29,6 +29,9 @@ const (
 	// OfficerReview is the signed decision of officers on a case that the
 	// policy sent to review. It completes no set: it answers for doubts.
 	OfficerReview Type = "officer_review"
+	// EMRTDChip says that the chip of a passport or card is genuine. It names
+	// its holder and does not say who holds it: only with a face it binds (R5).
+	EMRTDChip Type = "emrtd_chip"
 )
 
 // Result is what a check came to. Unavailable is never a mismatch and never a pass.
@@ -98,6 +101,7 @@ func (r Record) Hash() string {
 //	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
 //	cert_signature    NationalCode
 //	device_attestation SPKISHA256 of the attested key
+//	emrtd_chip        NationalCode, DocumentNumber, DocumentState, ChipProof
 //	officer_review    Rules, Officers, SeenSHA256, and SIMChangedDays and ScorePercent as they were seen
 type Claims struct {
 	NationalCode   string `json:"national_code,omitempty"`
@@ -118,6 +122,11 @@ type Claims struct {
 	Level          Level  `json:"level,omitempty"`        // that the configuration maps ACR to
 
 	Certificates []string `json:"certificates,omitempty"` // of laboratories, that vouched for the source then
+
+	DocumentNumber string    `json:"document_number,omitempty"` // of a passport or card
+	DocumentState  string    `json:"document_state,omitempty"`  // that issued it, three letters
+	LatinName      string    `json:"latin_name,omitempty"`      // as its machine-readable zone writes it
+	ChipProof      ChipProof `json:"chip_proof,omitempty"`
 
 	Rules      []string `json:"rules,omitempty"`       // that officers answer for, by their names in the trace
 	Officers   int      `json:"officers,omitzero"`     // persons who signed

@@ -26,6 +26,8 @@ const (
 	ruleSIM       = "mobile_ownership.sim"
 	ruleOTP       = "otp_sms.number"
 
+	ruleChipOriginal = "emrtd_chip.original"
+
 	ruleLegalID     = "legal_registry.id"
 	ruleLegalName   = "legal_registry.name"
 	ruleLegalActive = "legal_registry.active"

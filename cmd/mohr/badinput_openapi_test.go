@@ -50,6 +50,7 @@ GET /applications/{id} get-application
 GET /applications/{id}/bundle get-bundle
 GET /applications/{id}/certificate get-certificate
 GET /applications/{id}/decision explain-decision
+GET /applications/{id}/evidence/emrtd_chip/challenge chip-challenge
 GET /applications/{id}/export export-application
 GET /badges/nonce badge-nonce
 GET /badges/{id} get-badge
@@ -88,6 +89,7 @@ POST /applications/{id}/evidence/document_video begin-video
 POST /applications/{id}/evidence/earlier use-earlier
 POST /applications/{id}/evidence/eid_oidc begin-login
 POST /applications/{id}/evidence/eid_oidc/callback finish-login
+POST /applications/{id}/evidence/emrtd_chip read-chip
 POST /applications/{id}/evidence/face_match match-face
 POST /applications/{id}/evidence/otp_sms prove-code
 POST /applications/{id}/evidence/refresh refresh-evidence

@@ -84,7 +84,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		serveCommand(), tourCommand(), refregistryCommand(), benchCommand(),
 		applyCommand(), renewCommand(), revokeCommand(), badgeCommand(), acmeCommand(), complaintsCommand(),
-		certCommand(), planCommand(), approveCommand(), reviewCommand(), policyCommand(), connectorCommand(), keyCommand(), operatorCommand(), ceremonyCommand(),
+		certCommand(), planCommand(), approveCommand(), reviewCommand(), policyCommand(), connectorCommand(), chipCommand(), keyCommand(), operatorCommand(), ceremonyCommand(),
 		checkCommand(), doctorCommand(), backupCommand(), restoreCommand(), pruneCommand(), compactCommand(),
 		logCommand(), verifyBundleCommand(), receiptCommand(), versionCommand(),
 	)

@@ -52,6 +52,7 @@ func (c *Config) Validate() error {
 type Client struct {
 	Config
 	person, mobile, legal, licence, face, sms *route
+	picture                                   *route
 }
 
 // New returns a Client, or all that is wrong with c.
@@ -88,6 +89,7 @@ func New(c Config) (*Client, error) {
 	g.licence = g.route("/v1/licence/inquiry", true)
 	g.face = g.route("/v1/face/match", true)
 	g.sms = g.route("/v1/sms", false)
+	g.picture = g.route("/v1/face/picture", true)
 	return g, nil
 }
 

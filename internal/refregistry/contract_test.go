@@ -36,8 +36,8 @@ func TestTheContractsExamplesAreWhatIsAnswered(t *testing.T) {
 			t.Errorf("%s: no signature", path)
 		}
 	}
-	if len(seen) != 6 {
-		t.Errorf("the page has examples of %d kinds of questions, want 6", len(seen))
+	if len(seen) != 7 {
+		t.Errorf("the page has examples of %d kinds of questions, want 7", len(seen))
 	}
 	for _, code := range regexp.MustCompile(`\b\d{10,11}\b`).FindAllString(string(doc), -1) {
 		if !strings.Contains(everybody(t), code) {

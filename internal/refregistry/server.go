@@ -96,6 +96,7 @@ func (s *Server) Handler() http.Handler {
 	s.inquiry(m, "/v1/legal/inquiry", answerTo(s.legalPerson))
 	s.inquiry(m, "/v1/licence/inquiry", answerTo(s.licence))
 	s.inquiry(m, "/v1/face/match", answerTo(s.face))
+	s.inquiry(m, picturePath, answerTo(s.picture))
 	s.inquiry(m, "/v1/sms", answerTo(s.send))
 	m.HandleFunc("GET /v1/sms", s.serveOutbox)
 	m.HandleFunc("POST /v1/faults", s.setFault)
@@ -127,7 +128,7 @@ func answerTo[Q any](f func(q Q, lying bool) any) answerer {
 // inquiry mounts a question with its faults and signature.
 func (s *Server) inquiry(m *http.ServeMux, path string, answer answerer) {
 	m.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-		question, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+		question, err := io.ReadAll(http.MaxBytesReader(w, r.Body, longest(path)))
 		if err != nil {
 			refuse(w, http.StatusRequestEntityTooLarge, "the question is too long")
 			return

@@ -63,6 +63,7 @@ type Config struct {
 	// EID is the provider at which applicants log in with their eID
 	// (docs/eid.md); default none.
 	EID *eid.File `yaml:"eid"`
+	Chip       ChipConfig   `yaml:"chip"`
 
 	// ComplaintPolicy names the answer windows: "default" is single(96h),
 	// "centre" the staged windows of the national centre.
@@ -137,5 +138,5 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
 	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Chip.Validate(c.Production))...)
 }

@@ -57,6 +57,10 @@ func openDevWorld(ctx context.Context, c *Config, o Dev, log *slog.Logger) (*dev
 		w.close()
 		return nil, err
 	}
+	if err := simulateChips(c, time.Now()); err != nil {
+		w.close()
+		return nil, err
+	}
 	c.Registry.Environment = "simulated"
 	c.Registry.PublicKey = filepath.Join(c.Data, "registry.pem")
 	return w, writeEd25519(c.Registry.PublicKey, registry.PublicKey())

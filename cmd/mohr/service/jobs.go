@@ -27,6 +27,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "renew-certificates", Every: time.Minute, Run: r.renewCertificates, Everywhere: true},
 		{Name: "stamp-ceremonies", Every: time.Hour, Run: func(ctx context.Context) error { return ceremony.Stamp(ctx, r.ceremony(), r.unit.Stamp) }},
 		{Name: "renew-root-crl", Every: 24 * time.Hour, Run: func(ctx context.Context) error { return ceremony.RenewCRL(ctx, r.ceremony()) }},
+		{Name: "reload-chip-trust", Every: time.Minute, Run: r.reloadChips, Everywhere: true},
 		{Name: "resume-applications", Every: 2 * time.Second, Run: r.enroll.Resume},
 		{Name: "retain-applications", Every: time.Hour, Run: r.enroll.Retain},
 		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},

@@ -26,6 +26,7 @@ import (
 	"mohr/ca/timestamp"
 	"mohr/complaints"
 	"mohr/enroll"
+	"mohr/enroll/chip"
 	"mohr/hsm"
 	"mohr/internal/clock"
 	"mohr/internal/eid"
@@ -46,6 +47,7 @@ type rooms struct {
 	texts      *i18n.Catalog
 	policy     *evidence.Policy
 	registry   *registers
+	chips      chips
 	dialer     *gateway.Dialer // to shops
 	status     *status.Responder
 	responders map[ca.IssuerID]*atomic.Pointer[ca.SigningKey]
@@ -66,13 +68,13 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, renew.Texts, complaints.Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -166,7 +168,7 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
-		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Log: r.Log,
+		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Log: r.Log,
 	})
 	return err
 }
