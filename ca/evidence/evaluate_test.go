@@ -103,7 +103,7 @@ func TestApproved(t *testing.T) {
 			if diff := cmp.Diff(tt.want, d.Identity()); diff != "" {
 				t.Errorf("identity (-want +got):\n%s", diff)
 			}
-			if d.PolicyOID() != tt.oid || d.Environment() != evidence.Simulated || d.Depth() != 0 || !d.ProofAt().Equal(now.Add(-time.Minute)) || d.Validity() != 365*24*time.Hour || !d.At().Equal(now) || d.PolicyVersion() != "2026-3" {
+			if d.PolicyOID() != tt.oid || d.Environment() != evidence.Simulated || d.Depth() != 0 || !d.ProofAt().Equal(now.Add(-time.Minute)) || d.Validity() != 365*24*time.Hour || !d.At().Equal(now) || d.PolicyVersion() != "2026-4" {
 				t.Errorf("got %+v", d)
 			}
 			rules, _ := defaultPolicy(t).Rules(tt.profile)
