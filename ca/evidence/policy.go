@@ -91,7 +91,7 @@ func (t Type) binding() bool { return t == FaceMatch || t == DocumentVideo || t 
 func (t Type) scored() bool { return t == FaceMatch || t == DocumentVideo }
 
 // types are the closed set.
-var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, EIDOIDC, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview, EMRTDChip}
+var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, EIDOIDC, LegalRegistry, Mandate, CertSignature, DeviceAttestation, OfficerReview, EMRTDChip}
 
 // known reports whether t is one of the closed set.
 func (t Type) known() bool { return slices.Contains(types, t) }

@@ -23,6 +23,8 @@ const (
 	DocumentVideo Type = "document_video"
 	EIDOIDC       Type = "eid_oidc" // login at an eID provider, by OpenID Connect
 	LegalRegistry Type = "legal_registry"
+	// Mandate says that those who may bind a legal person let somebody act for it.
+	Mandate       Type = "mandate"
 	CertSignature Type = "cert_signature"
 	// DeviceAttestation says that a key lives in hardware and cannot leave it.
 	DeviceAttestation Type = "device_attestation"
@@ -99,6 +101,7 @@ func (r Record) Hash() string {
 //	document_video    NationalCode of the document, ScorePercent of the face with its picture
 //	eid_oidc          NationalCode, ACR, Level
 //	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
+//	mandate           NationalCode of whom it is given to, LegalID, Role, Mandate; ValidTo of the record is its end
 //	cert_signature    NationalCode
 //	device_attestation SPKISHA256 of the attested key
 //	emrtd_chip        NationalCode, DocumentNumber, DocumentState, ChipProof
@@ -115,6 +118,7 @@ type Claims struct {
 	LegalName      string `json:"legal_name,omitempty"`
 	LegalStatus    string `json:"legal_status,omitempty"` // as the register says: LegalActive, ...
 	Role           string `json:"role,omitempty"`         // the person's role in the legal person; "": none
+	Mandate        string `json:"mandate,omitempty"`      // id of the mandate
 	SignsAlone     bool   `json:"signs_alone,omitempty"`  // may bind the legal person alone
 	SPKISHA256     string `json:"spki_sha256,omitempty"`  // the key a code, signature or attestation was bound to
 	ScorePercent   int    `json:"score_percent,omitzero"` // of a face match

@@ -62,8 +62,8 @@ type Config struct {
 	Domains    DomainConfig `yaml:"domains"`
 	// EID is the provider at which applicants log in with their eID
 	// (docs/eid.md); default none.
-	EID *eid.File `yaml:"eid"`
-	Chip       ChipConfig   `yaml:"chip"`
+	EID  *eid.File  `yaml:"eid"`
+	Chip ChipConfig `yaml:"chip"`
 
 	// ComplaintPolicy names the answer windows: "default" is single(96h),
 	// "centre" the staged windows of the national centre.
