@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/url"
+	"strings"
 	"time"
 
 	"mohr/internal/i18n"
@@ -18,6 +19,22 @@ type View struct {
 
 	face  *face
 	query url.Values
+}
+
+// Door is a way into one of the rooms, for the head of every page.
+type Door struct {
+	Path string
+	Text string // key of its text
+	Here bool   // the page is behind it
+}
+
+// Doors are the ways into the rooms.
+func (v View) Doors() []Door {
+	doors := []Door{{Path: "/enroll", Text: "web.door.enroll"}, {Path: "/renew", Text: "web.door.renew"}, {Path: "/badge", Text: "web.door.badge"}, {Path: "/complaints", Text: "web.door.complaints"}}
+	for i, d := range doors {
+		doors[i].Here = v.Path == d.Path || strings.HasPrefix(v.Path, d.Path+"/")
+	}
+	return doors
 }
 
 // T returns a text in the reader's language, its verbs filled with args.

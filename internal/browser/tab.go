@@ -1,0 +1,332 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+
+	"mohr/internal/pkitest"
+)
+
+// patience bounds one step of a Tab.
+const patience = 60 * time.Second
+
+// Look is how a Tab shows pages; the zero value is a desktop with scripts,
+// English, light.
+type Look struct {
+	Lang     string // "fa" or "en"; "" is en
+	Phone    bool   // 360 by 740 instead of 1280 by 900
+	Narrow   bool   // 320 wide: the smallest that must work (WCAG 1.4.10)
+	Dark     bool
+	NoScript bool
+}
+
+// String names the look, for the name of a subtest or a file.
+func (l Look) String() string {
+	words := []string{"en"}
+	if l.Lang != "" {
+		words[0] = l.Lang
+	}
+	words = append(words, map[bool]string{true: "phone", false: "desktop"}[l.Phone || l.Narrow])
+	for word, on := range map[string]bool{"dark": l.Dark} {
+		if on {
+			words = append(words, word)
+		}
+	}
+	if l.NoScript {
+		words = append(words, "noscript")
+	}
+	return strings.Join(words, "-")
+}
+
+func (l Look) size() (width, height int64) {
+	switch {
+	case l.Narrow:
+		return 320, 640
+	case l.Phone:
+		return 360, 740
+	}
+	return 1280, 900
+}
+
+// Chromium is a running browser. Its tabs share nothing: each has a profile
+// of its own.
+type Chromium struct {
+	t   testing.TB
+	ctx context.Context
+}
+
+// Start starts Chromium until the test ends. Names that are not localhost lead
+// nowhere; resolve may map others, as in "MAP shop.example 127.0.0.1".
+func Start(t testing.TB, resolve ...string) *Chromium {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(pkitest.Need(t, "chromium", "chromium")),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("host-resolver-rules", strings.Join(append(resolve, "MAP * ~NOTFOUND", "EXCLUDE localhost", "EXCLUDE 127.0.0.1"), ",")),
+		chromedp.WSURLReadTimeout(patience))
+	alloc, end := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(func() { cancel(); end() })
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatalf("start Chromium: %v", err)
+	}
+	return &Chromium{t, ctx}
+}
+
+// Tab is one page and what it did. Its methods fail the test.
+type Tab struct {
+	Look
+	t   testing.TB
+	ctx context.Context
+
+	mu       sync.Mutex // guards what follows
+	faults   []string
+	requests int
+	octets   float64 // received over the network, the font apart
+	fonts    map[network.RequestID]bool
+}
+
+// Tab opens a tab with a profile of its own.
+func (c *Chromium) Tab(t testing.TB, l Look) *Tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithTargetID(c.profile(t)))
+	t.Cleanup(cancel)
+	tab := &Tab{Look: l, t: t, ctx: ctx, fonts: map[network.RequestID]bool{}}
+	chromedp.ListenTarget(ctx, tab.hear)
+	if err := chromedp.Run(ctx); err != nil { // by its context, not a step's: the tab ends with it
+		t.Fatalf("attach to a tab: %v", err)
+	}
+	width, height := l.size()
+	lang, scheme := "en", "light"
+	if l.Lang != "" {
+		lang = l.Lang
+	}
+	if l.Dark {
+		scheme = "dark"
+	}
+	tab.do("open a tab",
+		network.Enable(), log.Enable(), runtime.Enable(),
+		network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": lang}),
+		emulation.SetDeviceMetricsOverride(width, height, 1, l.Phone || l.Narrow),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+		emulation.SetScriptExecutionDisabled(l.NoScript),
+	)
+	return tab
+}
+
+// profile opens a window with a profile of its own.
+func (c *Chromium) profile(t testing.TB) (id target.ID) {
+	t.Helper()
+	err := chromedp.Run(c.ctx, chromedp.ActionFunc(func(ctx context.Context) error {
+		b := cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser)
+		profile, err := target.CreateBrowserContext().Do(b)
+		if err != nil {
+			return err
+		}
+		id, err = target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(b)
+		return err
+	}))
+	if err != nil {
+		t.Fatalf("open a window: %v", err)
+	}
+	return id
+}
+
+// hear collects what a page may not do, and what it loads.
+func (tab *Tab) hear(ev any) {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	switch e := ev.(type) {
+	case *runtime.EventExceptionThrown:
+		tab.faults = append(tab.faults, "exception: "+e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
+			tab.faults = append(tab.faults, fmt.Sprintf("console %s: %s", e.Type, e.Args[0].Value))
+		}
+	case *log.EventEntryAdded:
+		// A page of status 4xx that we asked for is reported as a failed load.
+		if e.Entry.Level == log.LevelError && e.Entry.Source != log.SourceNetwork || e.Entry.Source == log.SourceSecurity {
+			tab.faults = append(tab.faults, fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text))
+		}
+	case *network.EventRequestWillBeSent:
+		tab.requests++
+	case *network.EventResponseReceived:
+		if e.Type == network.ResourceTypeFont {
+			tab.fonts[e.RequestID] = true
+		}
+	case *network.EventLoadingFinished:
+		if !tab.fonts[e.RequestID] {
+			tab.octets += e.EncodedDataLength
+		}
+	}
+}
+
+func (tab *Tab) do(what string, actions ...chromedp.Action) {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		tab.t.Fatalf("%s, %s: %v\n%s", tab.Look, what, err, tab.peek())
+	}
+}
+
+// peek is what the page says, for the report of a failure.
+func (tab *Tab) peek() string {
+	ctx, cancel := context.WithTimeout(tab.ctx, 5*time.Second)
+	defer cancel()
+	var text string
+	if err := chromedp.Run(ctx, chromedp.Text("body", &text, chromedp.ByQuery)); err != nil {
+		return ""
+	}
+	return text
+}
+
+// Go opens an address, and counts what it loads from there on.
+func (tab *Tab) Go(url string) {
+	tab.t.Helper()
+	tab.mu.Lock()
+	tab.requests, tab.octets = 0, 0
+	tab.mu.Unlock()
+	tab.do("open "+url, chromedp.Navigate(url))
+}
+
+// Fill types text into the field.
+func (tab *Tab) Fill(selector, text string) {
+	tab.t.Helper()
+	tab.do("fill "+selector, chromedp.SetValue(selector, "", chromedp.ByQuery), chromedp.SendKeys(selector, text, chromedp.ByQuery))
+}
+
+// Click clicks what stays on the page.
+func (tab *Tab) Click(selector string) {
+	tab.t.Helper()
+	tab.do("click "+selector, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery))
+}
+
+// Follow clicks what leads to another page, and waits for it.
+func (tab *Tab) Follow(selector string) {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery)); err != nil {
+		tab.t.Fatalf("%s, follow %s: %v\n%s", tab.Look, selector, err, tab.peek())
+	}
+}
+
+// Press sends keys to what has the focus: kb.Tab, kb.Enter, letters.
+func (tab *Tab) Press(keys string) {
+	tab.t.Helper()
+	tab.do("press keys", chromedp.KeyEvent(keys))
+}
+
+// Upload chooses a file in the field.
+func (tab *Tab) Upload(selector, file string) {
+	tab.t.Helper()
+	tab.do("upload "+file, chromedp.SetUploadFiles(selector, []string{file}, chromedp.ByQuery))
+}
+
+// Text returns what the element says; the whole page for "body".
+func (tab *Tab) Text(selector string) (text string) {
+	tab.t.Helper()
+	tab.do("read "+selector, chromedp.Text(selector, &text, chromedp.ByQuery))
+	return text
+}
+
+// URL returns where the tab is.
+func (tab *Tab) URL() (url string) {
+	tab.t.Helper()
+	tab.do("read the address", chromedp.Location(&url))
+	return url
+}
+
+// Has reports whether there is such an element.
+func (tab *Tab) Has(selector string) bool {
+	tab.t.Helper()
+	var n int
+	tab.do("look for "+selector, tab.eval(fmt.Sprintf("document.querySelectorAll(%q).length", selector), &n))
+	return n > 0
+}
+
+// eval evaluates in a world that the page's scripts and policy do not reach,
+// also where scripts are off.
+func (tab *Tab) eval(expression string, into any) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		if tab.NoScript {
+			if err := emulation.SetScriptExecutionDisabled(false).Do(ctx); err != nil {
+				return err
+			}
+			defer emulation.SetScriptExecutionDisabled(true).Do(ctx)
+		}
+		tree, err := page.GetFrameTree().Do(ctx)
+		if err != nil {
+			return err
+		}
+		world, err := page.CreateIsolatedWorld(tree.Frame.ID).WithWorldName("tests").Do(ctx)
+		if err != nil {
+			return err
+		}
+		return chromedp.Evaluate(expression, into, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
+			return p.WithContextID(world).WithAwaitPromise(true)
+		}).Do(ctx)
+	})
+}
+
+// Shot writes the whole page as a picture (PNG) to the file.
+func (tab *Tab) Shot(file string) {
+	tab.t.Helper()
+	var b []byte
+	tab.do("take a picture", chromedp.FullScreenshot(&b, 100))
+	if err := os.WriteFile(file, b, 0o644); err != nil {
+		tab.t.Fatal(err)
+	}
+}
+
+// Faults returns what pages did since the last call that they may not do.
+func (tab *Tab) Faults() []string {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	list := tab.faults
+	tab.faults = nil
+	return list
+}
+
+// Weight returns the requests and the octets, without the font, of what was
+// opened last.
+func (tab *Tab) Weight() (requests, octets int) {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	return tab.requests, int(tab.octets)
+}
+
+// Title returns the title of the page.
+func (tab *Tab) Title() (title string) {
+	tab.t.Helper()
+	tab.do("read the title", chromedp.Title(&title))
+	return title
+}
+
+// Prose returns what the page says in its own language: all text but what is
+// marked as of another language or direction, and what is code.
+func (tab *Tab) Prose() (text string) {
+	tab.t.Helper()
+	tab.do("read the text", tab.eval(`(() => {
+const copy = document.body.cloneNode(true), lang = document.documentElement.lang, dir = document.documentElement.dir;
+for (const e of copy.querySelectorAll("[lang], [dir], pre, code, .code, script"))
+  if (e.matches("pre, code, .code, script") || e.lang && e.lang !== lang || e.dir && e.dir !== dir) e.remove();
+return copy.textContent;
+})()`, &text))
+	return text
+}
