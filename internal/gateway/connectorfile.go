@@ -168,8 +168,7 @@ func reaches(s string) bool {
 	if err != nil || u.Host == "" || u.User != nil {
 		return false
 	}
-	host := u.Hostname()
-	return u.Scheme == "https" || u.Scheme == "http" && (host == "127.0.0.1" || host == "localhost" || host == "::1")
+	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
 }
 
 func (f *ConnectorFile) timeout() time.Duration {
