@@ -68,7 +68,7 @@ func TestAResultThatIsNotFinalDecidesNothing(t *testing.T) {
 	v := newAtVendor(t, f)
 	a := v.arrived(v.visitor())
 	v.film(a.video(), "picture") // it is going to fail
-	for v.fetched.Load() == 0 { // it calls once, when it has the film
+	for v.fetched.Load() == 0 {  // it calls once, when it has the film
 		v.must(v.Resume(t.Context()))
 	}
 	for i, pass := range []time.Duration{0, 11 * time.Second, 21 * time.Second, 41 * time.Second, 81 * time.Second, 81 * time.Second} {
@@ -247,4 +247,21 @@ func TestWhatAFilmShowsDecides(t *testing.T) {
 		v.film(r, "self")
 		v.settled(a, enroll.Approved, enroll.NeedCSR)
 	})
+}
+
+func TestTheLogTellsWhichVendorsCertificatesEnd(t *testing.T) {
+	v := newAtVendor(t, certified("document_video"))
+	for _, tt := range []struct {
+		pass time.Duration
+		want string
+	}{
+		{0, ""}, {340 * 24 * time.Hour, "certificate of a vendor ends soon"}, {30 * 24 * time.Hour, "nobody is sent to this vendor"},
+	} {
+		v.clock.pass(tt.pass)
+		before := v.log.Len()
+		v.must(v.WatchVendors(t.Context()))
+		if log := v.log.String()[before:]; !strings.Contains(log, tt.want) || (tt.want == "") != (log == "") {
+			t.Errorf("after %v: %s", tt.pass, log)
+		}
+	}
 }

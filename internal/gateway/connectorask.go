@@ -121,7 +121,7 @@ func (n *Connector) Licence(ctx context.Context, legalID, licenceType string) (A
 // Trial is what one question to a gateway came to.
 type Trial struct {
 	Connector string         `json:"connector"`
-	Result    Result         `json:"result"`
+	Result    Result         `json:"result"` // "pending": a session was begun, and its result is for Fetch
 	Status    int            `json:"status"` // of HTTP
 	Octets    int            `json:"octets"` // of the answer
 	TookMS    int64          `json:"took_ms"`
@@ -148,7 +148,7 @@ func (n *Connector) Try(ctx context.Context, question map[string]string) (Trial,
 	}
 	if n.file.Webhook != nil {
 		r, pending, status, err := n.start(ctx, question)
-		return Trial{n.Name(), "", status, len(r.body), time.Since(begun).Milliseconds(), map[string]any{"ref": pending.Ref, "link": pending.Link}}, err
+		return Trial{n.Name(), "pending", status, len(r.body), time.Since(begun).Milliseconds(), map[string]any{"ref": pending.Ref, "link": pending.Link}}, err
 	}
 	r, status, err := n.attempt(ctx, question)
 	if err != nil {

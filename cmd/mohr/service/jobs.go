@@ -29,6 +29,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "renew-root-crl", Every: 24 * time.Hour, Run: func(ctx context.Context) error { return ceremony.RenewCRL(ctx, r.ceremony()) }},
 		{Name: "resume-applications", Every: 2 * time.Second, Run: r.enroll.Resume},
 		{Name: "retain-applications", Every: time.Hour, Run: r.enroll.Retain},
+		{Name: "watch-vendors", Every: 24 * time.Hour, Run: r.enroll.WatchVendors},
 		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},
 		{Name: "recheck-badges", Every: 30 * time.Second, Run: r.badge.Recheck},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
