@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"mohr/ca/evidence"
 	"mohr/internal/gateway"
 	"mohr/internal/store"
 	"mohr/internal/web"
@@ -98,7 +99,9 @@ const (
 func (d *Desk) routesVisits(s *web.Server, op func(method, path, id, summary string) web.Operation) {
 	web.Handle(s, op(http.MethodPost, "/applications/{id}/evidence/document_video", "begin-video", "Have a vendor film document and face: the state has the link to go to"),
 		func(ctx context.Context, in *ByID) (*stateOut, error) {
-			return d.answer(ctx, func(token string) (Application, error) { return d.BeginVisit(ctx, in.ID, token, "document_video") })
+			return d.answer(ctx, func(token string) (Application, error) {
+				return d.BeginVisit(ctx, in.ID, token, evidence.DocumentVideo)
+			})
 		})
 	gate := web.NewGate(callRate, callBurst)
 	call := op(http.MethodPost, "/webhooks/{vendor}", "take-webhook", "A vendor says that there is something to fetch (Standard Webhooks)")

@@ -248,3 +248,20 @@ func TestWhatAFilmShowsDecides(t *testing.T) {
 		v.settled(a, enroll.Approved, enroll.NeedCSR)
 	})
 }
+
+func TestTheLogTellsWhichVendorsCertificatesEnd(t *testing.T) {
+	v := newAtVendor(t, certified("document_video"))
+	for _, tt := range []struct {
+		pass time.Duration
+		want string
+	}{
+		{0, ""}, {340 * 24 * time.Hour, "certificate of a vendor ends soon"}, {30 * 24 * time.Hour, "nobody is sent to this vendor"},
+	} {
+		v.clock.pass(tt.pass)
+		before := v.log.Len()
+		v.must(v.WatchVendors(t.Context()))
+		if log := v.log.String()[before:]; !strings.Contains(log, tt.want) || (tt.want == "") != (log == "") {
+			t.Errorf("after %v: %s", tt.pass, log)
+		}
+	}
+}

@@ -11,6 +11,20 @@ import (
 	"mohr/internal/store"
 )
 
+// WatchVendors is a job: it says in the log which laboratories' certificates
+// end within thirty days, and to which vendors nobody is sent any more.
+func (d *Desk) WatchVendors(context.Context) error {
+	for _, v := range d.Vendors {
+		if err := v.Certified(d.now()); err != nil {
+			d.Log.Error("nobody is sent to this vendor", "vendor", v.Name(), "error", err)
+		}
+		for _, c := range v.Ending(d.now()) {
+			d.Log.Warn("certificate of a vendor ends soon", "vendor", v.Name(), "certificate", c.Number, "lab", c.Lab, "last_day", c.ValidTo)
+		}
+	}
+	return nil
+}
+
 // mostPatientVisit bounds how often the time between two fetches doubles.
 const mostPatientVisit = 3
 

@@ -55,6 +55,8 @@ type ConnectorFile struct {
 	Link         Linking       `yaml:"link"`
 	Webhook      *Calling      `yaml:"webhook"`
 	Certificates []Certificate `yaml:"certificates"`
+
+	SMTP *SMTP `yaml:"smtp"` // of messages that go by e-mail, in place of url
 }
 
 // Polling is how an answer is fetched that is not there at once.
@@ -128,7 +130,12 @@ func (f *ConnectorFile) check() error {
 	_, known := questions[f.Asks]
 	need(known, "%q is nothing that connectors ask: civil_registry, mobile_ownership, legal_registry, licence, sms, document_video or face_match", f.Asks)
 	need(f.Environment == "simulated" || f.Environment == "production", "environment is neither simulated nor production")
-	need(reaches(f.URL), "url is no https address")
+	if f.SMTP != nil {
+		f.checkMail(need)
+	} else {
+		need(reaches(f.URL), "url is no https address")
+		need(f.Body != "" && f.Result != "", "body and result are expressions, and needed")
+	}
 	if f.Asks.visited() {
 		f.checkVendor(need)
 	} else if p := f.Poll; p != nil {
@@ -141,7 +148,6 @@ func (f *ConnectorFile) check() error {
 	need(f.Asks.visited() || f.Webhook == nil && f.Link.URL == "" && f.Certificates == nil, "webhook, link and certificates are for document_video and face_match")
 	need(f.Method == "" || f.Method == http.MethodPost || f.Method == http.MethodPut, "method is neither POST nor PUT: personal data is not for addresses")
 	need(f.Timeout >= 0 && f.Timeout <= time.Minute, "timeout is above a minute")
-	need(f.Body != "" && f.Result != "", "body and result are expressions, and needed")
 	need((f.Certificate == "") == (f.Key == ""), "certificate and key belong together")
 	need((f.HMAC.Header == "") == (f.HMAC.SecretFile == ""), "hmac.header and hmac.secret_file belong together")
 	need(f.Rate <= 10_000, "rate is above 10000 a second")
@@ -162,8 +168,7 @@ func reaches(s string) bool {
 	if err != nil || u.Host == "" || u.User != nil {
 		return false
 	}
-	host := u.Hostname()
-	return u.Scheme == "https" || u.Scheme == "http" && (host == "127.0.0.1" || host == "localhost" || host == "::1")
+	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
 }
 
 func (f *ConnectorFile) timeout() time.Duration {
@@ -236,6 +241,18 @@ func readSecret(file string) (string, error) {
 // transport reaches the gateway where the file says it is: a configured
 // address is not one that somebody else chose.
 func (f *ConnectorFile) transport() (http.RoundTripper, error) {
+	conf, err := f.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	return &http.Transport{
+		TLSClientConfig: conf, TLSHandshakeTimeout: f.timeout(), ResponseHeaderTimeout: f.timeout(),
+		MaxResponseHeaderBytes: 16 << 10, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
+	}, nil
+}
+
+// tlsConfig says whom the connector believes, and as whom it comes.
+func (f *ConnectorFile) tlsConfig() (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.RootFile != "" {
 		b, err := os.ReadFile(f.RootFile)
@@ -253,8 +270,5 @@ func (f *ConnectorFile) transport() (http.RoundTripper, error) {
 		}
 		conf.Certificates = []tls.Certificate{pair}
 	}
-	return &http.Transport{
-		TLSClientConfig: conf, TLSHandshakeTimeout: f.timeout(), ResponseHeaderTimeout: f.timeout(),
-		MaxResponseHeaderBytes: 16 << 10, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
-	}, nil
+	return conf, nil
 }

@@ -25,6 +25,7 @@ type plan struct {
 	claims              map[string]cel.Program
 	until, ref, again   cel.Program // nil without poll
 	link, call          cel.Program // nil without webhook
+	address             cel.Program // nil without smtp
 }
 
 // said is what a gateway's answer came to.
@@ -52,6 +53,10 @@ func (f *ConnectorFile) compile() (plan, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
 		return prg
+	}
+	if f.SMTP != nil {
+		p.address = add(asking, "smtp.to", f.SMTP.To, cel.StringType)
+		return p, errors.Join(errs...)
 	}
 	p.body = add(asking, "body", f.Body, cel.MapType(cel.StringType, cel.DynType))
 	p.result = add(reading, "result", f.Result, cel.StringType)

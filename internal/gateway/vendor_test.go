@@ -96,6 +96,17 @@ func TestAVendorsSessionLeadsWhereTheFileAllows(t *testing.T) {
 	}
 }
 
+func TestATrialOfAVendorBeginsASession(t *testing.T) {
+	var link string
+	f := newForeign(t, 200, func(int64) string { return fmt.Sprintf(`{"id":"vs_1","url":"%s"}`, link) })
+	link = f.URL + "/visit/x"
+	q := map[string]string{"national_code": zahra, "birth_date": born, "locale": "fa", "return_url": "https://portal.example/", "callback_url": "https://portal.example/"}
+	got, err := vendorOf(t, vendorFile(t, "face_match", f.URL)).Try(t.Context(), q)
+	if err != nil || got.Result != "pending" || got.Claims["ref"] != "vs_1" || got.Claims["link"] != link || f.asked.Load() != 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestWhatAVendorFetchedComesTo(t *testing.T) {
 	const passed = `{"id":"vs_1","subject":"0012345679","state":"done","verdict":"pass","face":{"score":93,"live":true},` +
 		`"document":{"national_code":"0012345679","first_name":"زهرا","last_name":"محمدی","birth_date":"1990-05-14","valid_to":"2030-01-01"}}`
