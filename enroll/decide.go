@@ -74,7 +74,7 @@ func (d *Desk) lacks(a Application, t evidence.Type, now time.Time) (bool, error
 		return false, err
 	}
 	own, registers := d.wanted(a, decision, now)
-	return slices.Contains(own, t) || slices.Contains(registers, t) || slices.Contains(d.instead(a, own, now), t), nil
+	return slices.Contains(own, t) || slices.Contains(registers, t) || slices.Contains(d.ways(a, own, now), t), nil
 }
 
 // settle moves an application that collects on as far as its evidence goes.
@@ -154,7 +154,7 @@ type State struct {
 	Policy      string          `json:"policy,omitempty" doc:"version of the policy that decided"`
 	Trace       []evidence.Step `json:"trace,omitempty" doc:"the rules asked, once the applicant's phone is proven"`
 	TermsToSign string          `json:"terms_version" doc:"version of the terms to consent to"`
-	Instead     []Need          `json:"instead,omitempty" doc:"what may be given in place of what is needed last"`
+	Ways        []Need          `json:"ways,omitempty" doc:"proofs that would do in place of one that is needed"`
 	CodeSentAt  *time.Time      `json:"code_sent_at,omitempty"`
 	ExpiresAt   *time.Time      `json:"expires_at,omitempty" doc:"the application ends then"`
 	Reasons     string          `json:"reasons,omitempty" doc:"of the officers who decided last"`
@@ -199,7 +199,7 @@ func (d *Desk) Show(ctx context.Context, a Application) (State, error) {
 	if s.Holds, err = d.holds(ctx, a, now); err != nil {
 		return State{}, err
 	}
-	s.Needs, s.Instead = append(s.Needs, needs...), instead
+	s.Needs, s.Ways = append(s.Needs, needs...), instead
 	s.Earlier = slices.Contains(needs, NeedFace) && a.phoneProven() && d.takesEarlier(a.Profile)
 	if err := d.showVisit(&s, a, now); err != nil {
 		return State{}, err
@@ -230,7 +230,7 @@ func (d *Desk) needs(a Application, now time.Time) (needs, instead []Need, err e
 		for _, t := range own {
 			needs = append(needs, Need(t))
 		}
-		for _, t := range d.instead(a, own, now) {
+		for _, t := range d.ways(a, own, now) {
 			instead = append(instead, Need(t))
 		}
 	}

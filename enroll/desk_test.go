@@ -167,7 +167,7 @@ type reply struct {
 	TermsVersion string             `json:"terms_version"`
 	Trace        []evidence.Step    `json:"trace"`
 	Serial       string             `json:"serial"`
-	Instead      []enroll.Need      `json:"instead"`
+	Ways         []enroll.Need      `json:"ways"`
 	URL          string             `json:"url"`
 	AtVendor     []enroll.Need      `json:"at_vendor"`
 	Visit        *enroll.VisitState `json:"visit"`

@@ -162,13 +162,13 @@ func TestALoginWithAnEIDLeadsToACertificateByTheAPI(t *testing.T) {
 	sara := person(1)
 	l.knows(sara)
 	a := l.ready(sara)
-	if r := a.state(); fmt.Sprint(r.Instead) != "[eid_oidc]" {
-		t.Errorf("in place of a face: %v", r.Instead)
+	if r := a.state(); fmt.Sprint(r.Ways) != "[eid_oidc]" {
+		t.Errorf("in place of a face: %v", r.Ways)
 	}
 	back := l.idp.LogIn(a.begin(), sara.code)
 	a.finish(back).want(t, enroll.Approved, enroll.NeedCSR)
-	if r := a.finish(back).want(t, enroll.Approved, enroll.NeedCSR); len(r.Instead) != 0 {
-		t.Errorf("approved, and still %v", r.Instead)
+	if r := a.finish(back).want(t, enroll.Approved, enroll.NeedCSR); len(r.Ways) != 0 {
+		t.Errorf("approved, and still %v", r.Ways)
 	}
 	a.call("POST", a.path("/evidence/eid_oidc"), a.token, nil).refused(t, 409, "eid_unwanted")
 	a.csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
@@ -216,8 +216,8 @@ func TestWithoutAProviderNoLoginIsOffered(t *testing.T) {
 	d.regs.know(sara)
 	a := d.apply(sara, "natural-sign")
 	a.consent()
-	if r := a.code(d.regs.code(sara.mobile)).want(t, enroll.Collecting, enroll.NeedFace); len(r.Instead) != 0 {
-		t.Errorf("in place of a face: %v", r.Instead)
+	if r := a.code(d.regs.code(sara.mobile)).want(t, enroll.Collecting, enroll.NeedFace); len(r.Ways) != 0 {
+		t.Errorf("in place of a face: %v", r.Ways)
 	}
 	a.call("POST", a.path("/evidence/eid_oidc"), a.token, nil).refused(t, 404, "eid_absent")
 	loginsOnly := func(s string) string {
@@ -260,8 +260,8 @@ func TestThePageShowsBothWaysInTheOrderOfThePolicy(t *testing.T) {
 	a := l.apply(sara, "natural-sign")
 	a.consent()
 	a.code(l.regs.code(sara.mobile)).want(t, enroll.Collecting, enroll.NeedLogin)
-	if r := a.state(); fmt.Sprint(r.Instead) != "[face_match]" {
-		t.Errorf("in place of a login: %v", r.Instead)
+	if r := a.state(); fmt.Sprint(r.Ways) != "[face_match]" {
+		t.Errorf("in place of a login: %v", r.Ways)
 	}
 	b := l.browse(a, "en")
 	b.wants(b.get("/enroll/"+a.id), 200, `href="/enroll/`+a.id+`/eid"`, `action="/enroll/`+a.id+`/face"`, "One of these ways")

@@ -151,7 +151,7 @@ func (d *Desk) showVisit(s *State, a Application, now time.Time) error {
 		return err
 	}
 	own, _ := d.wanted(a, decision, now)
-	for _, t := range slices.Concat(own, d.instead(a, own, now)) {
+	for _, t := range slices.Concat(own, d.ways(a, own, now)) {
 		if d.Vendors[t] != nil {
 			s.AtVendor = append(s.AtVendor, Need(t))
 		}

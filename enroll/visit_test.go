@@ -175,7 +175,7 @@ func TestAFilmAtAVendorBringsACertificate(t *testing.T) {
 	v := newAtVendor(t, certified("document_video"))
 	who := v.visitor()
 	a := v.arrived(who)
-	if r := a.state(); fmt.Sprint(r.Instead, r.AtVendor) != "[document_video] [document_video]" {
+	if r := a.state(); fmt.Sprint(r.Ways, r.AtVendor) != "[document_video] [document_video]" {
 		t.Errorf("the other way is not shown: %s", r.raw)
 	}
 	r := a.video().want(t, enroll.Collecting, enroll.NeedFace)

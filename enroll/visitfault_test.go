@@ -215,7 +215,7 @@ func TestWhatAFilmShowsDecides(t *testing.T) {
 		v.film(r, "self")
 		v.clock.pass(11 * time.Minute)
 		v.settled(a, enroll.Collecting, enroll.NeedFace)
-		if r := a.state(); len(r.Instead) > 0 {
+		if r := a.state(); len(r.Ways) > 0 {
 			t.Errorf("it is offered again: %s", r.raw)
 		}
 		if export := string(a.call("GET", a.path("/export"), a.token, nil).raw); strings.Contains(export, "filmer@1") {
@@ -230,7 +230,7 @@ func TestWhatAFilmShowsDecides(t *testing.T) {
 		v := newAtVendor(t, f)
 		a := v.arrived(v.visitor())
 		a.video().refused(t, 409, "vendor_none")
-		if r := a.state(); len(r.Instead) > 0 {
+		if r := a.state(); len(r.Ways) > 0 {
 			t.Errorf("it is offered: %s", r.raw)
 		}
 	})

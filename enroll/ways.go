@@ -62,9 +62,9 @@ func (d *Desk) lacking(a Application, t evidence.Type, now time.Time) bool {
 	return !a.proven(t) || t == evidence.OTPSMS && now.Sub(p.CheckedAt) > codeFresh
 }
 
-// instead returns the proofs that would do in place of some of own, by another
+// ways returns the proofs that would do in place of some of own, by another
 // set of the policy.
-func (d *Desk) instead(a Application, own []evidence.Type, now time.Time) (list []evidence.Type) {
+func (d *Desk) ways(a Application, own []evidence.Type, now time.Time) (list []evidence.Type) {
 	rules, _ := d.Policy.Rules(a.Profile)
 	for _, set := range rules.AnyOf {
 		if !slices.ContainsFunc(own, func(t evidence.Type) bool { return !slices.Contains(set, t) }) {
