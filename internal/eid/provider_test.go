@@ -44,14 +44,12 @@ func TestAKeyThatTheProviderTookBackServesAnHourAtMost(t *testing.T) {
 	if _, err := p.Finish(t.Context(), "state-1", begin(t, p, idp, "state-1", "sara")); err != nil {
 		t.Fatal(err)
 	}
-	var kept string
+	idp.Rotate()
 	idp.Forge = func(c map[string]any) string {
 		for _, name := range []string{"exp", "iat", "auth_time"} {
 			c[name] = c[name].(float64) + ahead.Seconds()
 		}
-		kept = idp.Sign(c)
-		idp.Rotate()
-		return kept
+		return idp.SignAsAtFirst(c)
 	}
 	if _, err := p.Finish(t.Context(), "state-2", begin(t, p, idp, "state-2", "sara")); err != nil {
 		t.Fatalf("within the hour: %v", err)
@@ -59,6 +57,29 @@ func TestAKeyThatTheProviderTookBackServesAnHourAtMost(t *testing.T) {
 	ahead = time.Hour
 	if _, err := p.Finish(t.Context(), "state-3", begin(t, p, idp, "state-3", "sara")); !errors.Is(err, eid.ErrToken) {
 		t.Errorf("after the hour: %v", err)
+	}
+}
+
+func TestNoRedirectOfTheProviderIsFollowed(t *testing.T) {
+	for _, path := range []string{"/.well-known/openid-configuration", "/oauth/token", "/keys"} {
+		idp := eidtest.New(t, redirect)
+		idp.People["sara"] = sara
+		idp.Before = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == path {
+				http.Redirect(w, r, "/moved"+path, http.StatusTemporaryRedirect)
+				return true
+			}
+			r.URL.Path = strings.TrimPrefix(r.URL.Path, "/moved")
+			return false
+		}
+		p := open(t, idp, nil)
+		address, err := p.Begin(t.Context(), "state-1", "fa")
+		if err == nil {
+			_, err = p.Finish(t.Context(), "state-1", back(idp.LogIn(address, "sara")))
+		}
+		if !errors.Is(err, eid.ErrUnavailable) || idp.Asked("/moved"+path) != 0 {
+			t.Errorf("%s: %v, and asked where it led to %d times", path, err, idp.Asked("/moved"+path))
+		}
 	}
 }
 

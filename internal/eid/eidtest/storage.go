@@ -130,7 +130,7 @@ func (s storage) GetClientByClientID(_ context.Context, id string) (op.Client, e
 	if id != ClientID {
 		return nil, errAbsent
 	}
-	return client{s.p}, nil
+	return client(s), nil
 }
 
 func (s storage) AuthorizeClientIDSecret(_ context.Context, id, secret string) error {

@@ -52,6 +52,14 @@ func (p *Provider) Sign(claims map[string]any) string {
 	return p.sign(jose.ES256, jose.JSONWebKey{Key: k.key, KeyID: k.id}, claims)
 }
 
+// SignAsAtFirst signs with the provider's first key, which a Rotate took back.
+func (p *Provider) SignAsAtFirst(claims map[string]any) string {
+	p.mu.Lock()
+	k := p.keys[0]
+	p.mu.Unlock()
+	return p.sign(jose.ES256, jose.JSONWebKey{Key: k.key, KeyID: k.id}, claims)
+}
+
 // SignAsStranger signs with a key that is not the provider's, under the name
 // of one that is.
 func (p *Provider) SignAsStranger(claims map[string]any) string {
