@@ -32,11 +32,6 @@ const reviewFor = 7 * 24 * time.Hour
 // the life of an approval it keeps what a stolen token is worth short.
 const codeFresh = time.Hour
 
-// ownTypes are the proofs that only the applicant can give.
-func ownTypes() []evidence.Type {
-	return []evidence.Type{evidence.OTPSMS, evidence.FaceMatch, evidence.EIDOIDC}
-}
-
 // judge asks the policy about the application as it is now. The decision is
 // the only thing that can order a certificate and is never stored.
 func (d *Desk) judge(a Application, now time.Time) (evidence.Decision, error) {
@@ -51,20 +46,18 @@ func (d *Desk) judge(a Application, now time.Time) (evidence.Decision, error) {
 // there and those that have become stale, the applicant's own apart from the
 // registers'. A register that denied or contradicted is not asked again.
 func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) (own, registers []evidence.Type) {
-	set := d.pursued(a)
+	mine := d.ownSet(a, now)
 	for _, t := range ownTypes() {
-		if !d.offered(t) {
-			continue
-		}
-		p, _ := a.latest(t)
 		if t == evidence.FaceMatch && d.faceUnclear(a) {
 			continue // persons look at it
 		}
-		stale := t == evidence.OTPSMS && now.Sub(p.CheckedAt) > codeFresh
-		lacks := slices.Contains(set, t) && (!a.proven(t) || stale)
+		lacks := slices.Contains(mine, t) && d.lacking(a, t, now)
 		if lacks || slices.Contains(decision.Missing(), t) {
 			own = append(own, t)
 		}
+	}
+	if d.EID == nil { // whatever set the decision would have completed
+		own = slices.DeleteFunc(own, func(t evidence.Type) bool { return t == evidence.EIDOIDC })
 	}
 	for _, t := range d.registerTypes(a.Profile) {
 		if !a.settled(t) || slices.Contains(decision.Missing(), t) {
@@ -74,14 +67,15 @@ func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) 
 	return own, registers
 }
 
-// lacks reports whether a proof of the type is still wanted.
+// lacks reports whether a proof of the type is still wanted, or would do in
+// place of one that is.
 func (d *Desk) lacks(a Application, t evidence.Type, now time.Time) (bool, error) {
 	decision, err := d.judge(a, now)
 	if err != nil {
 		return false, err
 	}
 	own, registers := d.wanted(a, decision, now)
-	return slices.Contains(own, t) || slices.Contains(registers, t) || slices.Contains(d.instead(a, own), t), nil
+	return slices.Contains(own, t) || slices.Contains(registers, t) || slices.Contains(d.ways(a, own, now), t), nil
 }
 
 // settle moves an application that collects on as far as its evidence goes.
@@ -156,10 +150,10 @@ type State struct {
 	Stage       Stage           `json:"stage" doc:"how far it has come"`
 	Profile     string          `json:"profile"`
 	Needs       []Need          `json:"needs" doc:"what to do next, as the last word of a route"`
+	Ways        []Need          `json:"ways,omitempty" doc:"proofs that would do in place of one that is needed"`
 	Policy      string          `json:"policy,omitempty" doc:"version of the policy that decided"`
 	Trace       []evidence.Step `json:"trace,omitempty" doc:"the rules asked, once the applicant's phone is proven"`
 	TermsToSign string          `json:"terms_version" doc:"version of the terms to consent to"`
-	Instead     []Need          `json:"instead,omitempty" doc:"what may be given in place of what is needed last"`
 	CodeSentAt  *time.Time      `json:"code_sent_at,omitempty"`
 	ExpiresAt   *time.Time      `json:"expires_at,omitempty" doc:"the application ends then"`
 	Reasons     string          `json:"reasons,omitempty" doc:"of the officers who decided last"`
@@ -197,46 +191,48 @@ func (d *Desk) Show(ctx context.Context, a Application) (State, error) {
 			return State{}, err
 		}
 	}
-	needs, instead, err := d.needs(a, now)
+	needs, err := d.needs(a, now)
 	if err != nil {
 		return State{}, err
 	}
 	if s.Holds, err = d.holds(ctx, a, now); err != nil {
 		return State{}, err
 	}
-	s.Needs, s.Instead = append(s.Needs, needs...), instead
+	s.Needs = append(s.Needs, needs...)
 	s.Earlier = slices.Contains(needs, NeedFace) && a.phoneProven() && d.takesEarlier(a.Profile)
+	if err := d.showWays(&s, a, now); err != nil {
+		return State{}, err
+	}
 	return s, nil
 }
 
-func (d *Desk) needs(a Application, now time.Time) (needs, instead []Need, err error) {
+func (d *Desk) needs(a Application, now time.Time) ([]Need, error) {
 	switch a.Stage {
 	case Created, Consented:
-		return []Need{NeedConsent}, nil, nil
+		return []Need{NeedConsent}, nil
 	case Waiting:
-		return []Need{NeedRefresh}, nil, nil
+		return []Need{NeedRefresh}, nil
 	case Approved, KeyBound, Agreed:
-		return []Need{NeedCSR}, nil, nil
+		return []Need{NeedCSR}, nil
 	case Issued:
-		return []Need{NeedCertificate}, nil, nil
+		return []Need{NeedCertificate}, nil
 	case Rejected:
 		if a.mayAppeal() {
-			return []Need{NeedAppeal}, nil, nil
+			return []Need{NeedAppeal}, nil
 		}
 	case Collecting:
 		decision, err := d.judge(a, now)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
+		var list []Need
 		own, _ := d.wanted(a, decision, now)
 		for _, t := range own {
-			needs = append(needs, Need(t))
+			list = append(list, Need(t))
 		}
-		for _, t := range d.instead(a, own) {
-			instead = append(instead, Need(t))
-		}
+		return list, nil
 	}
-	return needs, instead, nil
+	return nil, nil
 }
 
 // errUnproven is what a key meets that comes before the approval.

@@ -168,7 +168,7 @@ type reply struct {
 	Trace        []evidence.Step `json:"trace"`
 	Serial       string          `json:"serial"`
 	Certificate  string          `json:"certificate"`
-	Instead      []enroll.Need   `json:"instead"`
+	Ways         []enroll.Need   `json:"ways"`
 	URL          string          `json:"url"`
 	Revocation   string          `json:"revocation_code"`
 	Code         string          `json:"code"`

@@ -161,7 +161,7 @@ func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 	if len(p.Needs) > 0 {
 		p.Next = p.Needs[0]
 	}
-	p.Needs = append(p.Needs, p.Instead...) // each is a step to choose
+	p.Needs = append(p.Needs, p.Ways...) // each is a step to choose
 	if a.Stage == Issued {
 		i, err := d.Delivered(ctx, id, token)
 		if err != nil {

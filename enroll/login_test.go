@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mohr/ca/catest"
+	"mohr/ca/evidence"
 	"mohr/enroll"
 	"mohr/internal/eid"
 	"mohr/internal/eid/eidtest"
@@ -162,13 +163,13 @@ func TestALoginWithAnEIDLeadsToACertificateByTheAPI(t *testing.T) {
 	sara := person(1)
 	l.knows(sara)
 	a := l.ready(sara)
-	if r := a.state(); fmt.Sprint(r.Instead) != "[eid_oidc]" {
-		t.Errorf("in place of a face: %v", r.Instead)
+	if r := a.state(); fmt.Sprint(r.Ways) != "[eid_oidc]" {
+		t.Errorf("in place of a face: %v", r.Ways)
 	}
 	back := l.idp.LogIn(a.begin(), sara.code)
 	a.finish(back).want(t, enroll.Approved, enroll.NeedCSR)
-	if r := a.finish(back).want(t, enroll.Approved, enroll.NeedCSR); len(r.Instead) != 0 {
-		t.Errorf("approved, and still %v", r.Instead)
+	if r := a.finish(back).want(t, enroll.Approved, enroll.NeedCSR); len(r.Ways) != 0 {
+		t.Errorf("approved, and still %v", r.Ways)
 	}
 	a.call("POST", a.path("/evidence/eid_oidc"), a.token, nil).refused(t, 409, "eid_unwanted")
 	a.csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
@@ -216,10 +217,13 @@ func TestWithoutAProviderNoLoginIsOffered(t *testing.T) {
 	d.regs.know(sara)
 	a := d.apply(sara, "natural-sign")
 	a.consent()
-	if r := a.code(d.regs.code(sara.mobile)).want(t, enroll.Collecting, enroll.NeedFace); len(r.Instead) != 0 {
-		t.Errorf("in place of a face: %v", r.Instead)
+	if r := a.code(d.regs.code(sara.mobile)).want(t, enroll.Collecting, enroll.NeedFace); len(r.Ways) != 0 {
+		t.Errorf("in place of a face: %v", r.Ways)
 	}
 	a.call("POST", a.path("/evidence/eid_oidc"), a.token, nil).refused(t, 404, "eid_absent")
+	first := newDesk(t, func(c *enroll.Config) { c.Policy = loginFirst(t) })
+	first.regs.know(sara)
+	first.approved(sara, "natural-sign")
 	loginsOnly := func(s string) string {
 		return strings.NewReplacer("otp_sms, face_match]", "otp_sms, eid_oidc]", "      known: {face_match: 90d}\n", "").Replace(s)
 	}
@@ -248,20 +252,24 @@ func TestAPolicyOfLoginsAloneAsksForOne(t *testing.T) {
 	l.logIn(a, sara.code).want(t, enroll.Approved, enroll.NeedCSR)
 }
 
-func TestThePageShowsBothWaysInTheOrderOfThePolicy(t *testing.T) {
-	l := newLogins(t, func(c *enroll.Config) {
-		c.Policy = policy(t, func(s string) string {
-			const face, login = "otp_sms, face_match]\n", "otp_sms, eid_oidc]"
-			return strings.Replace(strings.Replace(s, face, "otp_sms, eid_oidc]\n", 1), login+" #", "otp_sms, face_match] #", 1)
-		})
+// loginFirst is the delivered policy with the login before the face.
+func loginFirst(t *testing.T) *evidence.Policy {
+	t.Helper()
+	return policy(t, func(s string) string {
+		const face, login = "otp_sms, face_match]\n", "otp_sms, eid_oidc]"
+		return strings.Replace(strings.Replace(s, face, "otp_sms, eid_oidc]\n", 1), login+" #", "otp_sms, face_match] #", 1)
 	})
+}
+
+func TestThePageShowsBothWaysInTheOrderOfThePolicy(t *testing.T) {
+	l := newLogins(t, func(c *enroll.Config) { c.Policy = loginFirst(t) })
 	sara := person(1)
 	l.knows(sara)
 	a := l.apply(sara, "natural-sign")
 	a.consent()
 	a.code(l.regs.code(sara.mobile)).want(t, enroll.Collecting, enroll.NeedLogin)
-	if r := a.state(); fmt.Sprint(r.Instead) != "[face_match]" {
-		t.Errorf("in place of a login: %v", r.Instead)
+	if r := a.state(); fmt.Sprint(r.Ways) != "[face_match]" {
+		t.Errorf("in place of a login: %v", r.Ways)
 	}
 	b := l.browse(a, "en")
 	b.wants(b.get("/enroll/"+a.id), 200, `href="/enroll/`+a.id+`/eid"`, `action="/enroll/`+a.id+`/face"`, "One of the two ways")

@@ -3,51 +3,63 @@ package enroll
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"mohr/ca/evidence"
 )
 
-// offered reports whether this service can take evidence of the type.
-func (d *Desk) offered(t evidence.Type) bool { return t != evidence.EIDOIDC || d.EID != nil }
-
-// ways are the sets of the profile that can be completed here, in the order of
-// the policy.
-func (d *Desk) ways(profile string) [][]evidence.Type {
-	rules, _ := d.Policy.Rules(profile)
-	return slices.DeleteFunc(rules.AnyOf, func(set []evidence.Type) bool {
-		return slices.ContainsFunc(set, func(t evidence.Type) bool { return !d.offered(t) })
-	})
+// ownTypes are the proofs that only the applicant can give.
+func ownTypes() []evidence.Type {
+	return []evidence.Type{evidence.OTPSMS, evidence.FaceMatch, evidence.EIDOIDC}
 }
 
-// unproven returns the applicant's own proofs of the set that are not there.
-func (a *Application) unproven(set []evidence.Type) []evidence.Type {
-	return slices.DeleteFunc(ownTypes(), func(t evidence.Type) bool { return !slices.Contains(set, t) || a.proven(t) })
-}
-
-// pursued returns the set that the application goes for: the one that lacks
-// the fewest of the applicant's own proofs, the first of equals.
-func (d *Desk) pursued(a Application) []evidence.Type {
+// ownSet returns the set of evidence, of those that the policy takes for the
+// profile, to which the applicant has least to add; the first of equals.
+func (d *Desk) ownSet(a Application, now time.Time) []evidence.Type {
+	rules, _ := d.Policy.Rules(a.Profile)
 	var best []evidence.Type
-	for i, set := range d.ways(a.Profile) {
-		if i == 0 || len(a.unproven(set)) < len(a.unproven(best)) {
-			best = set
+	least := -1
+	for _, set := range rules.AnyOf {
+		n := 0
+		for _, t := range ownTypes() {
+			switch {
+			case !slices.Contains(set, t) || !d.lacking(a, t, now):
+			case d.givable(t):
+				n++
+			default:
+				n += len(ownTypes()) // only if there is no other
+			}
+		}
+		if least < 0 || n < least {
+			best, least = set, n
 		}
 	}
 	return best
 }
 
-// instead returns the proofs that may be given in place of some of own: those
-// of the other sets that lack no more.
-func (d *Desk) instead(a Application, own []evidence.Type) []evidence.Type {
-	var list []evidence.Type
-	least := len(a.unproven(d.pursued(a)))
-	for _, set := range d.ways(a.Profile) {
-		lacks := a.unproven(set)
-		if len(lacks) > least {
-			continue
+// lacking reports whether the applicant's proof of the type is not there, or
+// no longer fresh.
+func (d *Desk) lacking(a Application, t evidence.Type, now time.Time) bool {
+	p, _ := a.latest(t)
+	return !a.proven(t) || t == evidence.OTPSMS && now.Sub(p.CheckedAt) > codeFresh
+}
+
+// givable reports whether there is who takes a proof of the type.
+func (d *Desk) givable(t evidence.Type) bool { return t != evidence.EIDOIDC || d.EID != nil }
+
+// ways returns the proofs that would do in place of some of own, by another
+// set of the policy.
+func (d *Desk) ways(a Application, own []evidence.Type, now time.Time) (list []evidence.Type) {
+	rules, _ := d.Policy.Rules(a.Profile)
+	for _, set := range rules.AnyOf {
+		if !slices.ContainsFunc(own, func(t evidence.Type) bool { return !slices.Contains(set, t) }) {
+			continue // it asks for all of it too
 		}
-		for _, t := range lacks {
-			if !slices.Contains(own, t) && !slices.Contains(list, t) {
+		for _, t := range ownTypes() {
+			if t == evidence.FaceMatch && d.faceUnclear(a) {
+				continue // persons look at it
+			}
+			if slices.Contains(set, t) && !slices.Contains(own, t) && !slices.Contains(list, t) && d.lacking(a, t, now) && d.givable(t) {
 				list = append(list, t)
 			}
 		}
@@ -55,10 +67,31 @@ func (d *Desk) instead(a Application, own []evidence.Type) []evidence.Type {
 	return list
 }
 
-// checkWays refuses a policy with a profile that nobody could get here.
-func (d *Desk) checkWays() error {
-	for _, profile := range d.Policy.Profiles() {
-		if len(d.ways(profile)) == 0 {
+// showWays says what would do in place of what is needed.
+func (d *Desk) showWays(s *State, a Application, now time.Time) error {
+	if s.Stage != Collecting {
+		return nil
+	}
+	decision, err := d.judge(a, now)
+	if err != nil {
+		return err
+	}
+	own, _ := d.wanted(a, decision, now)
+	for _, t := range d.ways(a, own, now) {
+		s.Ways = append(s.Ways, Need(t))
+	}
+	return nil
+}
+
+// checkLogins refuses a policy with a profile that nobody could get without a
+// login, where there is no provider.
+func (c *Config) checkLogins() error {
+	if c.EID != nil || c.Policy == nil {
+		return nil
+	}
+	for _, profile := range c.Policy.Profiles() {
+		rules, _ := c.Policy.Rules(profile)
+		if !slices.ContainsFunc(rules.AnyOf, func(set []evidence.Type) bool { return !slices.Contains(set, evidence.EIDOIDC) }) {
 			return fmt.Errorf("enroll: each set of %s asks for a login with an eID, and no provider is configured", profile)
 		}
 	}

@@ -63,6 +63,7 @@ GET /complaints/nonce complaint-nonce
 GET /complaints/{id} get-complaint
 GET /complaints/{id}/receipt complaint-receipt
 GET /keys list-keys
+GET /locks/{id}/certificates list-named
 GET /lookups list-lookups
 GET /operators list-operators
 GET /plans list-plans
@@ -83,6 +84,7 @@ POST /applications/{id}/cancel cancel-application
 POST /applications/{id}/consent consent
 POST /applications/{id}/csr submit-csr
 POST /applications/{id}/erase erase-application
+POST /applications/{id}/evidence/earlier use-earlier
 POST /applications/{id}/evidence/eid_oidc begin-login
 POST /applications/{id}/evidence/eid_oidc/callback finish-login
 POST /applications/{id}/evidence/face_match match-face
@@ -112,6 +114,7 @@ POST /keys/{purpose}/retire retire-key
 POST /keys/{purpose}/rotate rotate-key
 POST /locks ask-lock
 POST /locks/{id}/code prove-lock
+POST /locks/{id}/disown disown
 POST /plans make-plan
 POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan
