@@ -58,7 +58,9 @@ func (l *logins) provider(t *testing.T, now func() time.Time, environment string
 func (l *logins) knows(list ...someone) {
 	for _, p := range list {
 		l.regs.know(p)
-		l.idp.People[p.code] = eidtest.Person{ACR: high, Claims: map[string]any{"national_code": p.code, "family": p.last}}
+		l.idp.Set(func(s *eidtest.Setup) {
+			s.People[p.code] = eidtest.Person{ACR: high, Claims: map[string]any{"national_code": p.code, "family": p.last}}
+		})
 	}
 }
 
@@ -184,10 +186,12 @@ func TestAProviderThatIsDownAtTheStartLeavesTheOtherWay(t *testing.T) {
 	l := newLogins(t, nil)
 	sara := person(1)
 	l.knows(sara)
-	l.idp.Before = func(w http.ResponseWriter, _ *http.Request) bool {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return true
-	}
+	l.idp.Set(func(s *eidtest.Setup) {
+		s.Before = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+	})
 	a := l.ready(sara)
 	a.call("POST", a.path("/evidence/eid_oidc"), a.token, nil).refused(t, 503, "eid_unavailable")
 	b := l.browse(a, "en")

@@ -84,13 +84,15 @@ func (s *surfer) open(path string, form url.Values) (status int, page, to string
 // with a browser, over the network: the portal, the provider, and back.
 func TestALoginWithAnEIDIsConfigurationAlone(t *testing.T) {
 	idp := eidtest.New(t, "")
-	idp.People["davood"] = eidtest.Person{ACR: "https://eid.test/loa/high", Claims: map[string]any{"national_code": davood.NationalCode}}
+	idp.Set(func(s *eidtest.Setup) {
+		s.People["davood"] = eidtest.Person{ACR: "https://eid.test/loa/high", Claims: map[string]any{"national_code": davood.NationalCode}}
+	})
 	logins, err := readLogins(t, fmt.Sprintf(loginConfig, idp.URL, idp.SecretFile(), idp.Root))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := startService(t, "", func(c *service.Config) { c.EID, c.Policy = logins.EID, "" })
-	idp.Redirect = s.Config.Portal + enroll.LoginPath
+	idp.Set(func(e *eidtest.Setup) { e.Redirect = s.Config.Portal + enroll.LoginPath })
 	b := s.surfer(t)
 	page := s.toLogin(t, b, davood)
 	_, _, address := b.open(page+"/eid", nil)

@@ -113,7 +113,7 @@ func (p *Provider) sign(alg jose.SignatureAlgorithm, key jose.JSONWebKey, claims
 }
 
 // forge puts another ID token into an answer of the token endpoint.
-func (p *Provider) forge(body []byte) []byte {
+func (p *Provider) forge(body []byte, other func(map[string]any) string) []byte {
 	return change(p.t, body, func(m map[string]any) {
 		raw, _ := m["id_token"].(string)
 		parts := strings.Split(raw, ".")
@@ -124,6 +124,6 @@ func (p *Provider) forge(body []byte) []byte {
 				p.t.Errorf("eidtest: %v", err)
 			}
 		}
-		m["id_token"] = p.Forge(claims)
+		m["id_token"] = other(claims)
 	})
 }
