@@ -54,7 +54,7 @@ func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) 
 			continue // persons look at it
 		}
 		lacks := slices.Contains(mine, t) && d.lacking(a, t, now)
-		if lacks || slices.Contains(decision.Missing(), t) {
+		if (lacks || slices.Contains(decision.Missing(), t)) && d.offered(t) {
 			own = append(own, t)
 		}
 	}
@@ -149,12 +149,12 @@ type State struct {
 	Stage       Stage           `json:"stage" doc:"how far it has come"`
 	Profile     string          `json:"profile"`
 	Needs       []Need          `json:"needs" doc:"what to do next, as the last word of a route"`
+	Ways        []Need          `json:"ways,omitempty" doc:"proofs that would do in place of one that is needed"`
 	AtVendor    []Need          `json:"at_vendor,omitempty" doc:"those of both that are given on a vendor's pages: without a body, the answer has the visit"`
 	Visit       *VisitState     `json:"visit,omitempty"`
 	Policy      string          `json:"policy,omitempty" doc:"version of the policy that decided"`
 	Trace       []evidence.Step `json:"trace,omitempty" doc:"the rules asked, once the applicant's phone is proven"`
 	TermsToSign string          `json:"terms_version" doc:"version of the terms to consent to"`
-	Ways        []Need          `json:"ways,omitempty" doc:"proofs that would do in place of one that is needed"`
 	CodeSentAt  *time.Time      `json:"code_sent_at,omitempty"`
 	ExpiresAt   *time.Time      `json:"expires_at,omitempty" doc:"the application ends then"`
 	Reasons     string          `json:"reasons,omitempty" doc:"of the officers who decided last"`
@@ -192,49 +192,51 @@ func (d *Desk) Show(ctx context.Context, a Application) (State, error) {
 			return State{}, err
 		}
 	}
-	needs, instead, err := d.needs(a, now)
+	needs, err := d.needs(a, now)
 	if err != nil {
 		return State{}, err
 	}
 	if s.Holds, err = d.holds(ctx, a, now); err != nil {
 		return State{}, err
 	}
-	s.Needs, s.Ways = append(s.Needs, needs...), instead
+	s.Needs = append(s.Needs, needs...)
 	s.Earlier = slices.Contains(needs, NeedFace) && a.phoneProven() && d.takesEarlier(a.Profile)
+	if err := d.showWays(&s, a, now); err != nil {
+		return State{}, err
+	}
 	if err := d.showVisit(&s, a, now); err != nil {
 		return State{}, err
 	}
 	return s, nil
 }
 
-func (d *Desk) needs(a Application, now time.Time) (needs, instead []Need, err error) {
+func (d *Desk) needs(a Application, now time.Time) ([]Need, error) {
 	switch a.Stage {
 	case Created, Consented:
-		return []Need{NeedConsent}, nil, nil
+		return []Need{NeedConsent}, nil
 	case Waiting:
-		return []Need{NeedRefresh}, nil, nil
+		return []Need{NeedRefresh}, nil
 	case Approved, KeyBound, Agreed:
-		return []Need{NeedCSR}, nil, nil
+		return []Need{NeedCSR}, nil
 	case Issued:
-		return []Need{NeedCertificate}, nil, nil
+		return []Need{NeedCertificate}, nil
 	case Rejected:
 		if a.mayAppeal() {
-			return []Need{NeedAppeal}, nil, nil
+			return []Need{NeedAppeal}, nil
 		}
 	case Collecting:
 		decision, err := d.judge(a, now)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
+		var list []Need
 		own, _ := d.wanted(a, decision, now)
 		for _, t := range own {
-			needs = append(needs, Need(t))
+			list = append(list, Need(t))
 		}
-		for _, t := range d.ways(a, own, now) {
-			instead = append(instead, Need(t))
-		}
+		return list, nil
 	}
-	return needs, instead, nil
+	return nil, nil
 }
 
 // errUnproven is what a key meets that comes before the approval.

@@ -79,6 +79,7 @@ func (c *Config) Validate() error {
 	need(c.Nonces != nil, "nonces")
 	need(c.Texts != nil, "texts")
 	need(c.Audience != "", "audience")
+	errs = append(errs, c.checkWays())
 	return errors.Join(errs...)
 }
 
@@ -97,8 +98,7 @@ func New(c Config) (*Desk, error) {
 	approvals, err := approval.New(approval.Config{
 		Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now,
 	})
-	d := &Desk{c, approvals}
-	return d, errors.Join(err, d.checkWays())
+	return &Desk{c, approvals}, err
 }
 
 // now returns the current time in UTC and whole seconds.

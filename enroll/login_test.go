@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mohr/ca/catest"
+	"mohr/ca/evidence"
 	"mohr/enroll"
 	"mohr/internal/eid"
 	"mohr/internal/eid/eidtest"
@@ -57,7 +58,9 @@ func (l *logins) provider(t *testing.T, now func() time.Time, environment string
 func (l *logins) knows(list ...someone) {
 	for _, p := range list {
 		l.regs.know(p)
-		l.idp.People[p.code] = eidtest.Person{ACR: high, Claims: map[string]any{"national_code": p.code, "family": p.last}}
+		l.idp.Set(func(s *eidtest.Setup) {
+			s.People[p.code] = eidtest.Person{ACR: high, Claims: map[string]any{"national_code": p.code, "family": p.last}}
+		})
 	}
 }
 
@@ -183,10 +186,12 @@ func TestAProviderThatIsDownAtTheStartLeavesTheOtherWay(t *testing.T) {
 	l := newLogins(t, nil)
 	sara := person(1)
 	l.knows(sara)
-	l.idp.Before = func(w http.ResponseWriter, _ *http.Request) bool {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return true
-	}
+	l.idp.Set(func(s *eidtest.Setup) {
+		s.Before = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+	})
 	a := l.ready(sara)
 	a.call("POST", a.path("/evidence/eid_oidc"), a.token, nil).refused(t, 503, "eid_unavailable")
 	b := l.browse(a, "en")
@@ -220,6 +225,9 @@ func TestWithoutAProviderNoLoginIsOffered(t *testing.T) {
 		t.Errorf("in place of a face: %v", r.Ways)
 	}
 	a.call("POST", a.path("/evidence/eid_oidc"), a.token, nil).refused(t, 404, "eid_absent")
+	first := newDesk(t, func(c *enroll.Config) { c.Policy = loginFirst(t) })
+	first.regs.know(sara)
+	first.approved(sara, "natural-sign")
 	loginsOnly := func(s string) string {
 		return strings.NewReplacer("otp_sms, face_match]", "otp_sms, eid_oidc]", "      known: {face_match: 90d}\n", "").Replace(s)
 	}
@@ -248,13 +256,17 @@ func TestAPolicyOfLoginsAloneAsksForOne(t *testing.T) {
 	l.logIn(a, sara.code).want(t, enroll.Approved, enroll.NeedCSR)
 }
 
-func TestThePageShowsBothWaysInTheOrderOfThePolicy(t *testing.T) {
-	l := newLogins(t, func(c *enroll.Config) {
-		c.Policy = policy(t, func(s string) string {
-			const face, login = "otp_sms, face_match]\n", "otp_sms, eid_oidc]"
-			return strings.Replace(strings.Replace(s, face, "otp_sms, eid_oidc]\n", 1), login+" #", "otp_sms, face_match] #", 1)
-		})
+// loginFirst is the delivered policy with the login before the face.
+func loginFirst(t *testing.T) *evidence.Policy {
+	t.Helper()
+	return policy(t, func(s string) string {
+		const face, login = "otp_sms, face_match]\n", "otp_sms, eid_oidc]"
+		return strings.Replace(strings.Replace(s, face, "otp_sms, eid_oidc]\n", 1), login+" #", "otp_sms, face_match] #", 1)
 	})
+}
+
+func TestThePageShowsBothWaysInTheOrderOfThePolicy(t *testing.T) {
+	l := newLogins(t, func(c *enroll.Config) { c.Policy = loginFirst(t) })
 	sara := person(1)
 	l.knows(sara)
 	a := l.apply(sara, "natural-sign")

@@ -13,6 +13,7 @@ import (
 	"mohr/ca/evidence"
 	"mohr/enroll"
 	"mohr/internal/eid"
+	"mohr/internal/eid/eidtest"
 )
 
 func TestLoginsThatDoNotCountLeaveTheApplicationOpen(t *testing.T) {
@@ -30,14 +31,20 @@ func TestLoginsThatDoNotCountLeaveTheApplicationOpen(t *testing.T) {
 		{"it is for another audience", func(l *logins, _ someone) { forge(l, "aud", "other") }, "eid_token"},
 		{"it is of another issuer", func(l *logins, _ someone) { forge(l, "iss", "https://other.test") }, "eid_token"},
 		{"it has another nonce", func(l *logins, _ someone) { forge(l, "nonce", "other") }, "eid_token"},
-		{"the algorithm is none", func(l *logins, _ someone) { l.idp.Forge = l.idp.Unsigned }, "eid_token"},
-		{"the algorithm is HS256 under the public key", func(l *logins, _ someone) { l.idp.Forge = l.idp.SignShared }, "eid_token"},
-		{"the key is a stranger's", func(l *logins, _ someone) { l.idp.Forge = l.idp.SignAsStranger }, "eid_token"},
+		{"the algorithm is none", func(l *logins, _ someone) { l.idp.Set(func(s *eidtest.Setup) { s.Forge = l.idp.Unsigned }) }, "eid_token"},
+		{"the algorithm is HS256 under the public key", func(l *logins, _ someone) { l.idp.Set(func(s *eidtest.Setup) { s.Forge = l.idp.SignShared }) }, "eid_token"},
+		{"the key is a stranger's", func(l *logins, _ someone) { l.idp.Set(func(s *eidtest.Setup) { s.Forge = l.idp.SignAsStranger }) }, "eid_token"},
 		{"the provider names nobody", func(l *logins, _ someone) { forge(l, "national_code", "") }, "eid_nobody"},
 		{"the provider names what is no national code", func(l *logins, _ someone) { forge(l, "national_code", "1234567890") }, "eid_nobody"},
-		{"the provider is down", func(l *logins, _ someone) { l.idp.Before = silent(http.StatusServiceUnavailable, 0) }, "eid_unavailable"},
-		{"the provider is slow", func(l *logins, _ someone) { l.idp.Before = silent(http.StatusOK, 1500*time.Millisecond) }, "eid_unavailable"},
-		{"the provider refuses this service", func(l *logins, _ someone) { l.idp.Before = silent(http.StatusUnauthorized, 0) }, "eid_set_up"},
+		{"the provider is down", func(l *logins, _ someone) {
+			l.idp.Set(func(s *eidtest.Setup) { s.Before = silent(http.StatusServiceUnavailable, 0) })
+		}, "eid_unavailable"},
+		{"the provider is slow", func(l *logins, _ someone) {
+			l.idp.Set(func(s *eidtest.Setup) { s.Before = silent(http.StatusOK, 1500*time.Millisecond) })
+		}, "eid_unavailable"},
+		{"the provider refuses this service", func(l *logins, _ someone) {
+			l.idp.Set(func(s *eidtest.Setup) { s.Before = silent(http.StatusUnauthorized, 0) })
+		}, "eid_set_up"},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
@@ -63,7 +70,7 @@ func TestLoginsThatDoNotCountLeaveTheApplicationOpen(t *testing.T) {
 			}
 			l.logsNothingOf(back, sara)
 			// The same login serves no second time, and another way is open.
-			l.idp.Before, l.idp.Forge = nil, nil
+			l.idp.Set(func(s *eidtest.Setup) { s.Before, s.Forge = nil, nil })
 			a.finish(back).refused(t, 403, "eid_over")
 			a.face("live").want(t, enroll.Approved, enroll.NeedCSR)
 		})
@@ -72,19 +79,20 @@ func TestLoginsThatDoNotCountLeaveTheApplicationOpen(t *testing.T) {
 
 // acr has the provider be that sure of the person.
 func acr(l *logins, p someone, value string) {
-	account := l.idp.People[p.code]
-	account.ACR = value
-	l.idp.People[p.code] = account
+	account := eidtest.Person{ACR: value, Claims: map[string]any{"national_code": p.code, "family": p.last}}
+	l.idp.Set(func(s *eidtest.Setup) { s.People[p.code] = account })
 }
 
 // forge has the provider sign another value of a claim; "" takes it away.
 func forge(l *logins, claim string, value any) {
-	l.idp.Forge = func(c map[string]any) string {
-		if c[claim] = value; value == "" {
-			delete(c, claim)
+	l.idp.Set(func(s *eidtest.Setup) {
+		s.Forge = func(c map[string]any) string {
+			if c[claim] = value; value == "" {
+				delete(c, claim)
+			}
+			return l.idp.Sign(c)
 		}
-		return l.idp.Sign(c)
-	}
+	})
 }
 
 // silent is a provider that answers its token endpoint with a status, late.

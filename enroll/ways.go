@@ -14,14 +14,14 @@ func ownTypes() []evidence.Type {
 }
 
 // offered reports whether this service is set up to take proofs of the type.
-func (d *Desk) offered(t evidence.Type) bool {
+func (c *Config) offered(t evidence.Type) bool {
 	switch t {
 	case evidence.EIDOIDC:
-		return d.EID != nil
+		return c.EID != nil
 	case evidence.EMRTDChip:
-		return d.Chips != nil
+		return c.Chips != nil
 	case evidence.DocumentVideo:
-		return d.Vendors[t] != nil
+		return c.Vendors[t] != nil
 	}
 	return true
 }
@@ -82,15 +82,34 @@ func (d *Desk) ways(a Application, own []evidence.Type, now time.Time) (list []e
 	return list
 }
 
+// showWays says what would do in place of what is needed.
+func (d *Desk) showWays(s *State, a Application, now time.Time) error {
+	if s.Stage != Collecting {
+		return nil
+	}
+	decision, err := d.judge(a, now)
+	if err != nil {
+		return err
+	}
+	own, _ := d.wanted(a, decision, now)
+	for _, t := range d.ways(a, own, now) {
+		s.Ways = append(s.Ways, Need(t))
+	}
+	return nil
+}
+
 // checkWays refuses a policy with a profile that nobody could get here.
-func (d *Desk) checkWays() error {
-	for _, profile := range d.Policy.Profiles() {
-		rules, _ := d.Policy.Rules(profile)
+func (c *Config) checkWays() error {
+	if c.Policy == nil {
+		return nil
+	}
+	for _, profile := range c.Policy.Profiles() {
+		rules, _ := c.Policy.Rules(profile)
 		possible := slices.ContainsFunc(rules.AnyOf, func(set []evidence.Type) bool {
-			return !slices.ContainsFunc(set, func(t evidence.Type) bool { return !d.offered(t) })
+			return !slices.ContainsFunc(set, func(t evidence.Type) bool { return !c.offered(t) })
 		})
 		if !possible {
-			return fmt.Errorf("enroll: each set of %s asks for an eID login or a vendor, and no provider is configured", profile)
+			return fmt.Errorf("enroll: each set of %s asks for an eID login, a chip or a vendor, and no provider is configured", profile)
 		}
 	}
 	return nil

@@ -84,29 +84,17 @@ func (s *surfer) open(path string, form url.Values) (status int, page, to string
 // with a browser, over the network: the portal, the provider, and back.
 func TestALoginWithAnEIDIsConfigurationAlone(t *testing.T) {
 	idp := eidtest.New(t, "")
-	idp.People["davood"] = eidtest.Person{ACR: "https://eid.test/loa/high", Claims: map[string]any{"national_code": davood.NationalCode}}
+	idp.Set(func(s *eidtest.Setup) {
+		s.People["davood"] = eidtest.Person{ACR: "https://eid.test/loa/high", Claims: map[string]any{"national_code": davood.NationalCode}}
+	})
 	logins, err := readLogins(t, fmt.Sprintf(loginConfig, idp.URL, idp.SecretFile(), idp.Root))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := startService(t, "", func(c *service.Config) { c.EID, c.Policy = logins.EID, "" })
-	idp.Redirect = s.Config.Portal + enroll.LoginPath
+	idp.Set(func(e *eidtest.Setup) { e.Redirect = s.Config.Portal + enroll.LoginPath })
 	b := s.surfer(t)
-	_, _, page := b.open("/enroll", url.Values{
-		"national_code": {davood.NationalCode}, "birth_date": {davood.BirthDate}, "mobile": {davood.Mobile}, "profile": {"natural-sign"},
-	})
-	if !strings.HasPrefix(page, "/enroll/a-") {
-		t.Fatalf("no application: %q", page)
-	}
-	b.open(page+"/consent", url.Values{"accepted": {"yes"}, "terms_version": {"1"}})
-	code, err := s.code(t, davood.Mobile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.open(page+"/code", url.Values{"code": {code}})
-	if _, html, _ := b.open(page, nil); !strings.Contains(html, `href="`+page+`/eid"`) {
-		t.Fatalf("the page offers no login:\n%s", html)
-	}
+	page := s.toLogin(t, b, davood)
 	_, _, address := b.open(page+"/eid", nil)
 	back := idp.LogIn(address, "davood")
 	if status, html, _ := s.surfer(t).open(back.String(), nil); status != http.StatusForbidden {
@@ -115,6 +103,34 @@ func TestALoginWithAnEIDIsConfigurationAlone(t *testing.T) {
 	if status, html, to := b.open(back.String(), nil); status != http.StatusSeeOther || to != page {
 		t.Fatalf("coming back: %d to %q: %s", status, to, html)
 	}
+	s.certifies(t, b, page)
+}
+
+// toLogin brings a person, by browser, to where a login is offered, and
+// returns the page of the application.
+func (s *running) toLogin(t *testing.T, b *surfer, who applicant) (page string) {
+	t.Helper()
+	_, _, page = b.open("/enroll", url.Values{
+		"national_code": {who.NationalCode}, "birth_date": {who.BirthDate}, "mobile": {who.Mobile}, "profile": {"natural-sign"},
+	})
+	if !strings.HasPrefix(page, "/enroll/a-") {
+		t.Fatalf("no application: %q", page)
+	}
+	b.open(page+"/consent", url.Values{"accepted": {"yes"}, "terms_version": {"1"}})
+	code, err := s.code(t, who.Mobile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.open(page+"/code", url.Values{"code": {code}})
+	if _, html, _ := b.open(page, nil); !strings.Contains(html, `href="`+page+`/eid"`) {
+		t.Fatalf("the page offers no login:\n%s", html)
+	}
+	return page
+}
+
+// certifies hands in a request and fetches the certificate.
+func (s *running) certifies(t *testing.T, b *surfer, page string) {
+	t.Helper()
 	_, _, csr := s.newKey(t)
 	if status, html, _ := b.open(page+"/csr", url.Values{"csr": {string(csr)}}); status != http.StatusSeeOther {
 		t.Fatalf("the request: %d %s", status, html)
@@ -122,6 +138,40 @@ func TestALoginWithAnEIDIsConfigurationAlone(t *testing.T) {
 	if status, chain, _ := b.open(page+"/certificate.pem", nil); status != http.StatusOK || !strings.Contains(chain, "BEGIN CERTIFICATE") {
 		t.Errorf("the certificate: %d %s", status, chain)
 	}
+}
+
+// TestADevelopmentServiceHasAnEIDProvider: it is tried without a configuration.
+func TestADevelopmentServiceHasAnEIDProvider(t *testing.T) {
+	s := startService(t, "", func(c *service.Config) { c.Policy = "" })
+	b := s.surfer(t)
+	page := s.toLogin(t, b, davood)
+	login := func(person, level, act string) (told string) {
+		t.Helper()
+		_, _, address := b.open(page+"/eid", nil)
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, html, _ := b.open(address, nil); status != http.StatusOK || !strings.Contains(html, davood.NationalCode) {
+			t.Fatalf("the provider shows %d %s", status, html)
+		}
+		form := u.Query()
+		form.Set("person", person)
+		form.Set("acr", level)
+		form.Set("act", act)
+		_, _, back := b.open("http://"+u.Host+"/authorize", form)
+		_, _, to := b.open(back, nil)
+		return strings.TrimPrefix(to, page)
+	}
+	for told, try := range map[string][3]string{"?eid=eid_cancelled": {davood.NationalCode, "high", "cancel"}, "?eid=eid_level": {davood.NationalCode, "low", "login"}} {
+		if got := login(try[0], try[1], try[2]); got != told {
+			t.Errorf("%v leads to %q, want %q", try, got, told)
+		}
+	}
+	if got := login(davood.NationalCode, "substantial", "login"); got != "" {
+		t.Fatalf("the login leads to %q", got)
+	}
+	s.certifies(t, b, page)
 }
 
 func TestAConfigurationOfLoginsIsStrict(t *testing.T) {

@@ -64,7 +64,7 @@ func back(u *url.URL) eid.Back {
 func TestWhoLoggedInComesBack(t *testing.T) {
 	for _, names := range []bool{false, true} {
 		idp := eidtest.New(t, redirect)
-		idp.People["sara"], idp.Names = sara, names
+		idp.Set(func(s *eidtest.Setup) { s.People["sara"], s.Names = sara, names })
 		p := open(t, idp, nil)
 		b := begin(t, p, idp, "state-1", "sara")
 		l, err := p.Finish(t.Context(), "state-1", b)
@@ -166,11 +166,11 @@ func TestForgedIDTokensAreRefused(t *testing.T) {
 		{"a date of birth that is none", set("born", "yesterday"), eid.ErrNobody},
 	}
 	idp := eidtest.New(t, redirect)
-	idp.People["sara"] = sara
+	idp.Set(func(s *eidtest.Setup) { s.People["sara"] = sara })
 	p := open(t, idp, nil)
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			idp.Forge = func(c map[string]any) string { return tc.forge(idp, c) }
+			idp.Set(func(s *eidtest.Setup) { s.Forge = func(c map[string]any) string { return tc.forge(idp, c) } })
 			l, err := p.Finish(t.Context(), tc.name, begin(t, p, idp, tc.name, "sara"))
 			if !errors.Is(err, tc.want) {
 				t.Fatalf("error %v, want %v", err, tc.want)
@@ -202,7 +202,7 @@ func unset(name string, pairs ...any) func(*eidtest.Provider, map[string]any) st
 
 func TestWhatComesBackMustBeTheAnswerToThisLogin(t *testing.T) {
 	idp := eidtest.New(t, redirect)
-	idp.People["sara"], idp.Names = sara, true
+	idp.Set(func(s *eidtest.Setup) { s.People["sara"], s.Names = sara, true })
 	p := open(t, idp, nil)
 	good := begin(t, p, idp, "state-1", "sara")
 	other := begin(t, p, idp, "state-2", "sara")

@@ -23,7 +23,7 @@ import (
 
 func TestAProviderWithNewKeysIsBelieved(t *testing.T) {
 	idp := eidtest.New(t, redirect)
-	idp.People["sara"] = sara
+	idp.Set(func(s *eidtest.Setup) { s.People["sara"] = sara })
 	p := open(t, idp, nil)
 	for _, state := range []string{"state-1", "state-2", "state-3"} {
 		if _, err := p.Finish(t.Context(), state, begin(t, p, idp, state, "sara")); err != nil {
@@ -38,27 +38,52 @@ func TestAProviderWithNewKeysIsBelieved(t *testing.T) {
 
 func TestAKeyThatTheProviderTookBackServesAnHourAtMost(t *testing.T) {
 	idp := eidtest.New(t, redirect)
-	idp.People["sara"] = sara
+	idp.Set(func(s *eidtest.Setup) { s.People["sara"] = sara })
 	ahead := time.Duration(0)
 	p := open(t, idp, func(c *eid.Config) { c.Now = func() time.Time { return time.Now().Add(ahead) } })
 	if _, err := p.Finish(t.Context(), "state-1", begin(t, p, idp, "state-1", "sara")); err != nil {
 		t.Fatal(err)
 	}
-	var kept string
-	idp.Forge = func(c map[string]any) string {
-		for _, name := range []string{"exp", "iat", "auth_time"} {
-			c[name] = c[name].(float64) + ahead.Seconds()
+	idp.Rotate()
+	idp.Set(func(s *eidtest.Setup) {
+		s.Forge = func(c map[string]any) string {
+			for _, name := range []string{"exp", "iat", "auth_time"} {
+				c[name] = c[name].(float64) + ahead.Seconds()
+			}
+			return idp.SignAsAtFirst(c)
 		}
-		kept = idp.Sign(c)
-		idp.Rotate()
-		return kept
-	}
+	})
 	if _, err := p.Finish(t.Context(), "state-2", begin(t, p, idp, "state-2", "sara")); err != nil {
 		t.Fatalf("within the hour: %v", err)
 	}
 	ahead = time.Hour
 	if _, err := p.Finish(t.Context(), "state-3", begin(t, p, idp, "state-3", "sara")); !errors.Is(err, eid.ErrToken) {
 		t.Errorf("after the hour: %v", err)
+	}
+}
+
+func TestNoRedirectOfTheProviderIsFollowed(t *testing.T) {
+	for _, path := range []string{"/.well-known/openid-configuration", "/oauth/token", "/keys"} {
+		idp := eidtest.New(t, redirect)
+		idp.Set(func(s *eidtest.Setup) { s.People["sara"] = sara })
+		idp.Set(func(s *eidtest.Setup) {
+			s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path == path {
+					http.Redirect(w, r, "/moved"+path, http.StatusTemporaryRedirect)
+					return true
+				}
+				r.URL.Path = strings.TrimPrefix(r.URL.Path, "/moved")
+				return false
+			}
+		})
+		p := open(t, idp, nil)
+		address, err := p.Begin(t.Context(), "state-1", "fa")
+		if err == nil {
+			_, err = p.Finish(t.Context(), "state-1", back(idp.LogIn(address, "sara")))
+		}
+		if !errors.Is(err, eid.ErrUnavailable) || idp.Asked("/moved"+path) != 0 {
+			t.Errorf("%s: %v, and asked where it led to %d times", path, err, idp.Asked("/moved"+path))
+		}
 	}
 }
 
@@ -105,9 +130,9 @@ func TestAProviderThatIsIllOrSlowIsUnavailable(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			idp := eidtest.New(t, redirect)
-			idp.People["sara"] = sara
+			idp.Set(func(s *eidtest.Setup) { s.People["sara"] = sara })
 			if tc.path == discovery {
-				idp.Before = down(tc.path, tc.answer)
+				idp.Set(func(s *eidtest.Setup) { s.Before = down(tc.path, tc.answer) })
 				if _, err := open(t, idp, nil).Begin(t.Context(), "state-1", "fa"); !errors.Is(err, tc.want) {
 					t.Errorf("error %v, want %v", err, tc.want)
 				}
@@ -115,7 +140,7 @@ func TestAProviderThatIsIllOrSlowIsUnavailable(t *testing.T) {
 			}
 			p := open(t, idp, nil)
 			b := begin(t, p, idp, "state-1", "sara")
-			idp.Before = down(tc.path, tc.answer)
+			idp.Set(func(s *eidtest.Setup) { s.Before = down(tc.path, tc.answer) })
 			if _, err := p.Finish(t.Context(), "state-1", b); !errors.Is(err, tc.want) {
 				t.Errorf("error %v, want %v", err, tc.want)
 			}
@@ -133,11 +158,13 @@ func TestAProviderAtAnInnerAddressIsRefusedUnlessConfigured(t *testing.T) {
 		t.Errorf("error %v, want unavailable and nothing asked", err)
 	}
 	inner := strings.NewReplacer(idp.URL+"/keys", "http://169.254.169.254/keys")
-	idp.Before = func(w http.ResponseWriter, r *http.Request) bool {
-		w.Header().Set("Content-Type", "application/json")
-		inner.WriteString(w, `{"issuer":"`+idp.URL+`","authorization_endpoint":"`+idp.URL+`/a","token_endpoint":"`+idp.URL+`/t","jwks_uri":"`+idp.URL+`/keys"}`)
-		return true
-	}
+	idp.Set(func(s *eidtest.Setup) {
+		s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("Content-Type", "application/json")
+			inner.WriteString(w, `{"issuer":"`+idp.URL+`","authorization_endpoint":"`+idp.URL+`/a","token_endpoint":"`+idp.URL+`/t","jwks_uri":"`+idp.URL+`/keys"}`)
+			return true
+		}
+	})
 	if _, err := open(t, idp, nil).Begin(t.Context(), "state-1", "fa"); !errors.Is(err, eid.ErrUnavailable) {
 		t.Errorf("metadata with an inner address: %v", err)
 	}
@@ -159,13 +186,13 @@ func TestThisServiceProvesItselfByASignedAssertion(t *testing.T) {
 	for name, key := range map[string]crypto.Signer{"P-256": ecKey(t), "RSA": rs} {
 		t.Run(name, func(t *testing.T) {
 			idp := eidtest.New(t, redirect)
-			idp.People["sara"], idp.ClientKey = sara, key.Public()
+			idp.Set(func(s *eidtest.Setup) { s.People["sara"], s.ClientKey = sara, key.Public() })
 			p := open(t, idp, func(c *eid.Config) { c.SecretFile, c.KeyFile, c.KeyID = "", keyFile(t, key), "mohr-1" })
 			if _, err := p.Finish(t.Context(), "state-1", begin(t, p, idp, "state-1", "sara")); err != nil {
 				t.Error(err)
 			}
 			b := begin(t, p, idp, "state-2", "sara")
-			idp.ClientKey = &ecKey(t).PublicKey
+			idp.Set(func(s *eidtest.Setup) { s.ClientKey = &ecKey(t).PublicKey })
 			if _, err := p.Finish(t.Context(), "state-2", b); err == nil {
 				t.Error("another's key is taken")
 			}
@@ -243,7 +270,7 @@ func TestAWrongConfigurationIsRefusedWithAllThatIsWrong(t *testing.T) {
 
 func TestASecretThatIsGoneIsNotThePersonsFault(t *testing.T) {
 	idp := eidtest.New(t, redirect)
-	idp.People["sara"] = sara
+	idp.Set(func(s *eidtest.Setup) { s.People["sara"] = sara })
 	c := config(idp)
 	p, err := eid.New(c)
 	if err != nil {

@@ -3,8 +3,8 @@
 // Server answers the questions of internal/gateway as a national registry
 // would, with faults on demand, and signs what it answers. Around it lies the
 // little world that a merchant needs in development: an outbox of messages, a
-// web server for shops, and name servers that know their domains. Everything
-// from it is environment "simulated".
+// web server for shops, and name servers that know their domains; and for an
+// applicant an eID provider. Everything from it is environment "simulated".
 //
 // # Signatures
 //

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"mohr/enroll"
+	"mohr/internal/eid"
 	"mohr/internal/refregistry"
 )
 
@@ -75,6 +77,9 @@ func (w *devWorld) start(ctx context.Context, c *Config, registry *refregistry.S
 	if err != nil {
 		return err
 	}
+	if err := w.openLogins(c, registry); err != nil {
+		return err
+	}
 	w.registryURL = "http://" + api.String()
 	c.Registry.URL = w.registryURL
 	c.Domains = DomainConfig{Port: shop.(*net.TCPAddr).Port, Allow: []string{"127.0.0.1/32"}}
@@ -86,6 +91,34 @@ func (w *devWorld) start(ctx context.Context, c *Config, registry *refregistry.S
 		c.Domains.Resolvers = append(c.Domains.Resolvers, resolver.String())
 	}
 	return w.openVendor(c, registry)
+}
+
+// openLogins starts an eID provider, unless the configuration names one.
+func (w *devWorld) openLogins(c *Config, registry *refregistry.Server) error {
+	if c.EID != nil {
+		return nil
+	}
+	secret, file := rand.Text(), filepath.Join(c.Data, "eid.secret")
+	provider, err := registry.EID(secret, enroll.LoginPath)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
+		return err
+	}
+	at, err := w.serve(provider)
+	if err != nil {
+		return err
+	}
+	c.EID = &eid.File{
+		Name: "reference-eid@1", Issuer: "http://" + at.String(), Environment: "simulated", ClientID: refregistry.EIDClient, SecretFile: file,
+		ACR: map[string]string{}, Allow: []string{"127.0.0.1/32"},
+		Claims: map[string]string{"national_code": "token.national_code", "first_name": "token.given_name", "last_name": "token.family_name", "birth_date": "token.birthdate"},
+	}
+	for _, level := range refregistry.EIDLevels {
+		c.EID.ACR[level] = level
+	}
+	return nil
 }
 
 // serve serves h on a free loopback port.

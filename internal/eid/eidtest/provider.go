@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -38,12 +39,10 @@ type Person struct {
 	Claims map[string]any // of the ID token, beside the protocol's
 }
 
-// Provider is an eID provider. Its fields are set before it is asked.
-type Provider struct {
-	URL      string // issuer
-	Root     string // file with the certificate that it shows
-	Redirect string // where the client is sent back to
-	People   map[string]Person
+// Setup is what a test may change of a Provider, at any time.
+type Setup struct {
+	Redirect string            // where the client is sent back to
+	People   map[string]Person // by user name
 	// Forge gets the claims of each ID token and returns the token that
 	// leaves; nil: as it was made.
 	Forge func(claims map[string]any) string
@@ -54,12 +53,19 @@ type Provider struct {
 	Names bool
 	// ClientKey is the client's, if it proves itself with assertions.
 	ClientKey crypto.PublicKey
+}
+
+// Provider is an eID provider. It is safe for concurrent use.
+type Provider struct {
+	URL  string // issuer
+	Root string // file with the certificate that it shows
 
 	t      testing.TB
 	server *httptest.Server
 	op     *op.Provider
 
 	mu       sync.Mutex
+	setup    Setup          // guarded by mu
 	asked    map[string]int // path -> requests; guarded by mu
 	keys     []signingKey   // the last one signs; guarded by mu
 	requests map[string]*authRequest
@@ -70,7 +76,7 @@ type Provider struct {
 func New(t testing.TB, redirect string) *Provider {
 	t.Helper()
 	p := &Provider{
-		t: t, Redirect: redirect, People: map[string]Person{}, asked: map[string]int{}, requests: map[string]*authRequest{}, codes: map[string]string{},
+		t: t, setup: Setup{Redirect: redirect, People: map[string]Person{}}, asked: map[string]int{}, requests: map[string]*authRequest{}, codes: map[string]string{},
 		Root: filepath.Join(t.TempDir(), "root.pem"),
 	}
 	p.Rotate()
@@ -87,6 +93,21 @@ func New(t testing.TB, redirect string) *Provider {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// Set changes the provider.
+func (p *Provider) Set(change func(*Setup)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.setup.People = maps.Clone(p.setup.People)
+	change(&p.setup)
+}
+
+// is returns the provider as it is now.
+func (p *Provider) is() Setup {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.setup
 }
 
 // Asked returns how often a path was asked: "/oauth/token", "/keys".
@@ -109,8 +130,9 @@ func (p *Provider) SecretFile() string {
 func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.asked[r.URL.Path]++
+	is := p.setup
 	p.mu.Unlock()
-	if p.Before != nil && p.Before(w, r) {
+	if is.Before != nil && is.Before(w, r) {
 		return
 	}
 	if r.URL.Path == "/login" {
@@ -121,15 +143,15 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
 	p.op.ServeHTTP(kept, r)
 	body := kept.Body.Bytes()
 	switch {
-	case r.URL.Path == "/oauth/token" && kept.Code == http.StatusOK && p.Forge != nil:
-		body = p.forge(body)
-	case r.URL.Path == oidc.DiscoveryEndpoint && p.Names:
+	case r.URL.Path == "/oauth/token" && kept.Code == http.StatusOK && is.Forge != nil:
+		body = p.forge(body, is.Forge)
+	case r.URL.Path == oidc.DiscoveryEndpoint && is.Names:
 		body = change(p.t, body, func(m map[string]any) { m["authorization_response_iss_parameter_supported"] = true })
 	}
 	for name, values := range kept.Header() {
 		w.Header()[name] = values
 	}
-	if to := kept.Header().Get("Location"); p.Names && strings.HasPrefix(to, p.Redirect+"?") {
+	if to := kept.Header().Get("Location"); is.Names && strings.HasPrefix(to, is.Redirect+"?") {
 		w.Header().Set("Location", to+"&iss="+url.QueryEscape(p.URL))
 	}
 	w.Header().Del("Content-Length")
@@ -166,7 +188,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user := r.FormValue("user")
-	if _, known := p.People[user]; !known {
+	if _, known := p.is().People[user]; !known {
 		op.AuthRequestError(w, r, request, oidc.ErrAccessDenied(), p.op)
 		return
 	}
@@ -218,7 +240,7 @@ func (p *Provider) LogIn(address, user string) *url.URL {
 // sentBack returns where a redirect to the client leads, nil if it is none.
 func (p *Provider) sentBack(r *http.Response) *url.URL {
 	to, err := r.Location()
-	if err != nil || !strings.HasPrefix(to.String(), p.Redirect) {
+	if err != nil || !strings.HasPrefix(to.String(), p.is().Redirect) {
 		return nil
 	}
 	return to

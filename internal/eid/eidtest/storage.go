@@ -41,7 +41,7 @@ func (r *authRequest) Done() bool                         { return r.done }
 type client struct{ p *Provider }
 
 func (c client) GetID() string                       { return ClientID }
-func (c client) RedirectURIs() []string              { return []string{c.p.Redirect} }
+func (c client) RedirectURIs() []string              { return []string{c.p.is().Redirect} }
 func (c client) PostLogoutRedirectURIs() []string    { return nil }
 func (c client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
 func (c client) ResponseTypes() []oidc.ResponseType {
@@ -56,7 +56,7 @@ func (c client) IsScopeAllowed(string) bool           { return true }
 func (c client) IDTokenUserinfoClaimsAssertion() bool { return true }
 func (c client) ClockSkew() time.Duration             { return 0 }
 func (c client) AuthMethod() oidc.AuthMethod {
-	if c.p.ClientKey != nil {
+	if c.p.is().ClientKey != nil {
 		return oidc.AuthMethodPrivateKeyJWT
 	}
 	return oidc.AuthMethodBasic
@@ -87,7 +87,7 @@ func (s storage) AuthRequestByID(_ context.Context, id string) (op.AuthRequest, 
 		return nil, errAbsent
 	}
 	copied := *r
-	copied.acr = s.p.People[r.user].ACR
+	copied.acr = s.p.setup.People[r.user].ACR
 	return &copied, nil
 }
 
@@ -130,7 +130,7 @@ func (s storage) GetClientByClientID(_ context.Context, id string) (op.Client, e
 	if id != ClientID {
 		return nil, errAbsent
 	}
-	return client{s.p}, nil
+	return client(s), nil
 }
 
 func (s storage) AuthorizeClientIDSecret(_ context.Context, id, secret string) error {
@@ -143,17 +143,17 @@ func (s storage) AuthorizeClientIDSecret(_ context.Context, id, secret string) e
 // SetUserinfoFromRequest puts the person's claims into the ID token.
 func (s storage) SetUserinfoFromRequest(_ context.Context, u *oidc.UserInfo, r op.IDTokenRequest, _ []string) error {
 	u.Subject = r.GetSubject()
-	for name, value := range s.p.People[r.(*authRequest).user].Claims {
+	for name, value := range s.p.is().People[r.(*authRequest).user].Claims {
 		u.AppendClaims(name, value)
 	}
 	return nil
 }
 
 func (s storage) GetKeyByIDAndClientID(_ context.Context, keyID, clientID string) (*jose.JSONWebKey, error) {
-	if s.p.ClientKey == nil || clientID != ClientID {
+	if s.p.is().ClientKey == nil || clientID != ClientID {
 		return nil, errAbsent
 	}
-	return &jose.JSONWebKey{Key: s.p.ClientKey, KeyID: keyID}, nil
+	return &jose.JSONWebKey{Key: s.p.is().ClientKey, KeyID: keyID}, nil
 }
 
 // What follows is for other grants than the code.

@@ -52,6 +52,14 @@ func (p *Provider) Sign(claims map[string]any) string {
 	return p.sign(jose.ES256, jose.JSONWebKey{Key: k.key, KeyID: k.id}, claims)
 }
 
+// SignAsAtFirst signs with the provider's first key, which a Rotate took back.
+func (p *Provider) SignAsAtFirst(claims map[string]any) string {
+	p.mu.Lock()
+	k := p.keys[0]
+	p.mu.Unlock()
+	return p.sign(jose.ES256, jose.JSONWebKey{Key: k.key, KeyID: k.id}, claims)
+}
+
 // SignAsStranger signs with a key that is not the provider's, under the name
 // of one that is.
 func (p *Provider) SignAsStranger(claims map[string]any) string {
@@ -105,7 +113,7 @@ func (p *Provider) sign(alg jose.SignatureAlgorithm, key jose.JSONWebKey, claims
 }
 
 // forge puts another ID token into an answer of the token endpoint.
-func (p *Provider) forge(body []byte) []byte {
+func (p *Provider) forge(body []byte, other func(map[string]any) string) []byte {
 	return change(p.t, body, func(m map[string]any) {
 		raw, _ := m["id_token"].(string)
 		parts := strings.Split(raw, ".")
@@ -116,6 +124,6 @@ func (p *Provider) forge(body []byte) []byte {
 				p.t.Errorf("eidtest: %v", err)
 			}
 		}
-		m["id_token"] = p.Forge(claims)
+		m["id_token"] = other(claims)
 	})
 }
