@@ -64,6 +64,7 @@ GET /complaints/nonce complaint-nonce
 GET /complaints/{id} get-complaint
 GET /complaints/{id}/receipt complaint-receipt
 GET /keys list-keys
+GET /locks/{id}/certificates list-named
 GET /lookups list-lookups
 GET /operators list-operators
 GET /plans list-plans
@@ -84,6 +85,7 @@ POST /applications/{id}/cancel cancel-application
 POST /applications/{id}/consent consent
 POST /applications/{id}/csr submit-csr
 POST /applications/{id}/erase erase-application
+POST /applications/{id}/evidence/earlier use-earlier
 POST /applications/{id}/evidence/emrtd_chip read-chip
 POST /applications/{id}/evidence/face_match match-face
 POST /applications/{id}/evidence/otp_sms prove-code
@@ -112,6 +114,7 @@ POST /keys/{purpose}/retire retire-key
 POST /keys/{purpose}/rotate rotate-key
 POST /locks ask-lock
 POST /locks/{id}/code prove-lock
+POST /locks/{id}/disown disown
 POST /plans make-plan
 POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan
