@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mohr/ca/custody"
+	"mohr/enroll/chip"
 	"mohr/internal/clock"
 	"mohr/internal/ledger"
 	"mohr/internal/store"
@@ -44,8 +45,9 @@ type Patient struct {
 	Clock   func() error // why the time is not to be trusted
 	// Config says what is wrong with the configuration; nil: there is none to look at.
 	Config     func() error
-	References int  // how many time servers are asked
-	Running    bool // a service serves from the data
+	Chips      func() ([]chip.Entry, error) // whose passports are believed; nil: no chip is read
+	References int                          // how many time servers are asked
+	Running    bool                         // a service serves from the data
 	Now        func() time.Time
 }
 
@@ -64,7 +66,7 @@ func (p Patient) Examine(ctx context.Context) []Line {
 		p.Now = time.Now
 	}
 	var lines []Line
-	for _, look := range []func(context.Context) []Line{p.config, p.keys, p.clock, p.store, p.disk, p.certificates, p.log, p.witness} {
+	for _, look := range []func(context.Context) []Line{p.config, p.keys, p.clock, p.store, p.disk, p.certificates, p.log, p.witness, p.chips} {
 		lines = append(lines, look(ctx)...)
 	}
 	return lines

@@ -47,6 +47,20 @@ func OpenChips(c ChipConfig, now time.Time) (*chip.Trust, error) {
 	return chip.Open(s, now)
 }
 
+// chipEntries is what the doctor looks at; nil where no chip is read.
+func chipEntries(c ChipConfig) func() ([]chip.Entry, error) {
+	if c.CSCA == "" {
+		return nil
+	}
+	return func() ([]chip.Entry, error) {
+		t, err := OpenChips(c, time.Now())
+		if t == nil {
+			return nil, err
+		}
+		return t.Entries(), err
+	}
+}
+
 // chips are the documents that are believed, as the directories were last read.
 type chips struct {
 	trust atomic.Pointer[chip.Trust]

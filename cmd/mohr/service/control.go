@@ -54,7 +54,7 @@ func (g *Ground) answer(w http.ResponseWriter, found any, err error) {
 func (g *Ground) patient() care.Patient {
 	return care.Patient{
 		Data: g.Config.Data, Witness: g.Config.Witness, Secret: secretFile(g.Config), LogKey: g.Ledger.VerifierKey(), Store: g.Store, Keys: g.Custody,
-		Clock: g.Clock.Check, References: len(g.Config.TimeReferences), Config: g.Config.Validate, Running: true,
+		Clock: g.Clock.Check, References: len(g.Config.TimeReferences), Config: g.Config.Validate, Running: true, Chips: chipEntries(g.Config.Chip),
 	}
 }
 
@@ -96,7 +96,7 @@ func ExamineStopped(ctx context.Context, c Config, whole bool) ([]care.Line, err
 		return nil, err
 	}
 	p.Data, p.Witness, p.Secret, p.LogKey = c.Data, c.Witness, secretFile(c), strings.TrimSpace(string(vkey))
-	p.Store, p.Clock, p.References = s, guard.Check, len(c.TimeReferences)
+	p.Store, p.Clock, p.References, p.Chips = s, guard.Check, len(c.TimeReferences), chipEntries(c.Chip)
 	p.Keys = custody.New(custody.Config{Store: s, Ring: ring, Home: c.Keys, Former: c.FormerKeys, Log: log})
 	return p.Examine(ctx), nil
 }
