@@ -53,6 +53,7 @@ type Legal struct {
 	Name        string
 	Status      string // "active", "dissolved", ...
 	Signatories []Signatory
+	Jointly     int      // how many of those who sign jointly bind it together; 0: the register does not say
 	Domains     []string // as the register lists them
 }
 

@@ -63,8 +63,12 @@ func (n *Connector) Legal(ctx context.Context, legalID string) (Answer[Legal], e
 		status, err2 := claim[string](a, "status", true)
 		people, err3 := claim[[]any](a, "signatories", true)
 		domains, err4 := claim[[]any](a, "domains", false)
-		l.Name, l.Status = name, status
-		errs := []error{err1, err2, err3, err4}
+		jointly, err5 := claim[int64](a, "jointly", false)
+		if jointly < 0 || jointly > maxJointly {
+			err5 = errors.New("jointly is no number of persons")
+		}
+		l.Name, l.Status, l.Jointly = name, status, int(jointly)
+		errs := []error{err1, err2, err3, err4, err5}
 		for _, v := range people {
 			s, err := signatory(v)
 			l.Signatories, errs = append(l.Signatories, s), append(errs, err)
@@ -79,6 +83,10 @@ func (n *Connector) Legal(ctx context.Context, legalID string) (Answer[Legal], e
 		return l, errors.Join(errs...)
 	}, func(l Legal) bool { return l.Result == Match && l.Status == "active" })
 }
+
+// maxJointly bounds how many persons a register may say bind a legal person
+// together.
+const maxJointly = 100
 
 // signatory reads an entry of the claim signatories. Who is not said to sign
 // alone does not.

@@ -86,7 +86,7 @@ var connectorName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,40}@[a-z0-9.]{1,16}
 var claimsOf = map[Kind][]string{
 	AskPerson:  {"first_name", "last_name", "father_name", "alive"},
 	AskMobile:  {"sim_changed_days"},
-	AskLegal:   {"name", "status", "signatories", "domains"},
+	AskLegal:   {"name", "status", "signatories", "jointly", "domains"},
 	AskLicence: {"number", "valid_to"},
 	SendingSMS: {"id"},
 }

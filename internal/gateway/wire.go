@@ -105,6 +105,7 @@ type legalReply struct {
 			Role         string `json:"role"`
 			Mode         string `json:"mode"`
 		} `json:"signatories"`
+		Jointly int      `json:"jointly"`
 		Domains []string `json:"domains"`
 	} `json:"legal_person"`
 }
@@ -113,10 +114,10 @@ func (r legalReply) about(q legalQuestion) (Legal, bool) {
 	if r.Result != Match {
 		return Legal{Result: r.Result}, r.Legal == nil
 	}
-	if r.Legal == nil || r.Legal.LegalID != q.LegalID {
+	if r.Legal == nil || r.Legal.LegalID != q.LegalID || r.Legal.Jointly < 0 {
 		return Legal{}, false
 	}
-	l := Legal{Result: r.Result, LegalID: r.Legal.LegalID, Name: r.Legal.Name, Status: r.Legal.Status, Domains: r.Legal.Domains}
+	l := Legal{Result: r.Result, LegalID: r.Legal.LegalID, Name: r.Legal.Name, Status: r.Legal.Status, Jointly: r.Legal.Jointly, Domains: r.Legal.Domains}
 	for _, s := range r.Legal.Signatories {
 		if s.Mode != "alone" && s.Mode != "jointly" {
 			return Legal{}, false

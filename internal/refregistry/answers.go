@@ -88,6 +88,7 @@ type legalEntry struct {
 	Name        string      `json:"name"`
 	Status      string      `json:"status"`
 	Signatories []Signatory `json:"signatories"`
+	Jointly     int         `json:"jointly,omitzero"`
 	Domains     []string    `json:"domains"`
 }
 
@@ -104,7 +105,7 @@ func (s *Server) legalPerson(q legalQuestion, lying bool) any {
 			status = "active"
 		}
 	}
-	return legalAnswer{says(true), &legalEntry{l.LegalID, l.Name, status, l.Signatories, l.Domains}}
+	return legalAnswer{says(true), &legalEntry{l.LegalID, l.Name, status, l.Signatories, l.Jointly, l.Domains}}
 }
 
 type licenceQuestion struct {

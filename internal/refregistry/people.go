@@ -38,6 +38,7 @@ type LegalPerson struct {
 	Name        string      `json:"name"`
 	Status      string      `json:"status"` // "active", "dissolved", ...
 	Signatories []Signatory `json:"signatories"`
+	Jointly     int         `json:"jointly,omitzero"` // how many of those who sign jointly bind it together; absent: all
 	Domains     []string    `json:"domains"`
 	Licences    []Licence   `json:"licences"`
 }
@@ -100,6 +101,9 @@ func (p People) check() error {
 	for i, q := range p.LegalPersons {
 		if !digits(q.LegalID, 11) || !first("legal ", q.LegalID) {
 			return fmt.Errorf("refregistry: legal person %d has no id of eleven digits of its own", i+1)
+		}
+		if q.Jointly < 0 || q.Jointly > len(q.Signatories) {
+			return fmt.Errorf("refregistry: legal person %d is bound jointly by more persons than it has", i+1)
 		}
 		for _, s := range q.Signatories {
 			if s.Mode != "alone" && s.Mode != "jointly" {
