@@ -217,7 +217,7 @@ func (a *Authority) record(p profile, i *issuer, o Order, t *template, shard int
 		id := d.Identity()
 		c.Holder, c.Business = a.Holder(id.NationalCode), BusinessID(id.LegalID)
 		c.Home, c.Environment, c.Policy = d.Home(), d.Environment(), d.PolicyVersion()
-		c.Depth, c.ProofAt, c.Evidence = d.Depth(), d.ProofAt(), d.Evidence()
+		c.Depth, c.ProofAt, c.Evidence, c.Mandate = d.Depth(), d.ProofAt(), d.Evidence(), d.Mandate()
 	}
 	return c
 }

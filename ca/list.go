@@ -44,6 +44,12 @@ func (a *Authority) OfBusiness(ctx context.Context, b BusinessID) ([]Certificate
 	return a.indexed(ctx, businessBucket, string(b))
 }
 
+// EachOfBusiness calls fn with each of the business's issued certificates, in
+// serial order, inside a transaction.
+func EachOfBusiness(tx store.Tx, b BusinessID, fn func(Certificate) error) error {
+	return eachIndexed(tx, businessBucket, string(b), fn)
+}
+
 // OfKey returns the certificates of the key with the hash (hex), whatever
 // their state, in serial order.
 func (a *Authority) OfKey(ctx context.Context, spkiSHA256 string) ([]Certificate, error) {
@@ -54,11 +60,21 @@ func (a *Authority) OfKey(ctx context.Context, spkiSHA256 string) ([]Certificate
 func (a *Authority) indexed(ctx context.Context, bucket, name string) ([]Certificate, error) {
 	list := []Certificate{}
 	err := a.Store.View(ctx, func(tx store.Tx) error {
-		return store.Each(tx, bucket, name+"/", "", func(_ string, serial string) error {
-			c, err := LoadCertificate(tx, serial)
+		list = list[:0]
+		return eachIndexed(tx, bucket, name, func(c Certificate) error {
 			list = append(list, c)
-			return err
+			return nil
 		})
 	})
 	return list, err
+}
+
+func eachIndexed(tx store.Tx, bucket, name string, fn func(Certificate) error) error {
+	return store.Each(tx, bucket, name+"/", "", func(_ string, serial string) error {
+		c, err := LoadCertificate(tx, serial)
+		if err != nil {
+			return err
+		}
+		return fn(c)
+	})
 }

@@ -62,6 +62,7 @@ type Certificate struct {
 	Depth       int                  `json:"depth"`                 // renewals since ProofAt
 	ProofAt     time.Time            `json:"proof_at,omitzero"`     // of the full proofing
 	Evidence    []string             `json:"evidence,omitempty"`    // hex SHA-256 of each record
+	Mandate     string               `json:"mandate,omitempty"`     // id of the mandate by which the holder acts for the business; "": its register says so
 	Revoked     *Revoked             `json:"revoked,omitempty"`     // or suspended
 	RenewNow    *RenewNow            `json:"renew_now,omitempty"`   // to be renewed at once, after an incident
 	Version     int                  `json:"version"`               // of this record: status is ordered by it

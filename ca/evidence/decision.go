@@ -48,6 +48,7 @@ type Decision struct {
 	validity    time.Duration
 	qc          QC
 	attested    string
+	mandate     string
 	proofAt     time.Time
 	depth       int
 	evidence    []string
@@ -93,6 +94,10 @@ func (d Decision) QC() QC { return d.qc }
 // AttestedKey returns the hex SHA-256 of the SubjectPublicKeyInfo that a
 // counted device_attestation is about, or "".
 func (d Decision) AttestedKey() string { return d.attested }
+
+// Mandate returns the id of the mandate by which the person acts for the
+// organisation, or "" where its register lets the person bind it alone.
+func (d Decision) Mandate() string { return d.mandate }
 
 // ProofAt returns the time of the full proofing the decision rests on.
 func (d Decision) ProofAt() time.Time { return d.proofAt }

@@ -88,6 +88,10 @@ func (d *Decision) fill(j *judge, set []Type) {
 	}
 	d.identity = j.identity
 	d.attested = j.counted[DeviceAttestation].Claims.SPKISHA256
+	if m, ok := j.counted[Mandate]; ok {
+		// What rests on a mandate ends with it.
+		d.mandate, d.validity = m.Claims.Mandate, min(d.validity, m.ValidTo.Sub(j.now))
+	}
 }
 
 // The outcomes of a step.
@@ -144,7 +148,7 @@ func (j *judge) admission() {
 // fixed order.
 func (j *judge) accepts() []Type {
 	var list []Type
-	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, DeviceAttestation} {
+	for _, t := range []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, Mandate, DeviceAttestation} {
 		if j.rules.Asks(t) {
 			list = append(list, t)
 		}
@@ -155,10 +159,16 @@ func (j *judge) accepts() []Type {
 	return list
 }
 
-// sets returns the sets of which one must be complete.
+// sets returns the sets of which one must be complete. Who does not bind the
+// organisation alone and has a mandate needs one with that.
 func (j *judge) sets() [][]Type {
-	if j.c.Renewal != nil {
+	switch {
+	case j.c.Renewal != nil && j.byMandate():
+		return [][]Type{append(slices.Clone(j.rules.RenewalAsks), Mandate)}
+	case j.c.Renewal != nil:
 		return [][]Type{j.rules.RenewalAsks}
+	case j.byMandate():
+		return slices.DeleteFunc(slices.Clone(j.rules.AnyOf), func(set []Type) bool { return !slices.Contains(set, Mandate) })
 	}
 	return j.rules.AnyOf
 }

@@ -1,6 +1,9 @@
 package evidence
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // adult is the age at which a person may hold a signature certificate, years.
 const adult = 18
@@ -95,6 +98,22 @@ func (j *judge) mobile() {
 	j.rule(ruleSIM, *c.SIMChangedDays >= quiet, "the SIM has been in use long enough", stepReview, "the SIM was changed a short time ago")
 }
 
+// byMandate reports whether the right to act for the organisation comes from
+// a mandate: its register does not let the person bind it alone, the policy
+// takes mandates, and the last look found one.
+func (j *judge) byMandate() bool {
+	r, ok := j.counted[LegalRegistry]
+	takes := slices.ContainsFunc(j.rules.AnyOf, func(set []Type) bool { return slices.Contains(set, Mandate) })
+	return ok && takes && !(r.Claims.SignsAlone && r.Claims.Role != "") && len(having(j.of(Mandate), Match)) > 0
+}
+
+// mandate asks whether the mandate is for the organisation, and says which
+// one it is and when it ends: without these nothing may rest on it.
+func (j *judge) mandate(r Record, legalID string) {
+	whole := r.Claims.Mandate != "" && !r.ValidTo.IsZero()
+	j.rule(ruleMandate, whole && r.Claims.LegalID == legalID, "a mandate lets the person act for the organisation", stepFail, "the mandate is for another organisation, or does not say which it is and when it ends")
+}
+
 // organisation asks for the legal person and the right to bind it (R8).
 func (j *judge) organisation() {
 	r, ok := j.counted[LegalRegistry]
@@ -107,8 +126,16 @@ func (j *judge) organisation() {
 	name, err := ParseLegalName(c.LegalName)
 	j.rule(ruleLegalName, err == nil, "the organisation's name follows the rule of names", stepReview, "the organisation's name in the register does not follow the rule of names")
 	j.rule(ruleLegalActive, c.LegalStatus == LegalActive, "the organisation is active", stepFail, "the organisation is not active in the register")
+	mandate, mandated := j.counted[Mandate]
+	if mandated {
+		c.Role = mandate.Claims.Role
+	}
 	title, errTitle := ParseName(c.Role)
 	switch {
+	case mandated:
+		j.mandate(mandate, c.LegalID)
+		j.rule(ruleTitle, errTitle == nil, "the mandate's title follows the rule of names", stepReview, "the mandate's title does not follow the rule of names")
+	case j.byMandate(): // it lacks, and that was said
 	case c.Role == "":
 		j.step(ruleSignatory, stepFail, "the person is no signatory of the organisation")
 	case !c.SignsAlone:

@@ -86,7 +86,7 @@ func IsTestPolicy(oid string) bool { return strings.HasPrefix(oid, TestPolicyArc
 func (t Type) binding() bool { return t == FaceMatch }
 
 // types are the closed set.
-var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, CertSignature, DeviceAttestation, OfficerReview}
+var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, LegalRegistry, Mandate, CertSignature, DeviceAttestation, OfficerReview}
 
 // known reports whether t is one of the closed set.
 func (t Type) known() bool { return slices.Contains(types, t) }

@@ -82,6 +82,7 @@ func (c *check) sets(p profile) {
 		c.need(!p.Level.signs() || slices.ContainsFunc(set, Type.binding), "set %d has no binding evidence (face_match) and must not reach level %s", i+1, p.Level)
 		c.need(!natural(c.profile) || !has(LegalRegistry), "set %d has legal_registry, but the profile names no organisation", i+1)
 		c.need(!organised(c.profile) || has(LegalRegistry), "set %d has no legal_registry, which names the organisation", i+1)
+		c.need(!has(Mandate) || organised(c.profile) && has(LegalRegistry), "set %d has mandate without legal_registry, by which it is judged", i+1)
 	}
 	face := slices.ContainsFunc(p.Evidence.AnyOf, func(s []Type) bool { return slices.Contains(s, FaceMatch) })
 	c.need(!face || (p.Evidence.FaceScore >= 50 && p.Evidence.FaceScore <= 100), "evidence.face_score is not between 50 and 100")
@@ -149,5 +150,6 @@ func (c *check) renewal(p profile) {
 	c.types("renewal.evidence", r.Evidence)
 	c.need(slices.Contains(r.Evidence, CivilRegistry), "renewal.evidence has no civil_registry, which is asked again each time")
 	c.need(!organised(c.profile) || slices.Contains(r.Evidence, LegalRegistry), "renewal.evidence has no legal_registry, which is asked again each time")
+	c.need(!slices.Contains(r.Evidence, Mandate), "renewal.evidence has mandate, which is asked of those alone who need one")
 	c.need(!natural(c.profile) || !slices.Contains(r.Evidence, LegalRegistry), "renewal.evidence has legal_registry, but the profile names no organisation")
 }

@@ -19,7 +19,9 @@ const (
 	OTPSMS          Type = "otp_sms"
 	FaceMatch       Type = "face_match"
 	LegalRegistry   Type = "legal_registry"
-	CertSignature   Type = "cert_signature"
+	// Mandate says that those who may bind a legal person let somebody act for it.
+	Mandate       Type = "mandate"
+	CertSignature Type = "cert_signature"
 	// DeviceAttestation says that a key lives in hardware and cannot leave it.
 	DeviceAttestation Type = "device_attestation"
 	// OfficerReview is the signed decision of officers on a case that the
@@ -90,6 +92,7 @@ func (r Record) Hash() string {
 //	otp_sms           Mobile
 //	face_match        NationalCode, ScorePercent
 //	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
+//	mandate           NationalCode of whom it is given to, LegalID, Role, Mandate; ValidTo of the record is its end
 //	cert_signature    NationalCode
 //	device_attestation SPKISHA256 of the attested key
 //	officer_review    Rules, Officers, SeenSHA256, and SIMChangedDays and ScorePercent as they were seen
@@ -105,6 +108,7 @@ type Claims struct {
 	LegalName      string `json:"legal_name,omitempty"`
 	LegalStatus    string `json:"legal_status,omitempty"` // as the register says: LegalActive, ...
 	Role           string `json:"role,omitempty"`         // the person's role in the legal person; "": none
+	Mandate        string `json:"mandate,omitempty"`      // id of the mandate
 	SignsAlone     bool   `json:"signs_alone,omitempty"`  // may bind the legal person alone
 	SPKISHA256     string `json:"spki_sha256,omitempty"`  // the key a code, signature or attestation was bound to
 	ScorePercent   int    `json:"score_percent,omitzero"` // of a face match

@@ -29,6 +29,8 @@ const (
 	ruleLegalName   = "legal_registry.name"
 	ruleLegalActive = "legal_registry.active"
 	ruleSignatory   = "legal_registry.signatory"
+	ruleMandate     = "mandate.organisation"
+	ruleTitle       = "mandate.title"
 
 	ruleDepth        = "renewal.depth"
 	ruleProofAge     = "renewal.proof_age"

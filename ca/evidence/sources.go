@@ -10,8 +10,8 @@ import (
 func (j *judge) sources() {
 	for _, t := range j.accepts() {
 		records := j.of(t)
-		if len(records) == 0 {
-			continue
+		if len(records) == 0 || t == Mandate && records[0].Result != Match {
+			continue // that there is no mandate speaks against nobody
 		}
 		j.result(t, records)
 		j.consistent(t, records)
@@ -24,7 +24,8 @@ func (j *judge) sources() {
 	}
 }
 
-// of returns the records of the type, oldest first.
+// of returns the records of the type, oldest first. Of mandates only the last
+// look counts: one given or ended since is no contradiction.
 func (j *judge) of(t Type) []Record {
 	var list []Record
 	for _, r := range j.c.Records {
@@ -35,6 +36,9 @@ func (j *judge) of(t Type) []Record {
 	slices.SortStableFunc(list, func(a, b Record) int {
 		return cmp.Or(a.CheckedAt.Compare(b.CheckedAt), cmp.Compare(a.Hash(), b.Hash()))
 	})
+	if t == Mandate && len(list) > 1 {
+		list = list[len(list)-1:]
+	}
 	return list
 }
 
