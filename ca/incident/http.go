@@ -161,26 +161,9 @@ func (d *Desk) handleChallenge(ctx context.Context, _ *idInput) (*challengeOutpu
 	return &challengeOutput{CacheControl: "no-store", Body: d.Challenge()}, nil
 }
 
-// signedBody is a signed statement over the API.
-type signedBody struct {
-	JWS      string `json:"jws,omitempty" doc:"compact; or cms"`
-	CMS      []byte `json:"cms,omitempty" doc:"DER or PEM, in base64"`
-	Document []byte `json:"document,omitempty" doc:"what the CMS was made over, where that is not inside; base64"`
-}
-
-func (b signedBody) signed() (approval.Signed, error) {
-	if (b.JWS == "") == (len(b.CMS) == 0) || b.JWS != "" && len(b.Document) > 0 {
-		return approval.Signed{}, fault.New(fault.Invalid, "statement_missing", "send the signed statement as jws, or as cms with its document")
-	}
-	if b.JWS != "" {
-		return approval.Signed{Signature: []byte(b.JWS)}, nil
-	}
-	return approval.Signed{Signature: b.CMS, Document: b.Document}, nil
-}
-
 type approveInput struct {
 	ID   string `path:"id" maxLength:"64"`
-	Body signedBody
+	Body approval.Body
 }
 
 // handleApprove takes the word of who signed, from an operator who could have.
@@ -188,7 +171,7 @@ func (d *Desk) handleApprove(ctx context.Context, in *approveInput) (*shownOutpu
 	if err := d.mayDeal(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	signed, err := in.Body.signed()
+	signed, err := in.Body.Signed()
 	if err != nil {
 		return nil, err
 	}
@@ -208,12 +191,12 @@ func (d *Desk) handleNonce(context.Context, *struct{}) (*challengeOutput, error)
 	return &challengeOutput{CacheControl: "no-store", Body: approval.Challenge{Type: StatementType, Audience: d.Audience, Nonce: d.Nonces.New(NoncePurpose)}}, nil
 }
 
-type endInput struct{ Body signedBody }
+type endInput struct{ Body approval.Body }
 
 type endOutput struct{ Body ca.Entry }
 
 func (d *Desk) handleEnd(ctx context.Context, in *endInput) (*endOutput, error) {
-	signed, err := in.Body.signed()
+	signed, err := in.Body.Signed()
 	if err != nil {
 		return nil, err
 	}
