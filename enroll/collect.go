@@ -2,7 +2,9 @@ package enroll
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"mohr/ca/evidence"
@@ -59,7 +61,7 @@ func (d *Desk) collect(ctx context.Context, id string) (a Application, begun boo
 		for _, f := range answers {
 			if lacks, err := d.lacks(s.Application, f.record.Type, s.now); err != nil {
 				return err
-			} else if !lacks {
+			} else if !lacks && f.record.Type != evidence.Mandate {
 				continue
 			}
 			if err := d.add(s, f); err != nil {
@@ -83,13 +85,16 @@ func (d *Desk) askAll(ctx context.Context, a Application) ([]found, error) {
 		return nil, err
 	}
 	_, types := d.wanted(a, decision, now)
+	registers := len(types)
+	types = slices.DeleteFunc(types, func(t evidence.Type) bool { return t == evidence.Mandate })
 	answers := make([]found, len(types))
 	var asking sync.WaitGroup
 	for i, t := range types {
 		asking.Go(func() { answers[i] = d.ask(ctx, t, p) })
 	}
 	asking.Wait()
-	return answers, ctx.Err() // our own caller has gone: no register is to blame
+	answers, err = d.withMandate(ctx, a.Profile, p, answers, len(types) < registers)
+	return answers, errors.Join(err, ctx.Err()) // our own caller has gone: no register is to blame
 }
 
 // Refresh asks the registers again that were down or whose answers are out of

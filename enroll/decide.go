@@ -60,8 +60,8 @@ func (d *Desk) wanted(a Application, decision evidence.Decision, now time.Time) 
 			own = append(own, t)
 		}
 	}
-	for _, t := range d.registerTypes(a.Profile) {
-		if !a.settled(t) || slices.Contains(decision.Missing(), t) {
+	for _, t := range append(d.registerTypes(a.Profile), evidence.Mandate) {
+		if !a.settled(t) && t != evidence.Mandate || slices.Contains(decision.Missing(), t) {
 			registers = append(registers, t)
 		}
 	}

@@ -192,7 +192,7 @@ func (d *Desk) finish(ctx context.Context, a Application, csr ca.CSR) (Issuance,
 // the certificate, or after it, if another call recorded that.
 func (d *Desk) order(ctx context.Context, a Application, csr ca.CSR, decision evidence.Decision, before func(store.Tx) error) (Issuance, error) {
 	c, err := d.CA.Issue(ctx, ca.Order{
-		Request: a.ID, Decision: decision, CSR: csr, Guard: before, Recorded: d.delivery(a),
+		Request: a.ID, Decision: decision, CSR: csr, Guard: d.standing(decision, before), Recorded: d.delivery(a),
 	})
 	if overtaken(err) {
 		return Issuance{}, err

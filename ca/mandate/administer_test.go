@@ -7,9 +7,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mohr/ca"
-	"mohr/ca/catest"
 	"mohr/ca/evidence"
 	"mohr/ca/mandate"
+	"mohr/ca/mandate/mandatetest"
 	"mohr/internal/gateway"
 	"mohr/internal/store"
 )
@@ -108,24 +108,10 @@ func TestASignatoryTakesAMandateBackWhileTheOrganisationIsDissolvedButNotWhileIt
 	wantCode(t, "afterwards", b.may(clerk, mandate.Sign), "mandate_ended")
 }
 
-// rests gives w a certificate that rests on the mandate, as enrollment does.
+// rests gives w a certificate that rests on the mandate.
 func (b *bench) rests(w who, request string) ca.Certificate {
 	b.t.Helper()
-	policy, err := evidence.DefaultPolicy()
-	must(b.t, err)
-	now := b.clock.now()
-	records := w.Evidence(ca.OrganisationSign, now)
-	legal := &records[len(records)-1].Claims
-	legal.LegalID, legal.Role, legal.SignsAlone = company, "", false
-	found, err := mandate.Evidence(b.t.Context(), b.f.Store, mandate.Subject{LegalID: company, NationalCode: w.NationalCode, Holder: b.f.Holder(w.NationalCode)}, evidence.Simulated, now)
-	must(b.t, err)
-	d := policy.Evaluate(evidence.Case{Profile: ca.OrganisationSign, Home: evidence.Software, Records: append(records, found)}, now)
-	if d.Outcome() != evidence.Approved {
-		b.t.Fatalf("%s: %+v", d.Outcome(), d.Trace())
-	}
-	_, csr := catest.NewKey(b.t)
-	c, err := b.f.Issue(b.t.Context(), ca.Order{Request: request, CSR: csr, Decision: d, Guard: func(tx store.Tx) error { return mandate.StillStands(tx, d.Mandate(), now) }})
-	must(b.t, err)
+	_, c := mandatetest.Certify(b.t, b.f, w.Person, company, request)
 	return c
 }
 

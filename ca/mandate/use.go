@@ -18,9 +18,8 @@ const source = "mandate@1"
 // who bind the legal person: who is appointed by one appoints no other.
 const maxUnder = 3
 
-func errNone() error {
-	return fault.New(fault.Denied, "mandate_none", "you have no mandate to act for this organisation; have one given by those who bind it")
-}
+// ErrNone is the refusal of who has no mandate at all for the business.
+var ErrNone = fault.New(fault.Denied, "mandate_none", "you have no mandate to act for this organisation; have one given by those who bind it")
 
 // stands is Denied unless the mandate lets its holder do what the scope says
 // at now.
@@ -69,7 +68,7 @@ func sound(tx store.Tx, m Mandate) error {
 // none, and says what is wrong with the one there is. Whether the business is
 // active is not looked at: that is its register's to say.
 func Find(tx store.Tx, b ca.BusinessID, h ca.HolderID, s Scope, now time.Time) (best Mandate, err error) {
-	refusal := errNone()
+	refusal := ErrNone
 	if b == "" || h == "" {
 		return best, refusal
 	}
@@ -97,11 +96,11 @@ func Find(tx store.Tx, b ca.BusinessID, h ca.HolderID, s Scope, now time.Time) (
 func SpeaksFor(tx store.Tx, c ca.Certificate, b ca.BusinessID, s Scope, now time.Time) (Mandate, error) {
 	switch {
 	case b == "" || c.Business != "" && c.Business != b:
-		return Mandate{}, errNone()
+		return Mandate{}, ErrNone
 	case c.Business == b && c.Mandate == "":
 		return Mandate{}, nil
 	case !commits(c):
-		return Mandate{}, errNone()
+		return Mandate{}, ErrNone
 	}
 	return Find(tx, b, c.Holder, s, now)
 }
