@@ -9,6 +9,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/ca/mandate"
 	"mohr/internal/fault"
 )
 
@@ -65,14 +66,14 @@ type gathered struct {
 
 // gather asks the registers that the policy wants asked at renewal. One that
 // is down ends it: nothing was used up yet.
-func (d *Desk) gather(ctx context.Context, a authenticated, id evidence.Identity, birthDate string, r evidence.Rules) (gathered, error) {
+func (d *Desk) gather(ctx context.Context, a authenticated, id evidence.Identity, birthDate string, rules evidence.Rules) (gathered, error) {
 	g := gathered{records: []evidence.Record{a.record(id)}}
 	person, err := d.Registry.Person(ctx, id.NationalCode, birthDate)
 	if err != nil {
 		return g, unavailable("civil registry", err)
 	}
 	g.add(evidence.PersonRecord(person), person.Raw)
-	if slices.Contains(r.RenewalAsks, evidence.MobileOwnership) && id.Mobile != "" {
+	if slices.Contains(rules.RenewalAsks, evidence.MobileOwnership) && id.Mobile != "" {
 		mobile, err := d.Registry.Mobile(ctx, id.NationalCode, id.Mobile)
 		if err != nil {
 			return g, unavailable("mobile register", err)
@@ -84,9 +85,27 @@ func (d *Desk) gather(ctx context.Context, a authenticated, id evidence.Identity
 		if err != nil {
 			return g, unavailable("company register", err)
 		}
-		g.add(evidence.LegalRecord(legal, id.NationalCode), legal.Raw)
+		r := evidence.LegalRecord(legal, id.NationalCode)
+		g.add(r, legal.Raw)
+		if r.Result == evidence.Match && !r.Claims.SignsAlone && rules.Asks(evidence.Mandate) {
+			if err := d.addMandate(ctx, &g, id); err != nil {
+				return g, err
+			}
+		}
 	}
 	return g, nil
+}
+
+// addMandate looks whether the holder still has a mandate: the register does
+// not let him bind the organisation alone.
+func (d *Desk) addMandate(ctx context.Context, g *gathered, id evidence.Identity) error {
+	who := mandate.Subject{LegalID: id.LegalID, NationalCode: id.NationalCode, Holder: d.CA.Holder(id.NationalCode)}
+	m, err := mandate.Evidence(ctx, d.Store, who, d.Policy.Environment(), d.now())
+	if err != nil {
+		return fmt.Errorf("look for a mandate: %w", err)
+	}
+	g.add(m, nil)
+	return nil
 }
 
 // unavailable tells the holder of a register that is down what that means

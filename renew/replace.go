@@ -12,6 +12,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/ca/mandate"
 	"mohr/ca/signature"
 	"mohr/internal/fault"
 	"mohr/internal/store"
@@ -169,6 +170,9 @@ func (d *Desk) order(ctx context.Context, w Wish, a authenticated, g gathered, d
 				return err
 			}
 			if err := mayAsk(s); err != nil {
+				return err
+			}
+			if err := mandate.StillStands(tx, decision.Mandate(), a.at); err != nil {
 				return err
 			}
 			if err := a.nonce.Use(tx); err != nil {
