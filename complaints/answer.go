@@ -74,6 +74,9 @@ func (d *Desk) Answer(ctx context.Context, id string, raw []byte) (Accepted, err
 	if err := sameComplaint(id, in.Complaint); err != nil {
 		return Accepted{}, err
 	}
+	if err := d.mayActNow(ctx, in); err != nil {
+		return Accepted{}, err
+	}
 	in.sum = name
 	sealed, err := d.sealAnswer(in, raw)
 	if err != nil {
@@ -197,8 +200,8 @@ func standsFor(tx store.Tx, in incoming, now time.Time) (f file, serial string, 
 		return f, "", err
 	}
 	record := standing.Record()
-	if record.Business == "" || record.Business != f.Business {
-		return f, "", fault.New(fault.Denied, "complaint_not_yours", "this complaint is against another business than the one that your certificate speaks for")
+	if _, _, err := speaking(tx, record, now, f.Business); err != nil {
+		return f, "", err
 	}
 	return f, record.Serial, nil
 }

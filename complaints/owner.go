@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"mohr/ca"
+	"mohr/ca/mandate"
 	"mohr/ca/signature"
 	"mohr/internal/fault"
 	"mohr/internal/nonce"
@@ -40,14 +41,15 @@ func errNotOwner() error {
 }
 
 // speaksFor reports as Denied why the certificate may not act for b.
-func speaksFor(s ca.Standing, b ca.BusinessID) error {
+func speaksFor(tx store.Tx, s ca.Standing, b ca.BusinessID) error {
 	if err := s.Fault(); err != nil {
 		return err
 	}
-	if b == "" || s.Record().Business != b {
+	_, err := mandate.SpeaksFor(tx, s.Record(), b, mandate.ComplaintAnswer, s.At())
+	if errors.Is(err, mandate.ErrNone) {
 		return errNotOwner()
 	}
-	return nil
+	return err
 }
 
 // OwnRecord answers a request that the business signed, a JWS of the type
@@ -74,7 +76,7 @@ func (d *Desk) OwnRecord(ctx context.Context, b ca.BusinessID, raw []byte) (Own,
 		if err != nil {
 			return err
 		}
-		if err := speaksFor(now, b); err != nil {
+		if err := speaksFor(tx, now, b); err != nil {
 			return err
 		}
 		return once.Use(tx)
@@ -129,5 +131,5 @@ func (d *Desk) owns(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate
 	if err != nil {
 		return err
 	}
-	return speaksFor(s, b)
+	return d.Store.View(ctx, func(tx store.Tx) error { return speaksFor(tx, s, b) })
 }
