@@ -182,13 +182,16 @@ func companyActive(_ Rules, f Facts) Finding {
 	return valid("company_active")
 }
 
-// signerAuthority: the person who signed may still bind the business alone.
+// signerAuthority: the person who signed may still bind the business alone, or
+// has a mandate that stands.
 func signerAuthority(_ Rules, f Facts) Finding {
 	switch {
 	case !f.Company.Answered:
 		return unknown("company_registry_silent", ForRegistry)
 	case f.Company.Signs == signsAlone:
 		return valid("signer_signs_alone")
+	case f.Company.Signs == signsMandate: // facts from before mandates have no such
+		return valid("signer_has_mandate")
 	case f.Company.Signs == signsJointly:
 		return invalid("signer_signs_jointly")
 	}

@@ -55,15 +55,17 @@ const (
 	signsAlone   = "alone"
 	signsJointly = "jointly"
 	signsNot     = "not"
+	signsMandate = "mandate" // by the word of those who bind it
 )
 
 // Company is what the company registry says.
 type Company struct {
 	Source
-	Found  bool   `json:"found"`
-	Name   string `json:"name,omitempty"`
-	Status string `json:"status,omitempty"` // "active", "dissolved", ...
-	Signs  string `json:"signs,omitempty"`  // "alone", "jointly", "not": the person who signed
+	Found   bool   `json:"found"`
+	Name    string `json:"name,omitempty"`
+	Status  string `json:"status,omitempty"`  // "active", "dissolved", ...
+	Signs   string `json:"signs,omitempty"`   // "alone", "jointly", "mandate", "not": the person who signed
+	Mandate string `json:"mandate,omitempty"` // id of the mandate
 }
 
 // Licence is a licence as a request names it.

@@ -44,6 +44,9 @@ func (d *Desk) askCompany(ctx context.Context, b ca.BusinessID, code string) (Co
 				c.Signs = signsAlone
 			}
 		}
+		if c.Signs != signsAlone && code != "" {
+			d.askMandate(ctx, b, code, &c)
+		}
 	}
 	return c, answer{source: a.Source, raw: a.Raw}
 }

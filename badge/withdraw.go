@@ -59,7 +59,10 @@ func (d *Desk) withdraw(ctx context.Context, in incoming) (Badge, error) {
 func (d *Desk) toWithdraw(ctx context.Context, in incoming) (found Badge, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
 		return eachOfDomain(tx, in.domain.ASCII, in.at, func(b Badge) error {
-			own := b.Holder == in.signer().Holder || in.signer().Business == b.Business
+			own, err := in.owns(tx, b)
+			if err != nil {
+				return err
+			}
 			if b.Business == in.business && own && (b.State.Open() || b.State == Active || b.State == Suspended) {
 				found = b
 				if !b.State.Open() {
