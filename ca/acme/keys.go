@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"mohr/ca"
@@ -128,18 +127,10 @@ func (d *Desk) read(ctx context.Context, raw []byte) (statement, error) {
 	default:
 		return s, fault.New(fault.Invalid, "acme_action_unknown", "a statement asks for \"create\", \"revoke\" or \"list\"; say which")
 	}
-	s.nonce, err = d.Nonces.Redeemable(StatementPurpose, s.ask.Nonce)
-	return s, err
-}
-
-// actsFor returns the business that a certificate acts for: that of a person
-// in an organisation, or the seal of one.
-func actsFor(s ca.Standing) (ca.BusinessID, error) {
-	profile, _, _ := strings.Cut(s.Record().Profile, "@")
-	if b := s.Record().Business; b != "" && (profile == ca.OrganisationSign || profile == ca.OrganisationSeal) {
-		return b, s.Fault()
+	if s.nonce, err = d.Nonces.Redeemable(StatementPurpose, s.ask.Nonce); err != nil {
+		return s, err
 	}
-	return "", fault.New(fault.Denied, "acme_certificate_usage", "an external account key is given to a business; sign with a certificate that acts for one")
+	return s, d.Store.View(ctx, func(tx store.Tx) error { return s.mayStill(tx) })
 }
 
 // newSecret returns the secret of a key. Its base64url does not begin with "-":

@@ -14,6 +14,8 @@ import (
 	"mohr/ca"
 	"mohr/ca/acme"
 	"mohr/ca/catest"
+	"mohr/ca/mandate"
+	"mohr/ca/mandate/mandatetest"
 	"mohr/internal/fault"
 )
 
@@ -52,6 +54,26 @@ func TestAKeyIsMadeListedAndRevoked(t *testing.T) {
 	}
 	if _, err := c.AuthorizeOrder(t.Context(), client.DomainIDs(shop)); problemType(err) != "unauthorized" {
 		t.Errorf("an order of the account that the key had bound: %v", err)
+	}
+}
+
+func TestWhoActsByMandateGetsAKeyOnlyAsAnAdministrator(t *testing.T) {
+	w := newWorld(t)
+	clerk := catest.Zahra
+	clerk.NationalCode = "0087654326"
+	create := acme.Ask{Action: acme.ActionCreate}
+	mandatetest.Give(t, w.Fixture, string(w.business), clerk.NationalCode, mandate.Sign)
+	key, _ := mandatetest.Certify(t, w.Fixture, clerk, string(w.business), "clerk")
+	if _, err := w.desk.Keys(t.Context(), w.statement(t, key, create)); fault.Code(err) != "mandate_scope" {
+		t.Errorf("to sign: %v", err)
+	}
+	given := mandatetest.Give(t, w.Fixture, string(w.business), clerk.NationalCode, mandate.Administer)
+	if _, err := w.desk.Keys(t.Context(), w.statement(t, key, create)); err != nil {
+		t.Errorf("to administer: %v", err)
+	}
+	given.Revoke(false)
+	if _, err := w.desk.Keys(t.Context(), w.statement(t, key, create)); fault.Code(err) != "mandate_scope" && fault.Code(err) != "mandate_ended" {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 
