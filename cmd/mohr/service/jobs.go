@@ -18,6 +18,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "sweep", Every: time.Minute, Run: counted(r.CA.Sweep)},
 		{Name: "retire", Every: time.Minute, Run: r.CA.Retire},
 		{Name: "end-holds", Every: time.Hour, Run: r.CA.EndHolds},
+		{Name: "follow-mandates", Every: time.Minute, Run: r.mandate.Follow},
 		{Name: "continue-plans", Every: 10 * time.Second, Run: r.incident.Continue},
 		{Name: "prune-plans", Every: time.Hour, Run: counted(r.incident.Prune)},
 		{Name: "watch-clock", Every: 5 * time.Second, Run: r.Clock.Watch, Everywhere: true},

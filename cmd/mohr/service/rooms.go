@@ -19,6 +19,7 @@ import (
 	"mohr/ca/custody"
 	"mohr/ca/evidence"
 	"mohr/ca/incident"
+	"mohr/ca/mandate"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
 	"mohr/ca/status"
@@ -57,20 +58,21 @@ type rooms struct {
 	badge      *badge.Desk
 	acme       *acme.Desk
 	incident   *incident.Desk
+	mandate    *mandate.Desk
 	documents  *repository.Set
 	web        *web.Server
 }
 
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
-	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, gateway.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
+	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
 		status.Texts, timestamp.Texts, enroll.Texts, renew.Texts, complaints.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -207,6 +209,13 @@ func (r *rooms) openIncident(context.Context) (err error) {
 	return err
 }
 
+func (r *rooms) openMandates(context.Context) (err error) {
+	r.mandate, err = mandate.New(mandate.Config{
+		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Seal: r.box, Audience: r.Config.Portal, Log: r.Log,
+	})
+	return err
+}
+
 func (r *rooms) openWeb(context.Context) (err error) {
 	if r.documents, err = repository.Open(r.Config.Repository); err != nil {
 		return fmt.Errorf("repository: %w", err)
@@ -224,6 +233,7 @@ func (r *rooms) mount(context.Context) error {
 	r.complaints.Routes(r.web)
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
+	r.mandate.Routes(r.web)
 	r.acme.Routes(r.web)
 	r.Ledger.Routes(r.web.Echo)
 	return nil
