@@ -141,9 +141,9 @@ func TestWithAMandateEndWhatItsPlanSays(t *testing.T) {
 	if b.may(clerk, mandate.Sign) != nil || b.reload(clerks.Serial).Revoked != nil || len(b.leaves("mandate.revoked")) != events {
 		t.Fatal("a plan changed something")
 	}
-	for what, edit := range map[string]func(*mandate.Plan){
-		"a plan of other choices": func(p *mandate.Plan) { p.Certificates = false },
-		"no plan":                 func(p *mandate.Plan) { p.SHA256 = "" },
+	for what, edit := range map[string]func(*mandate.Ending){
+		"a plan of other choices": func(p *mandate.Ending) { p.Certificates = false },
+		"no plan":                 func(p *mandate.Ending) { p.SHA256 = "" },
 	} {
 		changed := p
 		edit(&changed)

@@ -288,13 +288,13 @@ func (b *bench) records() (n int) {
 }
 
 // plan asks what a revocation would end.
-func (b *bench) plan(w who, id mandate.ID, certificates, given bool) (mandate.Plan, error) {
+func (b *bench) plan(w who, id mandate.ID, certificates, given bool) (mandate.Ending, error) {
 	b.t.Helper()
 	return b.Plan(b.t.Context(), b.signed(w, mandate.QueryType, doc{"mandate": id, "certificates": certificates, "given": given}))
 }
 
 // revocation is what ends a mandate by its plan.
-func revocation(p mandate.Plan, reason mandate.Reason) doc {
+func revocation(p mandate.Ending, reason mandate.Reason) doc {
 	return doc{"mandate": p.Mandate, "given": p.Given, "certificates": p.Certificates, "plan_sha256": p.SHA256, "reason": reason}
 }
 

@@ -54,14 +54,14 @@ func (d *Desk) Give(ctx context.Context, s approval.Signed) (Mandate, error) {
 // given is all of a mandate that is made before the transaction.
 type given struct {
 	fresh   Mandate // as it is if nobody has signed it before
-	terms   Terms
+	terms   GrantTerms
 	company company
 	kept    statement
 }
 
 // prepare checks the terms, asks the register and seals what is kept.
 func (d *Desk) prepare(ctx context.Context, in incoming[Statement]) (g given, err error) {
-	if g.terms, err = in.T.Terms.checked(in.at); err != nil {
+	if g.terms, err = in.T.GrantTerms.checked(in.at); err != nil {
 		return g, err
 	}
 	id, err := g.terms.id()

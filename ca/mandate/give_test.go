@@ -16,6 +16,7 @@ import (
 	"mohr/ca/catest"
 	"mohr/ca/mandate"
 	"mohr/internal/gateway"
+	"mohr/internal/pkitest"
 	"mohr/internal/store"
 )
 
@@ -290,12 +291,7 @@ func TestLimitsOfMandates(t *testing.T) {
 }
 
 func TestAMandateSignedWithOpenSSL(t *testing.T) {
-	if _, err := exec.LookPath("openssl"); err != nil {
-		if os.Getenv("MOHR_CI") == "1" {
-			t.Fatal("openssl is missing")
-		}
-		t.Skip("SKIPPED: openssl is not installed")
-	}
+	pkitest.Need(t, "openssl", "openssl")
 	b := newBench(t, nil)
 	b.clock.pass(time.Since(b.clock.now())) // openssl has the machine's
 	boss, clerk := b.signatory(true), b.natural()

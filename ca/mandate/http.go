@@ -84,9 +84,12 @@ func (d *Desk) handleRevoke(ctx context.Context, in *signedInput) (*briefOutput,
 
 type listOutput struct {
 	CacheControl string `header:"Cache-Control"`
-	Body         struct {
-		Mandates []View `json:"mandates"`
-	}
+	Body         MandateList
+}
+
+// MandateList is the answer to a query.
+type MandateList struct {
+	Mandates []Listing `json:"mandates"`
 }
 
 func (d *Desk) handleList(ctx context.Context, in *signedInput) (*listOutput, error) {
@@ -101,7 +104,7 @@ func (d *Desk) handleList(ctx context.Context, in *signedInput) (*listOutput, er
 
 type planOutput struct {
 	CacheControl string `header:"Cache-Control"`
-	Body         Plan
+	Body         Ending
 }
 
 func (d *Desk) handlePlan(ctx context.Context, in *signedInput) (*planOutput, error) {

@@ -38,8 +38,8 @@ type Choice struct {
 	Certificates bool `json:"certificates"` // certificates that rest on them too
 }
 
-// Plan is all that a revocation ends. Nothing personal is in it.
-type Plan struct {
+// Ending is all that a revocation ends. Nothing personal is in it.
+type Ending struct {
 	Choice
 	Mandates []ID     `json:"mandates"` // sorted; those that have ended are left out
 	Serials  []string `json:"serials"`  // sorted, of certificates
@@ -50,8 +50,8 @@ type Plan struct {
 const maxPlan = 200
 
 // planOf gathers what the choice ends, as things stand at now.
-func planOf(tx store.Tx, c Choice, now time.Time) (p Plan, err error) {
-	p = Plan{Choice: c, Mandates: []ID{}, Serials: []string{}}
+func planOf(tx store.Tx, c Choice, now time.Time) (p Ending, err error) {
+	p = Ending{Choice: c, Mandates: []ID{}, Serials: []string{}}
 	target, err := load(tx, c.Mandate)
 	if err != nil {
 		return p, err

@@ -32,7 +32,7 @@ var purposes = map[string]nonce.Purpose{StatementType: GiveNonce, RevokeType: Re
 // Statement is what somebody signs who gives a mandate.
 type Statement struct {
 	signature.Claims
-	Terms
+	GrantTerms
 }
 
 // MaxStatement bounds a statement with its signature, in octets.

@@ -138,7 +138,7 @@ type follow struct {
 }
 
 // carryOut ends what the plan lists.
-func carryOut(tx store.Tx, p Plan, e Event) error {
+func carryOut(tx store.Tx, p Ending, e Event) error {
 	for _, id := range p.Mandates {
 		m, err := load(tx, id)
 		if err != nil {

@@ -36,8 +36,8 @@ const (
 // ID names a mandate: "m-" and 32 hex digits of the hash of its terms.
 type ID string
 
-// Terms is what those who give a mandate sign: each of them the same.
-type Terms struct {
+// GrantTerms is what those who give a mandate sign: each of them the same.
+type GrantTerms struct {
 	// Reference is 32 hex digits chosen at random: without it, who has the
 	// mandate's public id could try national codes until one fits.
 	Reference    string    `json:"reference"`
@@ -56,7 +56,7 @@ func errTerms(what string) error {
 }
 
 // checked returns the terms in their one form, or what is wrong with them.
-func (t Terms) checked(now time.Time) (Terms, error) {
+func (t GrantTerms) checked(now time.Time) (GrantTerms, error) {
 	var err error
 	if t.LegalID, err = evidence.ParseLegalID(t.LegalID); err != nil {
 		return t, err
@@ -91,7 +91,7 @@ func (t Terms) checked(now time.Time) (Terms, error) {
 }
 
 // id names the mandate that checked terms make.
-func (t Terms) id() (ID, error) {
+func (t GrantTerms) id() (ID, error) {
 	sum, err := canonicalSHA256(t)
 	if err != nil {
 		return "", err

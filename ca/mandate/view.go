@@ -27,22 +27,22 @@ type Query struct {
 	Certificates bool   `json:"certificates,omitzero"`
 }
 
-// View is a mandate as those are shown it who may see it.
-type View struct {
-	ID         ID        `json:"id"`
-	State      State     `json:"state"`
-	Terms      Terms     `json:"terms"`
-	Needs      int       `json:"needs,omitzero" doc:"signatures that are still missing"`
-	Signed     int       `json:"signed" doc:"signatures so far"`
-	ProposedAt time.Time `json:"proposed_at"`
-	GrantedAt  time.Time `json:"granted_at,omitzero"`
-	RevokedAt  time.Time `json:"revoked_at,omitzero"`
-	Reason     Reason    `json:"reason,omitzero"`
+// Listing is a mandate as those are shown it who may see it.
+type Listing struct {
+	ID         ID         `json:"id"`
+	State      State      `json:"state"`
+	Terms      GrantTerms `json:"terms"`
+	Needs      int        `json:"needs,omitzero" doc:"signatures that are still missing"`
+	Signed     int        `json:"signed" doc:"signatures so far"`
+	ProposedAt time.Time  `json:"proposed_at"`
+	GrantedAt  time.Time  `json:"granted_at,omitzero"`
+	RevokedAt  time.Time  `json:"revoked_at,omitzero"`
+	Reason     Reason     `json:"reason,omitzero"`
 }
 
 // view opens the terms of a mandate.
-func (d *Desk) view(m Mandate, now time.Time) (View, error) {
-	v := View{ID: m.ID, State: m.At(now), Needs: m.Needs, Signed: len(m.Signatures), ProposedAt: m.ProposedAt, GrantedAt: m.GrantedAt, RevokedAt: m.RevokedAt, Reason: m.Reason}
+func (d *Desk) view(m Mandate, now time.Time) (Listing, error) {
+	v := Listing{ID: m.ID, State: m.At(now), Needs: m.Needs, Signed: len(m.Signatures), ProposedAt: m.ProposedAt, GrantedAt: m.GrantedAt, RevokedAt: m.RevokedAt, Reason: m.Reason}
 	plain, err := d.Seal.Open(mandateBucket, string(m.ID), "terms", m.Terms)
 	if err != nil {
 		return v, err
@@ -51,7 +51,7 @@ func (d *Desk) view(m Mandate, now time.Time) (View, error) {
 }
 
 // List answers a query: the newest first. A query is good once.
-func (d *Desk) List(ctx context.Context, s approval.Signed) ([]View, error) {
+func (d *Desk) List(ctx context.Context, s approval.Signed) ([]Listing, error) {
 	in, all, err := d.query(ctx, s)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (d *Desk) List(ctx context.Context, s approval.Signed) ([]View, error) {
 		}
 		return strings.Compare(string(a.ID), string(b.ID))
 	})
-	list := []View{}
+	list := []Listing{}
 	for _, m := range found {
 		v, e := d.view(m, in.at)
 		list, err = append(list, v), errors.Join(err, e)
@@ -84,7 +84,7 @@ func (d *Desk) List(ctx context.Context, s approval.Signed) ([]View, error) {
 
 // Plan answers a query that names a mandate: what its revocation would end.
 // It changes nothing but that the query is used up.
-func (d *Desk) Plan(ctx context.Context, s approval.Signed) (p Plan, err error) {
+func (d *Desk) Plan(ctx context.Context, s approval.Signed) (p Ending, err error) {
 	signed, err := d.open(ctx, s, QueryType)
 	if err != nil {
 		return p, err

@@ -74,7 +74,7 @@ func Give(t testing.TB, f *catest.Fixture, legalID, nationalCode string, scopes 
 	rand.Read(reference) // never fails (crypto/rand)
 	g.Mandate, err = g.desk.Give(t.Context(), g.signed(mandate.StatementType, mandate.Statement{
 		Claims: g.claims(mandate.StatementType),
-		Terms: mandate.Terms{
+		GrantTerms: mandate.GrantTerms{
 			Reference: hex.EncodeToString(reference), LegalID: legalID, NationalCode: nationalCode, Title: Title,
 			Scopes: scopes, ValidFrom: from, ValidTo: from.Add(Life),
 		},
