@@ -31,7 +31,9 @@ func TestR8ARenewalLooksForTheMandateAgain(t *testing.T) {
 		{"one for another scope", func(t *testing.T, b *bench) { mandatetest.Give(t, b.fixture, company, sara, mandate.BadgeRequest) }, "renewal_refused"},
 		{"another person's", func(t *testing.T, b *bench) { mandatetest.Give(t, b.fixture, company, omid, mandate.Sign) }, "renewal_refused"},
 		{"one for another organisation", func(t *testing.T, b *bench) { mandatetest.Give(t, b.fixture, "14003456780", sara, mandate.Sign) }, "renewal_refused"},
-		{"one that was taken back", func(t *testing.T, b *bench) { mandatetest.Give(t, b.fixture, company, sara, mandate.Sign).Revoke(false) }, "renewal_refused"},
+		{"one that was taken back", func(t *testing.T, b *bench) {
+			mandatetest.Give(t, b.fixture, company, sara, mandate.Sign).Revoke(false)
+		}, "renewal_refused"},
 		{"one of a dissolved organisation", func(t *testing.T, b *bench) {
 			mandatetest.Give(t, b.fixture, company, sara, mandate.Sign)
 			b.registry.legal.Status = "dissolved"

@@ -8,7 +8,6 @@ import (
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/gateway"
-	"mohr/internal/seal"
 	"mohr/internal/store"
 )
 
@@ -20,7 +19,7 @@ type company struct {
 	jointly     int
 	environment evidence.Environment
 	sum         string // hex SHA-256 of the answer as received
-	raw         seal.Sealed
+	raw         []byte
 }
 
 // errSilent is what a register that gives no clear answer means here.
@@ -41,12 +40,11 @@ func (d *Desk) ask(ctx context.Context, legalID string) (company, error) {
 	case a.Value.Result == gateway.Mismatch || a.Value.LegalID != legalID:
 		return company{}, fault.New(fault.Denied, "mandate_company_unknown", "the company register knows no legal person with this id; compare it with the company's papers")
 	}
-	c := company{active: a.Value.Status == evidence.LegalActive, jointly: a.Value.Jointly, environment: evidence.Environment(a.Environment), sum: a.SHA256}
+	c := company{active: a.Value.Status == evidence.LegalActive, jointly: a.Value.Jointly, environment: evidence.Environment(a.Environment), sum: a.SHA256, raw: a.Raw}
 	for _, s := range a.Value.Signatories {
 		c.signatories = append(c.signatories, signatory{d.CA.Holder(s.NationalCode), s.Alone})
 	}
-	c.raw, err = d.Seal.Seal(answerBucket, c.sum, "raw", a.Raw)
-	return c, err
+	return c, nil
 }
 
 // mayAct is Denied for a legal person that is not active.
@@ -56,9 +54,6 @@ func (c company) mayAct() error {
 	}
 	return nil
 }
-
-// save keeps the register's answer that a deed rests on.
-func (c company) save(tx store.Tx) error { return store.Save(tx, answerBucket, c.sum, c.raw) }
 
 // askBucket counts questions to the register: hour/holder -> number.
 const askBucket = "mandate_asks"

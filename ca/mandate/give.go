@@ -80,7 +80,7 @@ func (d *Desk) prepare(ctx context.Context, in incoming[Statement]) (g given, er
 	if err := g.company.mayAct(); err != nil {
 		return g, err
 	}
-	if g.kept, err = d.keep(in.signed, id, in.at); err != nil {
+	if g.kept, err = d.keep(in.signed, id, &g.company, in.at); err != nil {
 		return g, err
 	}
 	t := g.terms
@@ -136,7 +136,7 @@ func (d *Desk) take(tx store.Tx, in incoming[Statement], g given) (Mandate, erro
 	if m.State == Granted {
 		e.Kind, m.GrantedAt = "mandate.granted", in.at
 	}
-	return m, errors.Join(in.nonce.Use(tx), g.company.save(tx), store.Save(tx, statementBucket, e.Statement, g.kept), m.add(tx, e))
+	return m, errors.Join(in.nonce.Use(tx), store.Save(tx, statementBucket, e.Statement, g.kept), m.add(tx, e))
 }
 
 // begun returns the proposal that others signed before, else the fresh one,

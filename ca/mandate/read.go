@@ -129,13 +129,17 @@ func (d *Desk) taken(ctx context.Context, signed signature.Signed) (m Mandate, e
 	return m, err
 }
 
-// keep seals a statement as it was received.
-func (d *Desk) keep(signed signature.Signed, id ID, at time.Time) (s statement, err error) {
+// keep seals a statement as it was received, with the register's answer that
+// the deed rests on; c is nil where none was asked.
+func (d *Desk) keep(signed signature.Signed, id ID, c *company, at time.Time) (s statement, err error) {
 	s = statement{Mandate: id, At: at}
 	name := signed.SHA256()
 	if s.Raw, err = d.Seal.Seal(statementBucket, name, "raw", signed.Raw()); err != nil {
 		return s, err
 	}
-	s.Document, err = d.Seal.Seal(statementBucket, name, "document", signed.Payload())
+	if s.Document, err = d.Seal.Seal(statementBucket, name, "document", signed.Payload()); err != nil || c == nil {
+		return s, err
+	}
+	s.Answer, err = d.Seal.Seal(statementBucket, name, "answer", c.raw)
 	return s, err
 }

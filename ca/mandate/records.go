@@ -21,7 +21,7 @@ const (
 	businessBucket  = "mandate_businesses" // business/id -> id
 	holderBucket    = "mandate_holders"    // holder/business/id -> id
 	statementBucket = "mandate_statements" // hex SHA-256 of the signed bytes -> statement
-	answerBucket    = "mandate_answers"    // hex SHA-256 of a register's answer -> seal.Sealed
+	retainBucket    = "mandate_retain"     // time/id -> id: erased then
 	followBucket    = "mandate_follow"     // id -> follow: certificates still to come end too
 )
 
@@ -70,6 +70,7 @@ type Mandate struct {
 	Reason      Reason               `json:"reason,omitempty"` // of the revocation
 	Terms       seal.Sealed          `json:"terms"`
 	Events      int                  `json:"events"` // so many are in the record of deeds
+	KeepUntil   time.Time            `json:"keep_until"`
 }
 
 // proposalLife is how long a proposal waits for the other signatures.
@@ -115,6 +116,7 @@ type statement struct {
 	At       time.Time   `json:"at"`
 	Raw      seal.Sealed `json:"raw"`
 	Document seal.Sealed `json:"document"`
+	Answer   seal.Sealed `json:"answer,omitzero"` // of the register, in its own bytes: it names people
 }
 
 func errUnknown() error {
@@ -139,6 +141,9 @@ func (m *Mandate) add(tx store.Tx, e Event) error {
 		return err
 	}
 	m.Events++
+	if err := m.schedule(tx); err != nil {
+		return err
+	}
 	if err := store.Save(tx, mandateBucket, string(m.ID), *m); err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (d *Desk) Revoke(ctx context.Context, s approval.Signed) (Mandate, error) {
 	if err != nil {
 		return Mandate{}, err
 	}
-	kept, err := d.keep(signed, target.ID, in.at)
+	kept, err := d.keep(signed, target.ID, c, in.at)
 	if err != nil {
 		return Mandate{}, err
 	}
@@ -117,9 +117,6 @@ func revoke(tx store.Tx, in incoming[Revocation], c *company, kept statement) (m
 	e := Event{Kind: "mandate.revoked", At: in.at, By: in.signer().Holder, Serial: in.signer().Serial, Statement: in.signed.SHA256(), Reason: in.T.Reason, Plan: p.SHA256}
 	if c != nil {
 		e.Answer = c.sum
-		if err := c.save(tx); err != nil {
-			return m, err
-		}
 	}
 	if err := carryOut(tx, p, e); err != nil {
 		return m, err

@@ -19,6 +19,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "retire", Every: time.Minute, Run: r.CA.Retire},
 		{Name: "end-holds", Every: time.Hour, Run: r.CA.EndHolds},
 		{Name: "follow-mandates", Every: time.Minute, Run: r.mandate.Follow},
+		{Name: "retain-mandates", Every: time.Hour, Run: r.mandate.Retain},
 		{Name: "continue-plans", Every: 10 * time.Second, Run: r.incident.Continue},
 		{Name: "prune-plans", Every: time.Hour, Run: counted(r.incident.Prune)},
 		{Name: "watch-clock", Every: 5 * time.Second, Run: r.Clock.Watch, Everywhere: true},
