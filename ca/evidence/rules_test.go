@@ -38,7 +38,7 @@ func (c ruleCase) decide(t *testing.T) evidence.Decision {
 
 func allDecisions(t *testing.T) map[string]evidence.Decision {
 	all := map[string]evidence.Decision{}
-	for _, c := range slices.Concat(enrollmentCases(), registerCases(), renewalCases()) {
+	for _, c := range slices.Concat(enrollmentCases(), registerCases(), renewalCases(), mandateCases()) {
 		all[c.name] = c.decide(t)
 	}
 	return all
