@@ -20,6 +20,7 @@ type Entry struct {
 	Holder     string    `json:"holder,omitempty"`
 	Business   string    `json:"business,omitempty"`
 	Service    string    `json:"service,omitempty"`
+	Mandate    string    `json:"mandate,omitempty" doc:"id of the mandate by which the holder acts for the business"`
 	NotBefore  time.Time `json:"not_before"`
 	NotAfter   time.Time `json:"not_after"`
 	Replaces   string    `json:"replaces,omitempty"`
@@ -38,7 +39,7 @@ type Entry struct {
 func EntryOf(c Certificate) Entry {
 	v := Entry{
 		Serial: c.Serial, State: c.State, Profile: c.Profile, Issuer: c.Issuer,
-		Holder: string(c.Holder), Business: string(c.Business), Service: c.Service,
+		Holder: string(c.Holder), Business: string(c.Business), Service: c.Service, Mandate: c.Mandate,
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, Replaces: c.Replaces, ReplacedBy: c.ReplacedBy,
 		Version: c.Version, SPKISHA256: c.SPKISHA256,
 	}
