@@ -320,7 +320,7 @@ func TestWhenChipsAreNotRead(t *testing.T) {
 	})
 	t.Run("by a service that believes nobody's", func(t *testing.T) {
 		chips := p.Chips
-		p.Chips = nil
+		p.Chips = func() *chip.Trust { return nil }
 		defer func() { p.Chips = chips }()
 		a := p.waitsForChip(sara)
 		a.readChip(a.upload(passport)).refused(t, 503, "chip_off")
