@@ -41,6 +41,7 @@ type Accepted struct {
 	At        time.Time `json:"at" doc:"when it counts as given"`
 	State     State     `json:"state" doc:"of the complaint after it"`
 	Statement string    `json:"statement" doc:"hex SHA-256 of the signed bytes as received"`
+	Mark      string    `json:"mark,omitempty" doc:"the phrase for which it reads like a placeholder; that stops and starts nothing"`
 }
 
 // incoming is an answer whose signature and form are good.
@@ -80,6 +81,7 @@ func (d *Desk) Answer(ctx context.Context, id string, raw []byte) (Accepted, err
 		return Accepted{}, fmt.Errorf("seal answer: %w", err)
 	}
 	e := Event{Kind: in.Kind, At: d.now(), Actor: "business", Statement: name, Salt: newSalt()}
+	e.mark(in.Text)
 	var done Accepted
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		s := sealed
@@ -160,56 +162,70 @@ func (d *Desk) take(tx store.Tx, in incoming, e Event, s *statement) error {
 	case ok:
 		return errTaken
 	}
-	f, signer, err := standsFor(tx, in, e.At)
+	m, signer, err := standsFor(tx, in, e.At)
 	if err != nil {
-		return err
-	}
-	events, err := loadEvents(tx, f)
-	if err != nil {
-		return err
-	}
-	if err := answerable(Derive(events, notBefore(events, e.At))); err != nil {
 		return err
 	}
 	if err := in.nonce.Use(tx); err != nil {
 		return err
 	}
-	if events, _, err = f.add(tx, events, e); err != nil {
-		return err
+	s.Signer, s.Business = signer, m.Business
+	s.Accepted, err = m.answer(tx, e)
+	return err
+}
+
+// answer adds an answer of the business, if one is owed.
+func (m matter) answer(tx store.Tx, e Event) (Accepted, error) {
+	events, err := m.load(tx)
+	if err != nil {
+		return Accepted{}, err
 	}
-	at := events[len(events)-1].At
-	s.Signer = signer
-	s.Accepted = Accepted{Complaint: f.ID, Kind: in.Kind, At: at, State: Derive(events, at).State, Statement: in.sum}
-	return nil
+	if err := Derive(events, notBefore(events, e.At)).allows(e.Kind); err != nil {
+		return Accepted{}, err
+	}
+	if events, err = m.add(tx, events, e); err != nil {
+		return Accepted{}, err
+	}
+	last := events[len(events)-1]
+	a := Accepted{Complaint: m.ID, Kind: e.Kind, At: last.At, State: Derive(events, last.At).State, Statement: e.Statement}
+	if len(e.Flags) > 0 {
+		a.Mark = e.Flags[0]
+	}
+	return a, nil
+}
+
+// mark notes for which phrase an answer reads like a placeholder. A holding
+// answer is one by its own word.
+func (e *Event) mark(text string) {
+	if e.Kind == KindHolding {
+		return
+	}
+	if phrase, rules := Placeholder(text); phrase != "" {
+		e.Flags, e.Rules = []string{phrase}, rules
+	}
 }
 
 // standsFor returns the complaint and the signer's serial, if the signer's
 // certificate is still good and speaks for the complaint's business.
-func standsFor(tx store.Tx, in incoming, now time.Time) (f file, serial string, err error) {
+func standsFor(tx store.Tx, in incoming, now time.Time) (m matter, serial string, err error) {
 	standing, err := ca.StandingIn(tx, in.leaf, now)
 	if err != nil {
-		return f, "", err
+		return m, "", err
 	}
 	if err := standing.Fault(); err != nil {
-		return f, "", err
+		return m, "", err
 	}
-	if f, err = loadFile(tx, in.Complaint); err != nil {
-		return f, "", err
+	f, err := loadFile(tx, in.Complaint)
+	if err != nil {
+		return m, "", err
 	}
 	record := standing.Record()
-	if record.Business == "" || record.Business != f.Business {
-		return f, "", fault.New(fault.Denied, "complaint_not_yours", "this complaint is against another business than the one that your certificate speaks for")
+	if record.Business == "" || !slices.Contains(f.businesses(), record.Business) {
+		return m, "", errNotYours()
 	}
-	return f, record.Serial, nil
+	return matter{f, record.Business}, record.Serial, nil
 }
 
-// answerable refuses an answer to what is not open.
-func answerable(s Status) error {
-	switch {
-	case s.Open():
-		return nil
-	case s.State == StateAnswered || s.State == StateAnsweredLate:
-		return fault.New(fault.Conflict, "complaint_answered", "this complaint has its answer; another is taken only if the consumer says that it was none")
-	}
-	return errOver()
+func errNotYours() error {
+	return fault.New(fault.Denied, "complaint_not_yours", "this complaint is against another business than the one that your certificate speaks for")
 }

@@ -13,6 +13,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/signature"
 	"mohr/internal/nonce"
+	"mohr/internal/otp"
 	"mohr/internal/seal"
 	"mohr/internal/store"
 )
@@ -40,6 +41,12 @@ type Config struct {
 	Receipts Receipts
 	Notifier Notifier // nil: nobody is told
 	Policies Policies // nil: single(96h)
+	// Codes confirms mobiles. MailCodes confirms e-mail addresses; nil: a
+	// contact must be a mobile.
+	Codes     *otp.Codes
+	MailCodes *otp.Codes
+	Flags     *FlagRules // nil: those that come with the program
+	Proofs    Proofs     // nil: receipts come without inclusion
 	// Businesses is asked for a business that is not known here yet.
 	Businesses Businesses
 	Limits     Limits
@@ -55,9 +62,9 @@ func (c *Config) Validate() error {
 		}
 	}
 	need(c.Store != nil && c.CA != nil && c.Verifier != nil && c.Nonces != nil, "no store, authority, verifier or nonces")
-	need(c.Seal != nil && c.Receipts != nil, "no seal or no receipts")
+	need(c.Seal != nil && c.Receipts != nil && c.Codes != nil, "no seal, receipts or codes")
 	need(c.Businesses != nil, "no register of businesses")
-	need(c.Limits.Business >= 0 && c.Limits.Total >= 0, "a limit is below zero")
+	need(min(c.Limits.Business, c.Limits.Total, c.Limits.Codes) >= 0, "a limit is below zero")
 	u, err := url.Parse(c.Audience)
 	need(err == nil && u.Host != "" && !strings.HasSuffix(c.Audience, "/"), "the audience is no base URL")
 	return errors.Join(errs...)
@@ -68,6 +75,7 @@ func (c *Config) Validate() error {
 type Desk struct {
 	Config
 	register *Register
+	flags    FlagRules
 	tokens   []byte // key of complaint ids and tokens
 }
 
@@ -82,8 +90,16 @@ func New(c Config) (*Desk, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if c.Flags == nil {
+		shipped, err := ShippedFlagRules()
+		if err != nil {
+			return nil, err
+		}
+		c.Flags = &shipped
+	}
 	return &Desk{
 		Config:   c,
+		flags:    *c.Flags,
 		register: &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
 		tokens:   c.Seal.Derive("complaint tokens"),
 	}, nil

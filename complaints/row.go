@@ -69,13 +69,21 @@ func (r Row) Silent(t int64) bool {
 	if !ok || !v.answered || v.reacted != 0 && v.reacted <= t || r.Escalated != 0 && r.Escalated <= t {
 		return false
 	}
+	return t > r.reactBy(t).Unix()
+}
+
+// reactBy returns the last second in which the consumer may react to the
+// answer that stands at t. Who could not, because an officer had set the
+// complaint aside, has the time from then.
+func (r Row) reactBy(t int64) time.Time {
+	v, _ := r.at(t)
 	since := v.answeredAt
 	for _, g := range r.Gone {
 		if g.To <= t {
 			since = max(since, g.To)
 		}
 	}
-	return t > since+seconds(ReactionTime)
+	return unix(since).Add(ReactionTime)
 }
 
 // view is a row as it stood at one instant.

@@ -46,6 +46,7 @@ func TestTheDocumentListsEveryOperation(t *testing.T) {
 // operations are those of the API: method, path below /api/v1, name. Names
 // end up in other people's software.
 const operations = `GET /acme/nonce acme-nonce
+GET /answers/{id}/receipt.json answer-receipt-file
 GET /applications/{id} get-application
 GET /applications/{id}/bundle get-bundle
 GET /applications/{id}/certificate get-certificate
@@ -60,8 +61,11 @@ GET /businesses/{id}/record get-record
 GET /certificates list-certificates
 GET /certificates/{serial} show-certificate
 GET /complaints/nonce complaint-nonce
+GET /complaints/queue list-complaint-queue
 GET /complaints/{id} get-complaint
+GET /complaints/{id}/case show-complaint-case
 GET /complaints/{id}/receipt complaint-receipt
+GET /complaints/{id}/receipt.json complaint-receipt-file
 GET /keys list-keys
 GET /lookups list-lookups
 GET /operators list-operators
@@ -98,9 +102,16 @@ POST /certificates/{serial}/revoke revoke-certificate
 POST /certificates/{serial}/revoke-by-code revoke-by-code
 POST /certificates/{serial}/suspend suspend-certificate
 POST /complaints file-complaint
+POST /complaints/{id}/accept accept-answer
 POST /complaints/{id}/answers answer-complaint
-POST /complaints/{id}/aside set-complaint-aside
+POST /complaints/{id}/appeal appeal-decision
+POST /complaints/{id}/code resend-complaint-code
+POST /complaints/{id}/confirm confirm-complaint
 POST /complaints/{id}/dispute dispute-answer
+POST /complaints/{id}/escalate escalate-complaint
+POST /complaints/{id}/reject reject-answer
+POST /complaints/{id}/rulings rule-on-complaint
+POST /complaints/{id}/settle settle-complaint
 POST /complaints/{id}/withdraw withdraw-complaint
 POST /compromised-keys report-key
 POST /holders/find find-holder
