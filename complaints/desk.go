@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/approval"
 	"mohr/ca/signature"
 	"mohr/internal/nonce"
 	"mohr/internal/otp"
@@ -74,9 +75,10 @@ func (c *Config) Validate() error {
 // safe for concurrent use.
 type Desk struct {
 	Config
-	register *Register
-	flags    FlagRules
-	tokens   []byte // key of complaint ids and tokens
+	register  *Register
+	flags     FlagRules
+	approvals *approval.Desk
+	tokens    []byte // key of complaint ids and tokens
 }
 
 // New returns a Desk, or all that is wrong with c.
@@ -97,11 +99,16 @@ func New(c Config) (*Desk, error) {
 		}
 		c.Flags = &shipped
 	}
+	approvals, err := approval.New(approval.Config{Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now})
+	if err != nil {
+		return nil, err
+	}
 	return &Desk{
-		Config:   c,
-		flags:    *c.Flags,
-		register: &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
-		tokens:   c.Seal.Derive("complaint tokens"),
+		Config:    c,
+		approvals: approvals,
+		flags:     *c.Flags,
+		register:  &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
+		tokens:    c.Seal.Derive("complaint tokens"),
 	}, nil
 }
 

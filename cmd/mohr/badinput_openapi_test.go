@@ -61,6 +61,9 @@ GET /businesses/{id}/record get-record
 GET /certificates list-certificates
 GET /certificates/{serial} show-certificate
 GET /complaints/nonce complaint-nonce
+GET /complaints/outages list-outages
+GET /complaints/outages/{id} show-outage
+GET /complaints/outages/{id}/challenge outage-challenge
 GET /complaints/queue list-complaint-queue
 GET /complaints/{id} get-complaint
 GET /complaints/{id}/case show-complaint-case
@@ -102,6 +105,9 @@ POST /certificates/{serial}/revoke revoke-certificate
 POST /certificates/{serial}/revoke-by-code revoke-by-code
 POST /certificates/{serial}/suspend suspend-certificate
 POST /complaints file-complaint
+POST /complaints/outages plan-outage
+POST /complaints/outages/{id}/approvals approve-outage
+POST /complaints/outages/{id}/execute record-outage
 POST /complaints/{id}/accept accept-answer
 POST /complaints/{id}/answers answer-complaint
 POST /complaints/{id}/appeal appeal-decision

@@ -32,6 +32,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},
 		{Name: "recheck-badges", Every: 30 * time.Second, Run: r.badge.Recheck},
 		{Name: "serve-complaints", Every: 30 * time.Second, Run: r.complaints.ServeWaiting},
+		{Name: "rest-clocks", Every: time.Minute, Run: r.complaints.RestClocks},
 		{Name: "tell-businesses", Every: time.Minute, Run: r.complaints.NotifyServed},
 		{Name: "prune-complaint-drafts", Every: time.Hour, Run: counted(r.complaints.PruneDrafts)},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
