@@ -47,6 +47,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	web.Handle(s, jose(op(http.MethodPost, "/complaints/{id}/answers", "answer-complaint", "Answer a complaint by a statement signed by the business (JWS)")), d.apiAnswer)
 	web.Handle(s, op(http.MethodGet, "/businesses/{id}/record", "get-record", "The complaint record of a business, once it is public"), d.apiRecord)
 	web.Handle(s, jose(op(http.MethodPost, "/businesses/{id}/record", "get-own-record", "The business's own record and complaints, by a signed request (JWS)")), d.apiOwnRecord)
+	web.Handle(s, jose(op(http.MethodPost, "/businesses/{id}/notices", "set-notices", "Say where the business is told of complaints, by a signed statement (JWS)")), d.apiNotices)
 	web.Handle(s, op(http.MethodGet, "/businesses/{id}/complaints", "list-own-complaints", "The business's own record and complaints, by its TLS client certificate"), d.apiOwn)
 	web.Handle(s, op(http.MethodPost, "/businesses/{id}/publication", "set-publication", "Invite a business to publish its record, or publish it (officers)"), d.apiPublish)
 }
@@ -61,7 +62,7 @@ type ByID struct {
 func (i ByID) business() (ca.BusinessID, error) { return ca.ParseBusinessID(i.ID) }
 
 type nonceIn struct {
-	Purpose string `query:"purpose" enum:"complaint-answer,complaint-record" default:"complaint-answer"`
+	Purpose string `query:"purpose" enum:"complaint-answer,complaint-record,complaint-notices" default:"complaint-answer"`
 }
 
 type nonceOut struct {
@@ -76,14 +77,14 @@ func (d *Desk) apiNonce(_ context.Context, in *nonceIn) (*nonceOut, error) {
 	out := &nonceOut{}
 	out.Body.Audience, out.Body.Type = d.Audience, AnswerType
 	switch purpose := nonce.Purpose(in.Purpose); purpose {
-	case RecordNonce:
-		out.Body.Type = RecordType
+	case RecordNonce, NoticesNonce:
+		out.Body.Type = map[nonce.Purpose]string{RecordNonce: RecordType, NoticesNonce: NoticesType}[purpose]
 		fallthrough
 	case AnswerNonce:
 		out.Body.Nonce = d.Nonces.New(purpose)
 		return out, nil
 	}
-	return nil, fault.New(fault.Invalid, "complaint_nonce_purpose", "a nonce is given for complaint-answer or complaint-record; name one of the two")
+	return nil, fault.New(fault.Invalid, "complaint_nonce_purpose", "a nonce is given for complaint-answer, complaint-record or complaint-notices; name one of these")
 }
 
 type signedIn struct {
@@ -168,4 +169,18 @@ func (d *Desk) apiPublish(ctx context.Context, in *publishIn) (*publishedOut, er
 		out.Body.At = p.At.Format(time.RFC3339)
 	}
 	return out, err
+}
+
+type noticesOut struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         Notices
+}
+
+func (d *Desk) apiNotices(ctx context.Context, in *signedIn) (*noticesOut, error) {
+	b, err := in.business()
+	if err != nil {
+		return nil, err
+	}
+	n, err := d.SetNotices(ctx, b, in.RawBody)
+	return &noticesOut{CacheControl: "no-store", Body: n}, err
 }

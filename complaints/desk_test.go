@@ -244,7 +244,7 @@ func (b *bench) dump(t testing.TB) string {
 	err := b.ca.Store.View(t.Context(), func(tx store.Tx) error {
 		for _, bucket := range []string{
 			"complaints_cases", "complaints_events", "complaints_statements", "complaints_rows", "complaints_imported",
-			"complaints_businesses", "complaints_outbox", "complaints_publication", "complaints_drafts", "complaints_words", "complaints_queue", "complaints_same",
+			"complaints_businesses", "complaints_outbox", "complaints_publication", "complaints_drafts", "complaints_words", "complaints_queue", "complaints_same", "complaints_addresses",
 		} {
 			err := tx.Scan(bucket, "", "", func(key string, value []byte) error {
 				all.WriteString(key + " " + string(value) + "\n")

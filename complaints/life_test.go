@@ -203,11 +203,23 @@ func TestNothingPersonalIsReadableOrLogged(t *testing.T) {
 func TestBusinessIsToldLaterIfItCouldNotBeTold(t *testing.T) {
 	b := newBench(t, nil)
 	b.told.fail = errors.New("down")
-	ticket := b.file(t)
+	ticket, gone := b.file(t), b.file(t)
+	if err := b.NotifyServed(t.Context()); err != nil {
+		t.Errorf("tried again within a minute: %v", err)
+	}
+	b.clock.advance(time.Minute)
 	if err := b.NotifyServed(t.Context()); err == nil {
 		t.Error("the job hides that nobody could be told")
 	}
 	b.told.fail = nil
+	if _, err := b.Withdraw(t.Context(), gone.ID, gone.Token); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.advance(time.Minute) // the second wait is two minutes
+	if err := b.NotifyServed(t.Context()); err != nil || len(b.told.ids) != 0 {
+		t.Errorf("told %v, %v", b.told.ids, err)
+	}
+	b.clock.advance(time.Minute)
 	for range 2 {
 		if err := b.NotifyServed(t.Context()); err != nil {
 			t.Fatal(err)
