@@ -40,7 +40,7 @@ type Accepted struct {
 	Kind      Kind      `json:"kind"`
 	At        time.Time `json:"at" doc:"when it counts as given"`
 	State     State     `json:"state" doc:"of the complaint after it"`
-	Statement string    `json:"statement" doc:"hex SHA-256 of the signed bytes as received"`
+	Statement string    `json:"statement" doc:"hex SHA-256 of the signed bytes as received; the receipt is had by it"`
 	Mark      string    `json:"mark,omitempty" doc:"the phrase for which it reads like a placeholder; that stops and starts nothing"`
 }
 
@@ -135,13 +135,17 @@ func (d *Desk) readAnswer(ctx context.Context, raw []byte) (incoming, error) {
 	}
 	in.AnswerStatement = statement
 	if !slices.Contains([]Kind{KindAnswer, KindHolding, KindNoSuchOrder}, in.Kind) {
-		return in, fault.New(fault.Invalid, "complaint_answer_kind", "an answer is of the kind answer, holding or no_such_order; sign one of these")
+		return in, errAnswerKind()
 	}
 	if _, err := checkText(in.Text, 1); err != nil {
 		return in, err
 	}
 	in.nonce, err = d.Nonces.Redeemable(AnswerNonce, claims.Nonce)
 	return in, err
+}
+
+func errAnswerKind() error {
+	return fault.New(fault.Invalid, "complaint_answer_kind", "an answer is of the kind answer, holding or no_such_order; give one of these")
 }
 
 // sealAnswer makes the record of an answer, without what it will have done.

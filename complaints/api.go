@@ -44,6 +44,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	d.routesReceipts(s, op, token)
 	d.routesOfficers(s, op)
 	d.routesOutages(s, op)
+	d.routesPhone(s, op)
 	web.Handle(s, jose(op(http.MethodPost, "/complaints/{id}/answers", "answer-complaint", "Answer a complaint by a statement signed by the business (JWS)")), d.apiAnswer)
 	web.Handle(s, op(http.MethodGet, "/businesses/{id}/record", "get-record", "The complaint record of a business, once it is public"), d.apiRecord)
 	web.Handle(s, jose(op(http.MethodPost, "/businesses/{id}/record", "get-own-record", "The business's own record and complaints, by a signed request (JWS)")), d.apiOwnRecord)

@@ -50,6 +50,7 @@ type Config struct {
 	Proofs    Proofs     // nil: receipts come without inclusion
 	// Businesses is asked for a business that is not known here yet.
 	Businesses Businesses
+	Phones     Phones // nil: no answers without a certificate
 	Limits     Limits
 	Audience   string // base URL of the portal, no slash at the end: https://localhost:8443
 }

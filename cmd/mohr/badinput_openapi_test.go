@@ -111,6 +111,8 @@ POST /complaints/outages/{id}/approvals approve-outage
 POST /complaints/outages/{id}/execute record-outage
 POST /complaints/{id}/accept accept-answer
 POST /complaints/{id}/answers answer-complaint
+POST /complaints/{id}/answers/by-code answer-complaint-by-code
+POST /complaints/{id}/answers/code send-answer-code
 POST /complaints/{id}/appeal appeal-decision
 POST /complaints/{id}/code resend-complaint-code
 POST /complaints/{id}/confirm confirm-complaint

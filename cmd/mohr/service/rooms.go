@@ -184,7 +184,7 @@ func (r *rooms) openComplaints(context.Context) error {
 	}
 	r.complaints, err = complaints.New(complaints.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
-		Businesses: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: teller, Audience: r.Config.Portal, Log: r.Log,
+		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: teller, Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }
