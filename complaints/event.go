@@ -47,9 +47,6 @@ const (
 	ForBusiness Outcome = "for_business" // nothing is owed
 )
 
-// stopsClock reports whether an event of the kind is a substantive answer.
-func (k Kind) stopsClock() bool { return k == KindAnswer || k == KindNoSuchOrder }
-
 // Event is one thing that happened to one complaint at one business. Events
 // are only ever added; nothing personal is in them.
 type Event struct {

@@ -36,6 +36,7 @@ type Part struct {
 	Served    time.Time     `json:"served,omitzero" doc:"the clock runs from here; missing while an officer looks at it first"`
 	Deadlines []time.Time   `json:"deadlines,omitempty" doc:"the end of each window"`
 	Receipt   string        `json:"receipt,omitempty" doc:"signed (JWS); also at /complaints/{id}/receipt"`
+	Leaf      string        `json:"leaf,omitempty" doc:"of the receipt's event in the public log, at /log/proof/{leaf}"`
 }
 
 // NewKey returns a fresh key for a Filing.
@@ -211,6 +212,9 @@ func (d *Desk) ticket(ctx context.Context, f file, token string) (Ticket, error)
 			d.Log.Error("sign complaint receipt", "complaint", f.ID, "error", err)
 		} else {
 			part.Receipt = string(receipt)
+			if claims, _, err := m.receiptClaims(events[:part.events]); err == nil {
+				part.Leaf = claims.Leaf
+			}
 		}
 		if i == 0 {
 			t.Part = part.Part

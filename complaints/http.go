@@ -22,6 +22,7 @@ func (d *Desk) Routes(s *web.Server) {
 	s.Echo.GET("/complaints/new", d.pageNew)
 	s.Echo.POST("/complaints/new", d.postNew)
 	s.Echo.GET("/complaints", d.pageLookup)
+	s.Echo.GET("/complaints/qr/:leaf", d.showQR)
 	s.Echo.GET("/complaints/:id", d.pageToken)
 	s.Echo.POST("/complaints/:id", d.postFollow)
 	s.Echo.GET("/businesses", d.pageBusinesses)
@@ -137,6 +138,10 @@ func (d *Desk) postFollow(c echo.Context) error {
 	switch do := v.Get("do"); do {
 	case "confirm", "resend":
 		return d.postConfirm(c, p, do, v)
+	case "receipt":
+		if err = d.sendReceipt(c, p, ca.BusinessID(v.Get("business"))); err == nil {
+			return nil
+		}
 	default:
 		err = d.follow(c.Request().Context(), &p, do, v)
 	}
@@ -154,6 +159,29 @@ func (d *Desk) postFollow(c echo.Context) error {
 		return web.Page(c, p.Error.Status, "complaints-follow", p)
 	}
 	return web.Page(c, http.StatusOK, "complaints-follow", p)
+}
+
+// sendReceipt sends the receipt.json as a file.
+func (d *Desk) sendReceipt(c echo.Context, p followPage, b ca.BusinessID) error {
+	f, err := d.ReceiptFile(c.Request().Context(), p.ID, p.Token, b)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Content-Disposition", `attachment; filename="receipt.json"`)
+	h.Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, f)
+}
+
+// showQR shows the address of a leaf's proof in the public log. It is made of
+// the request alone, and nothing in it is a secret.
+func (d *Desk) showQR(c echo.Context) error {
+	png, err := d.qr(c.Param("leaf"))
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "public, max-age=86400, immutable")
+	return c.Blob(http.StatusOK, "image/png", png)
 }
 
 // follow does the step, "" being none, and reads the complaint.

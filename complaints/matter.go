@@ -99,16 +99,6 @@ func (m matter) add(tx store.Tx, events []Event, e Event) ([]Event, error) {
 	return events, store.Save(tx, rowBucket, rowKey(string(m.Business), m.ID), row)
 }
 
-// addAll adds several, one after the other.
-func (m matter) addAll(tx store.Tx, events []Event, more ...Event) (_ []Event, err error) {
-	for _, e := range more {
-		if events, err = m.add(tx, events, e); err != nil {
-			return nil, err
-		}
-	}
-	return events, nil
-}
-
 // step adds e if the state allows it. What the last event said already is said
 // again without effect.
 func (m matter) step(tx store.Tx, events []Event, e Event) ([]Event, error) {
