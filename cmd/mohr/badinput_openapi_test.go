@@ -98,8 +98,8 @@ POST /applications/{id}/resume ask-resume
 POST /applications/{id}/resume/code resume-application
 POST /badges request-badge
 POST /badges/{id}/check check-badge
-POST /businesses/{id}/publication set-publication
 POST /businesses/{id}/notices set-notices
+POST /businesses/{id}/publication set-publication
 POST /businesses/{id}/record get-own-record
 POST /certificates/{serial}/resume resume-certificate
 POST /certificates/{serial}/revoke revoke-certificate
