@@ -25,6 +25,7 @@ const (
 	MayIncident Right = "incidents" // plan, approve and carry out what concerns many
 	MayReview   Right = "review"    // see applications at review, and sign what is decided of them
 	MayRoles    Right = "roles"     // plan, approve and carry out changes of operators' roles
+	MayRule     Right = "rule"      // decide of complaints, and let their clocks rest for an outage
 )
 
 // Duty is a role with what it may do, for help texts.
@@ -39,7 +40,7 @@ func Duties() []Duty {
 	return []Duty{
 		{RoleRegistrar, []Right{MayRead, MayFind, MayEnd}, "reads the register, finds holders, revokes, suspends and resumes one owner's certificates"},
 		{RoleRevocation, []Right{MayRead, MayFind, MayEnd, MayIncident}, "a registrar who also plans, approves and carries out what concerns many: bulk revocation, renew now, blocked keys"},
-		{RoleOfficer, []Right{MayReview}, "decides, with a second officer, of applications that the policy sent to review; answers for complaints and publication"},
+		{RoleOfficer, []Right{MayReview, MayRule}, "decides, with a second officer, of applications that the policy sent to review; answers for complaints and publication"},
 		{RoleCustodian, []Right{MayRead, MayRoles}, "reads the register; plans, approves and carries out changes of operators' roles"},
 		{RoleAuditor, []Right{MayRead}, "reads everything and changes nothing; has no other role beside it"},
 	}

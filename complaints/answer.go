@@ -40,7 +40,8 @@ type Accepted struct {
 	Kind      Kind      `json:"kind"`
 	At        time.Time `json:"at" doc:"when it counts as given"`
 	State     State     `json:"state" doc:"of the complaint after it"`
-	Statement string    `json:"statement" doc:"hex SHA-256 of the signed bytes as received"`
+	Statement string    `json:"statement" doc:"hex SHA-256 of the signed bytes as received; the receipt is had by it"`
+	Mark      string    `json:"mark,omitempty" doc:"the phrase for which it reads like a placeholder; that stops and starts nothing"`
 }
 
 // incoming is an answer whose signature and form are good.
@@ -83,6 +84,7 @@ func (d *Desk) Answer(ctx context.Context, id string, raw []byte) (Accepted, err
 		return Accepted{}, fmt.Errorf("seal answer: %w", err)
 	}
 	e := Event{Kind: in.Kind, At: d.now(), Actor: "business", Statement: name, Salt: newSalt()}
+	e.mark(in.Text)
 	var done Accepted
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		s := sealed
@@ -136,13 +138,17 @@ func (d *Desk) readAnswer(ctx context.Context, raw []byte) (incoming, error) {
 	}
 	in.AnswerStatement = statement
 	if !slices.Contains([]Kind{KindAnswer, KindHolding, KindNoSuchOrder}, in.Kind) {
-		return in, fault.New(fault.Invalid, "complaint_answer_kind", "an answer is of the kind answer, holding or no_such_order; sign one of these")
+		return in, errAnswerKind()
 	}
 	if _, err := checkText(in.Text, 1); err != nil {
 		return in, err
 	}
 	in.nonce, err = d.Nonces.Redeemable(AnswerNonce, claims.Nonce)
 	return in, err
+}
+
+func errAnswerKind() error {
+	return fault.New(fault.Invalid, "complaint_answer_kind", "an answer is of the kind answer, holding or no_such_order; give one of these")
 }
 
 // sealAnswer makes the record of an answer, without what it will have done.
@@ -163,56 +169,67 @@ func (d *Desk) take(tx store.Tx, in incoming, e Event, s *statement) error {
 	case ok:
 		return errTaken
 	}
-	f, signer, err := standsFor(tx, in, e.At)
+	m, signer, err := standsFor(tx, in, e.At)
 	if err != nil {
-		return err
-	}
-	events, err := loadEvents(tx, f)
-	if err != nil {
-		return err
-	}
-	if err := answerable(Derive(events, notBefore(events, e.At))); err != nil {
 		return err
 	}
 	if err := in.nonce.Use(tx); err != nil {
 		return err
 	}
-	if events, _, err = f.add(tx, events, e); err != nil {
-		return err
+	s.Signer, s.Business = signer, m.Business
+	s.Accepted, err = m.answer(tx, e)
+	return err
+}
+
+// answer adds an answer of the business, if one is owed.
+func (m matter) answer(tx store.Tx, e Event) (Accepted, error) {
+	events, err := m.load(tx)
+	if err != nil {
+		return Accepted{}, err
 	}
-	at := events[len(events)-1].At
-	s.Signer = signer
-	s.Accepted = Accepted{Complaint: f.ID, Kind: in.Kind, At: at, State: Derive(events, at).State, Statement: in.sum}
-	return nil
+	if err := Derive(events, notBefore(events, e.At)).allows(e.Kind); err != nil {
+		return Accepted{}, err
+	}
+	if events, err = m.add(tx, events, e); err != nil {
+		return Accepted{}, err
+	}
+	last := events[len(events)-1]
+	a := Accepted{Complaint: m.ID, Kind: e.Kind, At: last.At, State: Derive(events, last.At).State, Statement: e.Statement}
+	if len(e.Flags) > 0 {
+		a.Mark = e.Flags[0]
+	}
+	return a, nil
+}
+
+// mark notes for which phrase an answer reads like a placeholder. A holding
+// answer is one by its own word.
+func (e *Event) mark(text string) {
+	if e.Kind == KindHolding {
+		return
+	}
+	if phrase, rules := Placeholder(text); phrase != "" {
+		e.Flags, e.Rules = []string{phrase}, rules
+	}
 }
 
 // standsFor returns the complaint and the signer's serial, if the signer's
 // certificate is still good and speaks for the complaint's business.
-func standsFor(tx store.Tx, in incoming, now time.Time) (f file, serial string, err error) {
+func standsFor(tx store.Tx, in incoming, now time.Time) (m matter, serial string, err error) {
 	standing, err := ca.StandingIn(tx, in.leaf, now)
 	if err != nil {
-		return f, "", err
+		return m, "", err
 	}
 	if err := standing.Fault(); err != nil {
-		return f, "", err
+		return m, "", err
 	}
-	if f, err = loadFile(tx, in.Complaint); err != nil {
-		return f, "", err
+	f, err := loadFile(tx, in.Complaint)
+	if err != nil {
+		return m, "", err
 	}
 	record := standing.Record()
-	if _, _, err := speaking(tx, record, now, f.Business); err != nil {
-		return f, "", err
+	b, _, err := speaking(tx, record, now, f.businesses()...)
+	if err != nil {
+		return m, "", err
 	}
-	return f, record.Serial, nil
-}
-
-// answerable refuses an answer to what is not open.
-func answerable(s Status) error {
-	switch {
-	case s.Open():
-		return nil
-	case s.State == StateAnswered || s.State == StateAnsweredLate:
-		return fault.New(fault.Conflict, "complaint_answered", "this complaint has its answer; another is taken only if the consumer says that it was none")
-	}
-	return errOver()
+	return matter{f, b}, record.Serial, nil
 }

@@ -47,7 +47,7 @@ func (d *Desk) mayActNow(ctx context.Context, in incoming) error {
 		if err != nil {
 			return err
 		}
-		b, m, err := speaking(tx, s.Record(), d.now(), f.Business)
+		b, m, err := speaking(tx, s.Record(), d.now(), f.businesses()...)
 		if m.ID != "" {
 			by = b
 		}

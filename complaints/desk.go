@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/approval"
 	"mohr/ca/signature"
 	"mohr/internal/nonce"
+	"mohr/internal/otp"
 	"mohr/internal/seal"
 	"mohr/internal/store"
 )
@@ -40,8 +42,15 @@ type Config struct {
 	Receipts Receipts
 	Notifier Notifier // nil: nobody is told
 	Policies Policies // nil: single(96h)
+	// Codes confirms mobiles. MailCodes confirms e-mail addresses; nil: a
+	// contact must be a mobile.
+	Codes     *otp.Codes
+	MailCodes *otp.Codes
+	Flags     *FlagRules // nil: those that come with the program
+	Proofs    Proofs     // nil: receipts come without inclusion
 	// Businesses is asked for a business that is not known here yet.
 	Businesses Businesses
+	Phones     Phones // nil: no answers without a certificate
 	Limits     Limits
 	Audience   string // base URL of the portal, no slash at the end: https://localhost:8443
 }
@@ -55,9 +64,9 @@ func (c *Config) Validate() error {
 		}
 	}
 	need(c.Store != nil && c.CA != nil && c.Verifier != nil && c.Nonces != nil, "no store, authority, verifier or nonces")
-	need(c.Seal != nil && c.Receipts != nil, "no seal or no receipts")
+	need(c.Seal != nil && c.Receipts != nil && c.Codes != nil, "no seal, receipts or codes")
 	need(c.Businesses != nil, "no register of businesses")
-	need(c.Limits.Business >= 0 && c.Limits.Total >= 0, "a limit is below zero")
+	need(min(c.Limits.Business, c.Limits.Total, c.Limits.Codes) >= 0, "a limit is below zero")
 	u, err := url.Parse(c.Audience)
 	need(err == nil && u.Host != "" && !strings.HasSuffix(c.Audience, "/"), "the audience is no base URL")
 	return errors.Join(errs...)
@@ -67,8 +76,10 @@ func (c *Config) Validate() error {
 // safe for concurrent use.
 type Desk struct {
 	Config
-	register *Register
-	tokens   []byte // key of complaint ids and tokens
+	register  *Register
+	flags     FlagRules
+	approvals *approval.Desk
+	tokens    []byte // key of complaint ids and tokens
 }
 
 // New returns a Desk, or all that is wrong with c.
@@ -82,10 +93,23 @@ func New(c Config) (*Desk, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if c.Flags == nil {
+		shipped, err := ShippedFlagRules()
+		if err != nil {
+			return nil, err
+		}
+		c.Flags = &shipped
+	}
+	approvals, err := approval.New(approval.Config{Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now})
+	if err != nil {
+		return nil, err
+	}
 	return &Desk{
-		Config:   c,
-		register: &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
-		tokens:   c.Seal.Derive("complaint tokens"),
+		Config:    c,
+		approvals: approvals,
+		flags:     *c.Flags,
+		register:  &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
+		tokens:    c.Seal.Derive("complaint tokens"),
 	}, nil
 }
 

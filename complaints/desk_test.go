@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +16,9 @@ import (
 	"mohr/ca/signature"
 	"mohr/complaints"
 	"mohr/internal/fault"
+	"mohr/internal/i18n"
 	"mohr/internal/nonce"
+	"mohr/internal/otp"
 	"mohr/internal/seal"
 	"mohr/internal/store"
 	"mohr/internal/store/storetest"
@@ -64,9 +67,36 @@ func (n *told) Served(_ context.Context, b ca.BusinessID, id string, deadline ti
 	return nil
 }
 
+// phone collects the messages to consumers.
+type phone struct {
+	mu   sync.Mutex
+	text map[string]string // newest, by address
+	fail error
+}
+
+func (p *phone) send(_ context.Context, to, text string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil {
+		return p.fail
+	}
+	p.text[to] = text
+	return nil
+}
+
+var sixDigits = regexp.MustCompile(`[0-9]{6}`)
+
+// code returns the newest code that was sent to any address.
+func (p *phone) code(to string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return sixDigits.FindString(p.text[to])
+}
+
 // bench is a desk on a real store and a real authority.
 type bench struct {
 	*complaints.Desk
+	phone  *phone
 	clock  *clock
 	ca     *catest.Fixture
 	nonces *nonce.Source
@@ -77,10 +107,14 @@ type bench struct {
 
 func newBench(t testing.TB, change func(*complaints.Config)) *bench {
 	t.Helper()
-	b := &bench{clock: &clock{now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}, told: &told{}}
+	b := &bench{clock: &clock{now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}, told: &told{}, phone: &phone{text: map[string]string{}}}
 	b.ca = catest.New(t, b.clock.Now)
 	b.nonces = &nonce.Source{Key: make([]byte, 32), Now: b.clock.Now}
 	box, err := seal.New(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes, err := otp.New(otp.Config{Store: b.ca.Store, Key: make([]byte, 32), Send: b.phone.send, Now: b.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +122,7 @@ func newBench(t testing.TB, change func(*complaints.Config)) *bench {
 	c := complaints.Config{
 		Store: storetest.Twice(b.ca.Store), CA: b.ca.Authority, Verifier: &signature.Verifier{Authority: b.ca.Authority}, Nonces: b.nonces, Seal: box,
 		Receipts: receipt.New(receipt.Config{Key: func() ca.SigningKey { return audit }, Issuer: catest.Portal, Now: b.clock.Now}),
+		Codes:    codes, MailCodes: codes, Flags: &complaints.FlagRules{},
 		Notifier: b.told, Audience: catest.Portal, Now: b.clock.Now, Businesses: &register{}, Limits: unlimited,
 	}
 	if change != nil {
@@ -109,6 +144,34 @@ func filing() complaints.Filing {
 		Text:     "سفارش من سه هفته دیر رسید.\nپاسخی هم ندادند.",
 		Contact:  complaints.Contact{Mobile: "09121112233"},
 	}
+}
+
+// File drafts a complaint and confirms it with the code that was sent.
+func (b *bench) File(ctx context.Context, in complaints.Filing) (complaints.Ticket, error) {
+	draft, err := b.Begin(ctx, in, "en")
+	if err != nil {
+		return complaints.Ticket{}, err
+	}
+	to := in.Contact.Email
+	if in.Contact.Mobile != "" {
+		to = "+98" + strings.TrimPrefix(strings.TrimPrefix(i18n.FoldDigits(in.Contact.Mobile), "+98"), "0")
+	}
+	return b.Confirm(ctx, draft.ID, draft.Token, b.phone.code(to))
+}
+
+// officer is an operator who may rule.
+func officer(name string) ca.OperatorRecord {
+	return ca.OperatorRecord{Name: name, Roles: []ca.Role{ca.RoleOfficer}}
+}
+
+// rule rules as the officer sara.
+func (b *bench) rule(t testing.TB, id string, r complaints.Ruling) complaints.Complaint {
+	t.Helper()
+	c, err := b.Rule(t.Context(), officer("sara"), id, r, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func (b *bench) file(t testing.TB) complaints.Ticket {
@@ -181,7 +244,7 @@ func (b *bench) dump(t testing.TB) string {
 	err := b.ca.Store.View(t.Context(), func(tx store.Tx) error {
 		for _, bucket := range []string{
 			"complaints_cases", "complaints_events", "complaints_statements", "complaints_rows", "complaints_imported",
-			"complaints_businesses", "complaints_outbox", "complaints_publication",
+			"complaints_businesses", "complaints_outbox", "complaints_publication", "complaints_drafts", "complaints_words", "complaints_queue", "complaints_same", "complaints_addresses",
 		} {
 			err := tx.Scan(bucket, "", "", func(key string, value []byte) error {
 				all.WriteString(key + " " + string(value) + "\n")

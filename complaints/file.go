@@ -11,24 +11,32 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"mohr/ca"
 	"mohr/internal/fault"
-	"mohr/internal/ledger"
 	"mohr/internal/store"
 )
 
 // Ticket is what the consumer gets for a complaint.
 type Ticket struct {
-	ID        string        `json:"id"`
-	Token     string        `json:"token" doc:"opens the complaint; shown here only"`
+	ID    string `json:"id"`
+	Token string `json:"token" doc:"opens the complaint; shown here only"`
+	Part
+	Others []Part `json:"others,omitempty" doc:"further businesses, each with a clock of its own"`
+}
+
+// Part is a complaint at one business as it was when it was filed.
+type Part struct {
 	Business  ca.BusinessID `json:"business"`
+	State     State         `json:"state"`
 	Policy    string        `json:"policy"`
 	Window    Window        `json:"window"`
-	Served    time.Time     `json:"served" doc:"the clock runs from here"`
-	Deadlines []time.Time   `json:"deadlines" doc:"the end of each window"`
+	Served    time.Time     `json:"served,omitzero" doc:"the clock runs from here; missing while an officer looks at it first"`
+	Deadlines []time.Time   `json:"deadlines,omitempty" doc:"the end of each window"`
 	Receipt   string        `json:"receipt,omitempty" doc:"signed (JWS); also at /complaints/{id}/receipt"`
+	Leaf      string        `json:"leaf,omitempty" doc:"of the receipt's event in the public log, at /log/proof/{leaf}"`
 }
 
 // NewKey returns a fresh key for a Filing.
@@ -49,58 +57,44 @@ func (d *Desk) names(key string) (id, token string) {
 	return "c-" + hex.EncodeToString(mac("id")[:16]), base64.RawURLEncoding.EncodeToString(mac("token"))
 }
 
-// File takes a complaint and serves it to the business at once: its clock
-// runs from now. The same filing with the same key again gives the same
-// ticket; another one with that key is a Conflict. Beyond the limits of its
-// contact it is Limited, against a business nobody knows NotFound, and
-// Unavailable while the register that would know does not answer.
-func (d *Desk) File(ctx context.Context, in Filing) (Ticket, error) {
-	now := d.now()
-	p, err := in.check(now)
-	if err != nil {
-		return Ticket{}, err
-	}
-	id, token := d.names(in.Key)
-	f, err := d.seal(id, token, in, p)
-	if err != nil {
-		return Ticket{}, err
-	}
-	q := d.quota(in.Business, p.Contact, now)
-	if err := d.admit(ctx, f, q); err != nil {
-		return Ticket{}, err
-	}
-	opening, err := d.opening(p, now)
-	if err != nil {
-		return Ticket{}, err
-	}
-	var events []Event
-	err = d.Store.Update(ctx, func(tx store.Tx) (err error) {
-		events, err = d.open(tx, f, q, opening)
-		return err
-	})
-	if err != nil {
-		return Ticket{}, err
-	}
-	s := Derive(events, events[len(events)-1].At)
-	ticket := Ticket{ID: id, Token: token, Business: f.Business, Policy: s.Policy, Window: s.Window, Served: s.Served, Deadlines: s.Deadlines}
-	d.tell(ctx, id)
-	// The complaint stands whether or not its receipt can be signed now.
-	if receipt, err := d.receipt(ctx, f, events); err != nil {
-		d.Log.Error("sign complaint receipt", "complaint", id, "error", err)
-	} else {
-		ticket.Receipt = string(receipt)
-	}
-	return ticket, nil
+// Parts returns the complaint at each of its businesses.
+func (t Ticket) Parts() []Part { return append([]Part{t.Part}, t.Others...) }
+
+// stored is a filing in the form in which it is kept.
+type stored struct {
+	file
+	private private
+	quota   quota
+	opening []opening // one for each business
+	same    [][]string
 }
 
-// opening returns the first events of a complaint: filed, and served at once.
-func (d *Desk) opening(p private, now time.Time) ([]Event, error) {
-	policy, salt := d.Policies.At(now), newSalt()
-	content, err := p.commitment(salt)
-	return []Event{
-		{Kind: KindFiled, At: now, Actor: "consumer", Policy: policy.Version, Window: policy.Window, Content: content, Salt: salt},
-		{Kind: KindServed, At: now, Actor: "service", Salt: newSalt()},
-	}, err
+// opening are the first events of a complaint at one business. They are made
+// before the transaction, which uses two of them.
+type opening struct{ filed, flagged, served Event }
+
+// store makes what is kept of a filing, the events at now. via is the way by
+// which the contact was confirmed.
+func (d *Desk) store(id, token string, in Filing, p private, via string, now time.Time) (s stored, err error) {
+	if s.file, err = d.seal(id, token, in, p); err != nil {
+		return s, err
+	}
+	s.private, s.quota = p, d.quota(in.businesses(), p.Contact, now)
+	policy := d.Policies.At(now)
+	for _, b := range in.businesses() {
+		salt := newSalt()
+		content, err := p.commitment(salt)
+		if err != nil {
+			return s, err
+		}
+		s.opening = append(s.opening, opening{
+			filed:   Event{Kind: KindFiled, At: now, Actor: "consumer", Reason: via + "_confirmed", Policy: policy.Version, Window: policy.Window, Content: content, Salt: salt},
+			flagged: Event{Kind: KindFlagged, At: now, Actor: "service", Rules: d.flags.Version, Salt: newSalt()},
+			served:  Event{Kind: KindServed, At: now, Actor: "service", Salt: newSalt()},
+		})
+		s.same = append(s.same, d.sameKeys(p, ca.BusinessID(b)))
+	}
+	return s, nil
 }
 
 // seal makes the record of a filing.
@@ -116,138 +110,156 @@ func (d *Desk) seal(id, token string, in Filing, p private) (file, error) {
 	// A plain hash of what was filed would let a reader of the store try
 	// mobiles until one fits.
 	content := hmac.New(sha256.New, d.tokens)
-	fmt.Fprintf(content, "content\x00%s\x00%s\x00%s\x00%s", id, in.Business, in.Category, plain)
+	fmt.Fprintf(content, "content\x00%s\x00%s\x00%s\x00%s", id, strings.Join(in.businesses(), " "), in.Category, plain)
 	hash := sha256.Sum256([]byte(token))
-	return file{ID: id, Business: ca.BusinessID(in.Business), Category: in.Category, Token: hash[:], Content: content.Sum(nil), Private: sealed}, nil
+	f := file{ID: id, Business: ca.BusinessID(in.Business), Category: in.Category, Token: hash[:], Content: content.Sum(nil), Private: sealed}
+	for _, b := range in.Also {
+		f.Also = append(f.Also, ca.BusinessID(b))
+	}
+	return f, nil
 }
 
-// open stores a new complaint with its first events. For one that is there
-// already it returns its events, if the content is the same.
-func (d *Desk) open(tx store.Tx, f file, q quota, opening []Event) (events []Event, err error) {
-	switch had, err := loadFile(tx, f.ID); {
-	case err == nil && hmac.Equal(had.Content, f.Content):
-		events, err := loadEvents(tx, had)
-		return events[:min(len(events), len(opening))], err
-	case err == nil:
-		return nil, fault.New(fault.Conflict, "complaint_key_reused", "another complaint was filed with this form; open a new form")
-	case !errors.Is(err, fault.NotFound):
-		return nil, err
-	}
+// errKeyReused refuses other content under a key that was used.
+func errKeyReused() error {
+	return fault.New(fault.Conflict, "complaint_key_reused", "another complaint was filed with this form; open a new form")
+}
+
+// open stores a new complaint with its first events: at each business it is
+// served at once, unless a rule says that an officer looks at it first.
+func (d *Desk) open(tx store.Tx, s stored) error {
 	// Counted where it is stored: of many at once none passes the limit.
-	if err := q.use(tx); err != nil {
-		return nil, err
+	if err := s.quota.use(tx); err != nil {
+		return err
 	}
-	if err := store.Save(tx, caseBucket, f.ID, f); err != nil {
-		return nil, err
+	today, err := most(tx, s.quota.contact)
+	if err != nil {
+		return err
 	}
-	if err := enter(tx, string(f.Business)); err != nil {
-		return nil, err
+	if err := store.Save(tx, caseBucket, s.ID, s.file); err != nil {
+		return err
 	}
-	for _, e := range opening {
-		if events, _, err = f.add(tx, events, e); err != nil {
-			return nil, err
+	for i, b := range s.businesses() {
+		if err := enter(tx, string(b)); err != nil {
+			return err
+		}
+		facts := FlagFacts{ContactToday: today, Businesses: len(s.opening), Rials: s.private.Purchase.Rials, Text: s.private.Text}
+		same, err := samePurchase(tx, s.same[i], s.ID)
+		if err != nil {
+			return err
+		}
+		facts.SamePurchase = len(same)
+		if err := remember(tx, s.same[i], s.ID); err != nil {
+			return err
+		}
+		if err := d.begin(tx, matter{s.file, b}, s.opening[i], d.flags.Judge(facts)); err != nil {
+			return err
 		}
 	}
-	if d.Notifier == nil {
-		return events, nil
+	return nil
+}
+
+// begin adds the first events at one business.
+func (d *Desk) begin(tx store.Tx, m matter, o opening, flags []string) error {
+	events, err := m.add(tx, nil, o.filed)
+	if err != nil {
+		return err
 	}
-	s := Derive(events, events[len(events)-1].At)
-	return events, store.Save(tx, outboxBucket, f.ID, notice{Business: f.Business, Deadline: s.Deadline()})
+	if len(flags) > 0 {
+		o.flagged.Flags = flags
+		_, err = m.add(tx, events, o.flagged)
+		return err
+	}
+	_, err = d.serve(tx, m, events, o.served)
+	return err
+}
+
+// serve starts the clock, and sees to it that the business is told.
+func (d *Desk) serve(tx store.Tx, m matter, events []Event, e Event) ([]Event, error) {
+	after, err := m.add(tx, events, e)
+	if err != nil {
+		return nil, err
+	}
+	return after, d.call(tx, m, events, after)
+}
+
+// call sees to it that the business is told, if by what was added it owes an
+// answer that it did not owe before.
+func (d *Desk) call(tx store.Tx, m matter, before, after []Event) error {
+	at := after[len(after)-1].At
+	s := Derive(after, at)
+	if d.Notifier == nil || !s.Owed || Derive(before, at).Owed {
+		return nil
+	}
+	return store.Save(tx, outboxBucket, m.key(), notice{Complaint: m.ID, Business: m.Business, Deadline: s.Deadline()})
+}
+
+// ticket says what was filed, with receipts.
+func (d *Desk) ticket(ctx context.Context, f file, token string) (Ticket, error) {
+	t := Ticket{ID: f.ID, Token: token}
+	for i, b := range f.businesses() {
+		var events []Event
+		m := matter{f, b}
+		err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+			events, err = m.load(tx)
+			return err
+		})
+		if err != nil {
+			return t, err
+		}
+		part := m.part(events)
+		// The complaint stands whether or not its receipt can be signed now.
+		if receipt, err := d.receipt(ctx, m, events[:part.events]); err != nil {
+			d.Log.Error("sign complaint receipt", "complaint", f.ID, "error", err)
+		} else {
+			part.Receipt = string(receipt)
+			if claims, _, err := m.receiptClaims(events[:part.events]); err == nil {
+				part.Leaf = claims.Leaf
+			}
+		}
+		if i == 0 {
+			t.Part = part.Part
+		} else if events[0].Business == "" { // not one it was moved to since
+			t.Others = append(t.Others, part.Part)
+		}
+	}
+	return t, nil
+}
+
+// filedPart is a part with the number of events that it was made of.
+type filedPart struct {
+	Part
+	events int
+}
+
+// part returns what the filing came to, whatever happened since: served, or
+// waiting for an officer.
+func (m matter) part(events []Event) filedPart {
+	const opening = 2
+	n := min(opening, len(events))
+	s := Derive(events[:n], events[n-1].At)
+	return filedPart{Part{Business: m.Business, State: s.State, Policy: s.Policy, Window: s.Window, Served: s.Served, Deadlines: s.Deadlines}, n}
 }
 
 // codeTokenWrong is the code of the fault for a wrong token.
 const codeTokenWrong = "complaint_token_wrong"
 
+// mayOpen is Denied for a token that is not the complaint's.
+func (f file) mayOpen(token string) error {
+	if hash := sha256.Sum256([]byte(token)); subtle.ConstantTimeCompare(hash[:], f.Token) != 1 {
+		return fault.New(fault.Denied, codeTokenWrong, "this is not the code that was given for the complaint; look at your receipt")
+	}
+	return nil
+}
+
 // authorised opens the complaint for its consumer: NotFound for an unknown
 // id, Denied for a wrong token.
-func authorised(tx store.Tx, id, token string) (file, []Event, error) {
+func authorised(tx store.Tx, id, token string) (file, error) {
 	f, err := loadFile(tx, id)
+	if errors.Is(err, fault.NotFound) {
+		return f, unconfirmed(tx, id, token, err)
+	}
 	if err != nil {
-		return f, nil, err
+		return f, err
 	}
-	if hash := sha256.Sum256([]byte(token)); subtle.ConstantTimeCompare(hash[:], f.Token) != 1 {
-		return f, nil, fault.New(fault.Denied, codeTokenWrong, "this is not the code that was given for the complaint; look at your receipt")
-	}
-	events, err := loadEvents(tx, f)
-	return f, events, err
-}
-
-// receiptKind is the kind of receipt a filing gets.
-const receiptKind = "complaint-filed"
-
-// receiptClaims is what a receipt says.
-type receiptClaims struct {
-	Complaint string        `json:"complaint"`
-	Business  ca.BusinessID `json:"business"`
-	Category  Category      `json:"category"`
-	Filed     time.Time     `json:"filed"`
-	Served    time.Time     `json:"served"`
-	Policy    string        `json:"policy"`
-	Window    Window        `json:"window"`
-	Deadline  time.Time     `json:"deadline"` // end of the last window
-	Leaf      string        `json:"leaf"`     // of the serving, in the ledger
-}
-
-// receipt returns the complaint's receipt, signing it if there is none yet.
-// Two callers at once may both sign; the first to store counts.
-func (d *Desk) receipt(ctx context.Context, f file, events []Event) (raw []byte, err error) {
-	err = d.Store.View(ctx, func(tx store.Tx) error {
-		raw, err = store.Load[[]byte](tx, receiptBucket, f.ID)
-		return err
-	})
-	if !errors.Is(err, store.ErrNotFound) {
-		return raw, err
-	}
-	claims, err := f.receiptClaims(events)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := d.Receipts.Issue(ctx, receiptKind, claims)
-	if err != nil {
-		return nil, fmt.Errorf("receipt of complaint %s: %w", f.ID, err)
-	}
-	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		raw, err = store.Load[[]byte](tx, receiptBucket, f.ID)
-		if !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		raw = signed
-		return store.Save(tx, receiptBucket, f.ID, signed)
-	})
-	return raw, err
-}
-
-// receiptClaims states what held when the complaint was served, whatever
-// happened since.
-func (f file) receiptClaims(events []Event) (receiptClaims, error) {
-	const opening = 2
-	if len(events) < opening {
-		return receiptClaims{}, fmt.Errorf("complaint %s was not served", f.ID)
-	}
-	served := events[opening-1]
-	s := Derive(events[:opening], served.At)
-	leaf, err := f.leaf(served)
-	if err != nil {
-		return receiptClaims{}, err
-	}
-	c := receiptClaims{
-		Complaint: f.ID, Business: f.Business, Category: f.Category, Filed: s.Filed, Served: s.Served,
-		Policy: s.Policy, Window: s.Window, Deadline: s.Deadline(),
-	}
-	c.Leaf, err = ledger.Event.ID(leaf)
-	return c, err
-}
-
-// Receipt returns the signed receipt to the consumer, as a compact JWS.
-func (d *Desk) Receipt(ctx context.Context, id, token string) ([]byte, error) {
-	var f file
-	var events []Event
-	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		f, events, err = authorised(tx, id, token)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return d.receipt(ctx, f, events)
+	return f, f.mayOpen(token)
 }

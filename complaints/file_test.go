@@ -42,7 +42,7 @@ func TestFileServesAtOnceAndGivesAReceipt(t *testing.T) {
 	}
 	// Whatever happens later, the receipt stays the one that was given.
 	b.answer(t, ticket.ID, complaints.KindAnswer)
-	if again, err := b.Receipt(t.Context(), ticket.ID, ticket.Token); err != nil || string(again) != ticket.Receipt {
+	if again, err := b.Receipt(t.Context(), ticket.ID, ticket.Token, ""); err != nil || string(again) != ticket.Receipt {
 		t.Errorf("receipt again: %v, the same: %v", err, string(again) == ticket.Receipt)
 	}
 }

@@ -3,6 +3,7 @@ package complaints
 import (
 	"encoding/hex"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -21,12 +22,14 @@ const (
 	maxRials = 10_000_000_000_000_000 // an amount
 	maxEmail = 254                    // octets (RFC 5321 section 4.5.3.1.3)
 	maxAge   = 10                     // years since the purchase
+	maxAlso  = 4                      // businesses beside the first
 )
 
 // Filing is a complaint as the consumer makes it.
 type Filing struct {
 	Key      string   // chosen by the form: the same key twice is the same complaint; see NewKey
 	Business string   // legal id, or the opaque id of a sole trader
+	Also     []string // further businesses, at most four: each has a clock of its own
 	Category Category // of the closed list
 	Purchase Purchase
 	Text     string // at least 10 letters, at most 4,000 characters
@@ -58,6 +61,9 @@ func (in *Filing) check(now time.Time) (p private, err error) {
 		return p, err
 	}
 	in.Business = string(business)
+	if err := in.checkAlso(); err != nil {
+		return p, err
+	}
 	if !in.Category.Known() {
 		return p, fault.New(fault.Invalid, "complaint_category_unknown", "choose what the complaint is about from the list")
 	}
@@ -70,6 +76,31 @@ func (in *Filing) check(now time.Time) (p private, err error) {
 	p.Contact, err = in.Contact.check()
 	return p, err
 }
+
+// checkAlso brings the further businesses into their one form, each once.
+func (in *Filing) checkAlso() error {
+	all := []string{in.Business}
+	for _, s := range in.Also {
+		if strings.TrimSpace(s) == "" {
+			continue // a field left empty in a form
+		}
+		b, err := ca.ParseBusinessID(strings.TrimSpace(s))
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(all, string(b)) {
+			all = append(all, string(b))
+		}
+	}
+	if len(all) > 1+maxAlso {
+		return fault.New(fault.Invalid, "complaint_too_many_businesses", "one complaint names at most %[1]d businesses; file another for the rest", 1+maxAlso)
+	}
+	in.Also = all[1:]
+	return nil
+}
+
+// businesses returns all that the filing is against.
+func (in *Filing) businesses() []string { return append([]string{in.Business}, in.Also...) }
 
 func (b Purchase) check(now time.Time) (Purchase, error) {
 	b.Order = strings.TrimSpace(i18n.FoldDigits(b.Order))

@@ -1,10 +1,12 @@
 package complaints
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/labstack/echo/v4"
 
@@ -20,6 +22,7 @@ func (d *Desk) Routes(s *web.Server) {
 	s.Echo.GET("/complaints/new", d.pageNew)
 	s.Echo.POST("/complaints/new", d.postNew)
 	s.Echo.GET("/complaints", d.pageLookup)
+	s.Echo.GET("/complaints/qr/:leaf", d.showQR)
 	s.Echo.GET("/complaints/:id", d.pageToken)
 	s.Echo.POST("/complaints/:id", d.postFollow)
 	s.Echo.GET("/businesses", d.pageBusinesses)
@@ -46,7 +49,8 @@ func (d *Desk) postNew(c echo.Context) error {
 		return err
 	}
 	p := readForm(v)
-	t, err := d.File(c.Request().Context(), p.Filing)
+	ctx := c.Request().Context()
+	draft, err := d.Begin(ctx, p.Filing, web.Lang(ctx))
 	if err != nil {
 		if fault.Code(err) == "complaint_business_unknown" { // keep what was typed
 			err = errBusinessUnknown(fault.Invalid)
@@ -59,14 +63,20 @@ func (d *Desk) postNew(c echo.Context) error {
 		}
 		return web.Page(c, p.Error.Status, "complaints-new", p)
 	}
-	return web.Page(c, http.StatusCreated, "complaints-filed", t)
+	return web.Page(c, http.StatusCreated, "complaints-confirm", confirmPage{ID: draft.ID, Token: draft.Token, Contact: draft.Contact})
+}
+
+// confirmPage is the Data of the page that asks for the code.
+type confirmPage struct {
+	ID, Token, Contact string
+	Error              *web.FormError
 }
 
 // readForm reads the form as it is; File judges it. An amount that is no
 // number is an impossible one.
 func readForm(v url.Values) newPage {
 	p := newPage{Amount: v.Get("amount"), Categories: Categories(), Filing: Filing{
-		Key: v.Get("key"), Business: v.Get("business"), Category: Category(v.Get("category")), Text: v.Get("text"),
+		Key: v.Get("key"), Business: v.Get("business"), Also: strings.FieldsFunc(v.Get("also"), func(r rune) bool { return r == ',' || r == '،' || unicode.IsSpace(r) }), Category: Category(v.Get("category")), Text: v.Get("text"),
 		Purchase: Purchase{Order: v.Get("order"), Day: v.Get("day"), Rials: -1},
 		Contact:  Contact{Mobile: v.Get("mobile"), Email: v.Get("email")},
 	}}
@@ -87,18 +97,31 @@ func (d *Desk) pageLookup(c echo.Context) error {
 }
 
 // followPage is the Data of the page of one complaint: a form for the code
-// until Complaint is there.
+// until Complaints are there, one for each business.
 type followPage struct {
-	ID        string
-	Token     string
-	Complaint *Complaint
-	Error     *web.FormError
+	ID         string
+	Token      string
+	Complaints []Complaint
+	Error      *web.FormError
 }
 
 // Lines splits a text for the page, without empty lines.
 func (p followPage) Lines(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 }
+
+// Step is the name in forms of what the consumer may say.
+func (followPage) Step(k Kind) string {
+	for name, kind := range steps() {
+		if kind == k {
+			return name
+		}
+	}
+	return ""
+}
+
+// Why reports whether the step needs reasons.
+func (followPage) Why(k Kind) bool { return k.needsWords() }
 
 func (d *Desk) pageToken(c echo.Context) error {
 	return web.Page(c, http.StatusOK, "complaints-follow", followPage{ID: c.Param("id")})
@@ -111,25 +134,89 @@ func (d *Desk) postFollow(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, ctx := followPage{ID: c.Param("id"), Token: strings.TrimSpace(v.Get("token"))}, c.Request().Context()
-	do := map[string]func() (Complaint, error){
-		"":         func() (Complaint, error) { return d.Follow(ctx, p.ID, p.Token) },
-		"withdraw": func() (Complaint, error) { return d.Withdraw(ctx, p.ID, p.Token) },
-		"dispute":  func() (Complaint, error) { return d.Dispute(ctx, p.ID, p.Token) },
-	}[v.Get("do")]
-	if do == nil {
-		return fault.New(fault.Invalid, "complaint_step_unknown", "there is no such step; go back to the complaint and use its buttons")
+	p := followPage{ID: c.Param("id"), Token: strings.TrimSpace(v.Get("token"))}
+	switch do := v.Get("do"); do {
+	case "confirm", "resend":
+		return d.postConfirm(c, p, do, v)
+	case "receipt":
+		if err = d.sendReceipt(c, p, ca.BusinessID(v.Get("business"))); err == nil {
+			return nil
+		}
+	default:
+		err = d.follow(c.Request().Context(), &p, do, v)
 	}
-	done, err := do()
+	if fault.Code(err) == codeUnconfirmed {
+		return web.Page(c, http.StatusOK, "complaints-confirm", confirmPage{ID: p.ID, Token: p.Token})
+	}
 	if err != nil {
 		if p.Error = web.FormFault(c, err); p.Error == nil {
 			return err
 		}
-		p.Token = ""
+		// What failed is said above the complaint, which only its token opens.
+		if d.follow(c.Request().Context(), &p, "", nil) != nil {
+			p.Token = ""
+		}
 		return web.Page(c, p.Error.Status, "complaints-follow", p)
 	}
-	p.Complaint = &done
 	return web.Page(c, http.StatusOK, "complaints-follow", p)
+}
+
+// sendReceipt sends the receipt.json as a file.
+func (d *Desk) sendReceipt(c echo.Context, p followPage, b ca.BusinessID) error {
+	f, err := d.ReceiptFile(c.Request().Context(), p.ID, p.Token, b)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Content-Disposition", `attachment; filename="receipt.json"`)
+	h.Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, f)
+}
+
+// showQR shows the address of a leaf's proof in the public log. It is made of
+// the request alone, and nothing in it is a secret.
+func (d *Desk) showQR(c echo.Context) error {
+	png, err := d.qr(c.Param("leaf"))
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "public, max-age=86400, immutable")
+	return c.Blob(http.StatusOK, "image/png", png)
+}
+
+// follow does the step, "" being none, and reads the complaint.
+func (d *Desk) follow(ctx context.Context, p *followPage, do string, v url.Values) (err error) {
+	if do != "" {
+		// An unknown step has no kind; React says so.
+		r := Reaction{Business: ca.BusinessID(v.Get("business")), Kind: steps()[do], Text: v.Get("why")}
+		if _, err := d.React(ctx, p.ID, p.Token, r); err != nil {
+			return err
+		}
+	}
+	p.Complaints, err = d.FollowAll(ctx, p.ID, p.Token)
+	return err
+}
+
+// postConfirm files a draft with its code, or sends another code.
+func (d *Desk) postConfirm(c echo.Context, p followPage, do string, v url.Values) error {
+	ctx, again := c.Request().Context(), confirmPage{ID: p.ID, Token: p.Token, Contact: v.Get("contact")}
+	var t Ticket
+	var err error
+	if do == "resend" {
+		err = d.ResendCode(ctx, p.ID, p.Token)
+	} else {
+		t, err = d.Confirm(ctx, p.ID, p.Token, v.Get("code"))
+	}
+	if err != nil {
+		if again.Error = web.FormFault(c, err); again.Error == nil {
+			return err
+		}
+		return web.Page(c, again.Error.Status, "complaints-confirm", again)
+	}
+	if do == "resend" {
+		return web.Page(c, http.StatusOK, "complaints-confirm", again)
+	}
+	return web.Page(c, http.StatusCreated, "complaints-filed", t)
 }
 
 // businessesPage is the Data of the page that asks for a business.

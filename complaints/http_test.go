@@ -15,6 +15,7 @@ import (
 	"mohr/ca/catest"
 	"mohr/complaints"
 	"mohr/internal/i18n"
+	"mohr/internal/otp"
 	"mohr/internal/web"
 )
 
@@ -27,7 +28,7 @@ type portal struct {
 func newPortal(t testing.TB) *portal {
 	t.Helper()
 	b := newBench(t, nil)
-	texts, err := i18n.Parse(web.Texts, complaints.Texts)
+	texts, err := i18n.Parse(web.Texts, complaints.Texts, otp.Texts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,13 +85,21 @@ func TestAPIJourney(t *testing.T) {
 	if err := p.ca.GrantRoles(t.Context(), "sara", ca.RoleOfficer); err != nil {
 		t.Fatal(err)
 	}
-	var ticket, same complaints.Ticket
-	get(t, p.call("POST", "/api/v1/complaints", filingJSON, nil, asJSON, "Idempotency-Key: k1"), 201, &ticket)
+	var draft, same complaints.Draft
+	get(t, p.call("POST", "/api/v1/complaints", filingJSON, nil, asJSON, "Idempotency-Key: k1"), 201, &draft)
 	get(t, p.call("POST", "/api/v1/complaints", filingJSON, nil, asJSON, "Idempotency-Key: k1"), 201, &same)
-	if ticket.ID != same.ID || ticket.Token != same.Token || ticket.Receipt == "" {
-		t.Errorf("the same request gave %+v and %+v", ticket, same)
+	if draft != same || draft.Contact != "email" || draft.Confirmed {
+		t.Errorf("the same request gave %+v and %+v", draft, same)
 	}
-	bearer := "Authorization: Bearer " + ticket.Token
+	bearer := "Authorization: Bearer " + draft.Token
+	if w := p.call("GET", "/api/v1/complaints/"+draft.ID, "", nil, bearer); w.Code != 409 || !strings.Contains(w.Body.String(), "complaint_unconfirmed") {
+		t.Errorf("a draft is shown as a complaint: %d %s", w.Code, w.Body)
+	}
+	var ticket complaints.Ticket
+	get(t, p.call("POST", "/api/v1/complaints/"+draft.ID+"/confirm", `{"code":"`+p.phone.code("reader@example.com")+`"}`, nil, asJSON, bearer), 201, &ticket)
+	if ticket.ID != draft.ID || ticket.Token != draft.Token || ticket.Receipt == "" {
+		t.Errorf("ticket %+v", ticket)
+	}
 	var c complaints.Complaint
 	get(t, p.call("GET", "/api/v1/complaints/"+ticket.ID, "", nil, bearer), 200, &c)
 	if c.State != complaints.StatePending || c.Text != "The money was never given back." {
@@ -163,7 +172,7 @@ func TestAPIRefuses(t *testing.T) {
 		{"an answer that is no JWS", "POST", at + "/answers", "x", []string{asJOSE}, 0, ""},
 		{"an answer as JSON", "POST", at + "/answers", "{}", []string{asJSON}, 415, ""},
 		{"publication by nobody", "POST", record + "/publication", `{"state":"public"}`, []string{asJSON}, 403, "operator_required"},
-		{"setting aside by nobody", "POST", at + "/aside", `{"kind":"duplicate","reason":"filed_twice"}`, []string{asJSON}, 403, "operator_required"},
+		{"setting aside by nobody", "POST", at + "/rulings", `{"kind":"inadmissible","reason":"abusive"}`, []string{asJSON}, 403, "operator_required"},
 		{"own complaints of nobody", "GET", record + "/complaints", "", nil, 403, "record_not_yours"},
 		{"the record of a business that is none", "GET", "/api/v1/businesses/1/record", "", nil, 0, "legal_id_invalid"},
 	}

@@ -22,26 +22,37 @@ func errBusinessUnknown(k fault.Kind) error {
 	return fault.New(k, "complaint_business_unknown", "no business with this id is known; look the id up behind the shop's badge or on its invoice and type it again")
 }
 
-// admit judges, before anything is stored, whether the filing f can be taken:
-// its contact is below its limits and its business is one that exists. A
-// filing that was taken before is not judged again.
-func (d *Desk) admit(ctx context.Context, f file, q quota) error {
-	var settled bool
-	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		if _, err = loadFile(tx, f.ID); !errors.Is(err, fault.NotFound) {
-			settled = true // open compares it
+// admit judges, before anything is stored, whether a filing can be taken: its
+// contact is below its limits and its businesses exist. One that was taken
+// before, by the complaint's id, is not judged again.
+func (d *Desk) admit(ctx context.Context, id string, in Filing, q quota) error {
+	var unknown []ca.BusinessID
+	err := d.Store.View(ctx, func(tx store.Tx) error {
+		unknown = nil
+		if _, err := loadFile(tx, id); !errors.Is(err, fault.NotFound) {
+			return err // open compares it
+		}
+		if err := q.check(tx); err != nil {
 			return err
 		}
-		if err = q.check(tx); err != nil {
-			return err
+		for _, b := range in.businesses() {
+			if ok, err := known(tx, ca.BusinessID(b)); err != nil {
+				return err
+			} else if !ok {
+				unknown = append(unknown, ca.BusinessID(b))
+			}
 		}
-		settled, err = known(tx, f.Business)
-		return err
+		return nil
 	})
-	if err != nil || settled {
+	if err != nil {
 		return err
 	}
-	return d.ask(ctx, f.Business)
+	for _, b := range unknown {
+		if err := d.ask(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // known reports whether the business has a certificate of ours or a record:

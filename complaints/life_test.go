@@ -45,9 +45,9 @@ func TestLifeOfAComplaint(t *testing.T) {
 		{"no such order is an answer", complaints.DefaultPolicies,
 			[]step{{90 * hour, "no_such_order", complaints.StateAnswered}}, 0, false},
 		{"a dispute lets the same clock go on", complaints.DefaultPolicies,
-			[]step{{90 * hour, "answer", complaints.StateAnswered}, {500 * hour, "dispute", complaints.StatePending}, {6 * hour, "", complaints.StatePending}, {time.Second, "", complaints.StateUnanswered}}, 1, true},
+			[]step{{90 * hour, "answer", complaints.StateAnswered}, {400 * hour, "dispute", complaints.StatePending}, {6 * hour, "", complaints.StatePending}, {time.Second, "", complaints.StateUnanswered}}, 1, true},
 		{"a second answer within what was left is in time", complaints.DefaultPolicies,
-			[]step{{90 * hour, "answer", complaints.StateAnswered}, {500 * hour, "dispute", complaints.StatePending}, {6 * hour, "answer", complaints.StateAnswered}}, 0, false},
+			[]step{{90 * hour, "answer", complaints.StateAnswered}, {400 * hour, "dispute", complaints.StatePending}, {6 * hour, "answer", complaints.StateAnswered}}, 0, false},
 		{"withdrawn", complaints.DefaultPolicies,
 			[]step{{hour, "withdraw", complaints.StateWithdrawn}, {500 * hour, "", complaints.StateWithdrawn}}, 0, false},
 		{"withdrawn after it went unanswered", complaints.DefaultPolicies,
@@ -110,7 +110,7 @@ func TestOnlyTheTokenOpensAComplaint(t *testing.T) {
 		wantFault(t, err, fault.Denied, "complaint_token_wrong")
 		_, err = b.Dispute(t.Context(), ticket.ID, token)
 		wantFault(t, err, fault.Denied, "complaint_token_wrong")
-		_, err = b.Receipt(t.Context(), ticket.ID, token)
+		_, err = b.Receipt(t.Context(), ticket.ID, token, "")
 		wantFault(t, err, fault.Denied, "complaint_token_wrong")
 	}
 	for _, id := range []string{"", "c-1", ticket.ID + "/", strings.ToUpper(ticket.ID)} {
@@ -134,32 +134,27 @@ func TestStepsThatTheStateForbids(t *testing.T) {
 	wantFault(t, err, fault.Conflict, "complaint_over")
 	_, err = b.Answer(t.Context(), answered.ID, b.signed(t, b.key, b.says(answered.ID, complaints.KindHolding, nil)))
 	wantFault(t, err, fault.Conflict, "complaint_answered")
-	err = b.SetAside(t.Context(), "operator:x", gone.ID, complaints.KindDuplicate, "filed_twice")
-	wantFault(t, err, fault.Conflict, "complaint_over")
-	err = b.SetAside(t.Context(), "operator:x", open.ID, complaints.KindAnswer, "filed_twice")
-	wantFault(t, err, fault.Invalid, "complaint_aside_reason")
-	err = b.SetAside(t.Context(), "operator:x", open.ID, complaints.KindInadmissible, "filed_twice")
-	wantFault(t, err, fault.Invalid, "complaint_aside_reason")
+	rule := func(id string, r complaints.Ruling) error {
+		_, err := b.Rule(t.Context(), officer("sara"), id, r, false)
+		return err
+	}
+	wantFault(t, rule(gone.ID, complaints.Ruling{Kind: complaints.KindInadmissible, Reason: "abusive"}), fault.Conflict, "complaint_over")
+	wantFault(t, rule(open.ID, complaints.Ruling{Kind: complaints.KindAnswer, Reason: "abusive"}), fault.Invalid, "complaint_ruling_unknown")
+	wantFault(t, rule(open.ID, complaints.Ruling{Kind: complaints.KindInadmissible, Reason: "filed_twice"}), fault.Invalid, "complaint_aside_reason")
 }
 
 func TestSetAsideTakesAComplaintOutOfTheCount(t *testing.T) {
-	b := newBench(t, nil)
+	b := newBench(t, func(c *complaints.Config) { c.Businesses = &register{names: map[string]bool{string(nobody): true}} })
 	duplicate, moved, kept := b.file(t), b.file(t), b.file(t)
 	early := b.file(t)
-	if err := b.SetAside(t.Context(), "operator:sara", early.ID, complaints.KindInadmissible, "abusive"); err != nil {
-		t.Fatal(err)
-	}
+	b.rule(t, early.ID, complaints.Ruling{Kind: complaints.KindInadmissible, Reason: "abusive"})
 	b.clock.advance(200 * hour)
 	if c := b.follow(t, early); c.Missed != 0 || c.EverUnanswered {
 		t.Errorf("the clock of one set aside ran on: missed %d", c.Missed)
 	}
 	for range 2 {
-		if err := b.SetAside(t.Context(), "operator:sara", duplicate.ID, complaints.KindDuplicate, "filed_twice"); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.SetAside(t.Context(), "operator:sara", moved.ID, complaints.KindMoved, "wrong_business"); err != nil {
-			t.Fatal(err)
-		}
+		b.rule(t, duplicate.ID, complaints.Ruling{Kind: complaints.KindDuplicate, Reason: "filed_twice", Of: kept.ID})
+		b.rule(t, moved.ID, complaints.Ruling{Business: shop, Kind: complaints.KindMoved, Reason: "wrong_business", To: nobody})
 	}
 	r, err := b.Record(t.Context(), shop)
 	if err != nil {
@@ -208,11 +203,23 @@ func TestNothingPersonalIsReadableOrLogged(t *testing.T) {
 func TestBusinessIsToldLaterIfItCouldNotBeTold(t *testing.T) {
 	b := newBench(t, nil)
 	b.told.fail = errors.New("down")
-	ticket := b.file(t)
+	ticket, gone := b.file(t), b.file(t)
+	if err := b.NotifyServed(t.Context()); err != nil {
+		t.Errorf("tried again within a minute: %v", err)
+	}
+	b.clock.advance(time.Minute)
 	if err := b.NotifyServed(t.Context()); err == nil {
 		t.Error("the job hides that nobody could be told")
 	}
 	b.told.fail = nil
+	if _, err := b.Withdraw(t.Context(), gone.ID, gone.Token); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.advance(time.Minute) // the second wait is two minutes
+	if err := b.NotifyServed(t.Context()); err != nil || len(b.told.ids) != 0 {
+		t.Errorf("told %v, %v", b.told.ids, err)
+	}
+	b.clock.advance(time.Minute)
 	for range 2 {
 		if err := b.NotifyServed(t.Context()); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package complaints
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -10,12 +11,13 @@ import (
 	"mohr/internal/store"
 )
 
-// Limits bound what one contact may file in one day (UTC). A contact is not
-// confirmed yet, and a complaint is on the record at once: without a bound
-// anybody could fill a competitor's record in an afternoon.
+// Limits bound what one contact may do in one day (UTC). A complaint is on the
+// record at once: without a bound one telephone could fill a competitor's
+// record in an afternoon.
 type Limits struct {
 	Business int // complaints against one business; zero means 3
 	Total    int // complaints in all; zero means 10
+	Codes    int // codes that are sent to one contact; zero means 12
 }
 
 // contactBucket counts filings: day/kind/blind index -> number. Neither a
@@ -29,24 +31,37 @@ const maxForgotten = 16
 // quota is what a filing counts against.
 type quota struct {
 	day               string
-	business, contact []string // keys: the contact at this business, the contact in all
+	business, contact []string // keys: the contact at each business, the contact in all
 	limits            Limits
 }
 
-// quota returns what a filing of p against the business at now counts
-// against. A contact by mobile and e-mail counts as both.
-func (d *Desk) quota(business string, p Contact, now time.Time) quota {
+// ways returns the contact by kind, in one form each: a contact by mobile and
+// e-mail is both. Mail systems tell upper from lower case before the @ if they
+// like to (RFC 5321 section 2.4); none in use does, and here it would be a way
+// around the limits.
+func (c Contact) ways() map[string]string {
+	ways := map[string]string{"mobile": c.Mobile, "email": strings.ToLower(c.Email)}
+	maps.DeleteFunc(ways, func(_, value string) bool { return value == "" })
+	return ways
+}
+
+// quota returns what a filing of p against the businesses at now counts
+// against.
+func (d *Desk) quota(businesses []string, p Contact, now time.Time) quota {
 	q := quota{day: now.Format(time.DateOnly), limits: Limits{Business: cmp.Or(d.Limits.Business, 3), Total: cmp.Or(d.Limits.Total, 10)}}
-	// Mail systems tell upper from lower case before the @ if they like to
-	// (RFC 5321 section 2.4); none in use does, and here it would be a way
-	// around the limit.
-	for kind, value := range map[string]string{"mobile": p.Mobile, "email": strings.ToLower(p.Email)} {
-		if value == "" {
-			continue
-		}
+	for kind, value := range p.ways() {
 		q.contact = append(q.contact, q.day+"/all/"+d.Seal.Index(contactBucket, kind, value))
-		q.business = append(q.business, q.day+"/one/"+d.Seal.Index(contactBucket, kind+" at business", value+"\x00"+business))
+		for _, b := range businesses {
+			q.business = append(q.business, q.day+"/one/"+d.Seal.Index(contactBucket, kind+" at business", value+"\x00"+b))
+		}
 	}
+	return q
+}
+
+// codeQuota bounds the codes to one contact, over all drafts.
+func (d *Desk) codeQuota(kind, value string, now time.Time) quota {
+	q := quota{day: now.Format(time.DateOnly), limits: Limits{Total: cmp.Or(d.Limits.Codes, 12)}}
+	q.contact = []string{q.day + "/code/" + d.Seal.Index(contactBucket, kind+" for codes", value)}
 	return q
 }
 

@@ -1,6 +1,7 @@
 package complaints_test
 
 import (
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,9 +14,10 @@ import (
 )
 
 var (
-	keyField   = regexp.MustCompile(`name="key" value="([0-9a-f]{32})"`)
-	tokenShown = regexp.MustCompile(`<strong><bdi dir="ltr" class="code">([^<]+)</bdi></strong>`)
-	idShown    = regexp.MustCompile(`/complaints/(c-[0-9a-f]{32})`)
+	keyField    = regexp.MustCompile(`name="key" value="([0-9a-f]{32})"`)
+	tokenShown  = regexp.MustCompile(`<strong><bdi dir="ltr" class="code">([^<]+)</bdi></strong>`)
+	tokenHidden = regexp.MustCompile(`name="token" value="([^"]+)"`)
+	idShown     = regexp.MustCompile(`/complaints/(c-[0-9a-f]{32})`)
 )
 
 func first(t testing.TB, re *regexp.Regexp, body string) string {
@@ -53,11 +55,20 @@ func TestPagesJourney(t *testing.T) {
 			}
 			w = p.call("POST", "/complaints/new", form.Encode(), nil, asForm, l)
 			if w.Code != 201 || w.Header().Get("Cache-Control") != "no-store" {
-				t.Fatalf("filed: %d %s", w.Code, w.Body)
+				t.Fatalf("drafted: %d %s", w.Code, w.Body)
 			}
-			id, token := first(t, idShown, w.Body.String()), first(t, tokenShown, w.Body.String())
+			id, token := first(t, idShown, w.Body.String()), first(t, tokenHidden, w.Body.String())
 			if again := p.call("POST", "/complaints/new", form.Encode(), nil, asForm, l); again.Body.String() != w.Body.String() {
 				t.Error("the form sent twice gives another answer")
+			}
+			confirm := func(code string) *httptest.ResponseRecorder {
+				return p.call("POST", "/complaints/"+id, url.Values{"token": {token}, "do": {"confirm"}, "code": {code}}.Encode(), nil, asForm, l)
+			}
+			if w = confirm("000000x"); w.Code != 403 || !strings.Contains(w.Body.String(), `role="alert"`) || !strings.Contains(w.Body.String(), `name="code"`) {
+				t.Errorf("a wrong code: %d %s", w.Code, w.Body)
+			}
+			if w = confirm(p.phone.code("+989121112233")); w.Code != 201 || first(t, tokenShown, w.Body.String()) != token {
+				t.Fatalf("filed: %d %s", w.Code, w.Body)
 			}
 
 			if w = p.call("GET", "/complaints?id="+id, "", nil, l); w.Code != 303 || w.Header().Get("Location") != "/complaints/"+id {
@@ -156,7 +167,7 @@ func TestEveryFaultOfThisRoomHasAPersianTextWithTheSameVerbs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := regexp.MustCompile(`fault\.New\((?:fault\.\w+|k), (?:"([a-z0-9_]+)"|codeTokenWrong), ("[^"]*(?:\\.[^"]*)*")`)
+	made := regexp.MustCompile(`fault\.New\((?:fault\.\w+|k), (?:"([a-z0-9_]+)"|(codeTokenWrong|codeUnconfirmed)), ("[^"]*(?:\\.[^"]*)*")`)
 	verb := regexp.MustCompile(`%(\[\d\])?[a-z]`)
 	codes := map[string]bool{}
 	for _, f := range files {
@@ -167,7 +178,7 @@ func TestEveryFaultOfThisRoomHasAPersianTextWithTheSameVerbs(t *testing.T) {
 		for _, m := range made.FindAllStringSubmatch(string(source), -1) {
 			code := m[1]
 			if code == "" {
-				code = "complaint_token_wrong"
+				code = map[string]string{"codeTokenWrong": "complaint_token_wrong", "codeUnconfirmed": "complaint_unconfirmed"}[m[2]]
 			}
 			codes[code] = true
 			if !catalog.Has(i18n.Persian, code) {
@@ -179,7 +190,7 @@ func TestEveryFaultOfThisRoomHasAPersianTextWithTheSameVerbs(t *testing.T) {
 					line = l
 				}
 			}
-			if n, has := len(verb.FindAllString(m[2], -1)), len(verb.FindAllString(line, -1)); n != has {
+			if n, has := len(verb.FindAllString(m[3], -1)), len(verb.FindAllString(line, -1)); n != has {
 				t.Errorf("%s has %d verbs in English and %d in Persian", code, n, has)
 			}
 		}

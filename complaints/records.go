@@ -12,7 +12,6 @@ import (
 
 	"mohr/ca"
 	"mohr/internal/fault"
-	"mohr/internal/ledger"
 	"mohr/internal/seal"
 	"mohr/internal/store"
 )
@@ -21,24 +20,22 @@ import (
 const (
 	caseBucket      = "complaints_cases"      // complaint -> file
 	eventBucket     = "complaints_events"     // complaint/business/seq -> Event
+	wordsBucket     = "complaints_words"      // commitment of an event -> what was written, sealed
 	statementBucket = "complaints_statements" // hex SHA-256 of the signed bytes -> statement
 	receiptBucket   = "complaints_receipts"   // complaint -> receipt as signed
-	outboxBucket    = "complaints_outbox"     // complaint -> business to be told
+	outboxBucket    = "complaints_outbox"     // complaint/business -> business to be told
 )
-
-// maxRepeats bounds what a side could say for ever: holding answers, and that
-// an answer was none. Each kind has a bound of its own, so that neither side
-// fills the file to keep the other from answering, disputing or withdrawing.
-const maxRepeats = 10
 
 // file is the record of a complaint. What the consumer wrote is sealed.
 type file struct {
-	ID       string        `json:"id"`
-	Business ca.BusinessID `json:"business"`
-	Category Category      `json:"category"`
-	Token    []byte        `json:"token"`   // SHA-256 of the consumer's token
-	Content  []byte        `json:"content"` // MAC of what was filed: tells a repetition from another filing
-	Private  seal.Sealed   `json:"private"` // private, as JSON
+	ID       string          `json:"id"`
+	Business ca.BusinessID   `json:"business"`
+	Also     []ca.BusinessID `json:"also,omitempty"` // the others it is against, each with a clock of its own
+	Category Category        `json:"category"`
+	Token    []byte          `json:"token"`          // SHA-256 of the consumer's token
+	Content  []byte          `json:"content"`        // MAC of what was filed: tells a repetition from another filing
+	Private  seal.Sealed     `json:"private"`        // private, as JSON
+	Lang     string          `json:"lang,omitempty"` // of the consumer, for messages
 }
 
 // private is what only the two sides may see; contact not even the business.
@@ -58,10 +55,11 @@ func (p private) commitment(salt []byte) (string, error) {
 
 // statement is a signed answer, and what it did.
 type statement struct {
-	Accepted Accepted    `json:"accepted"`
-	Signer   string      `json:"signer"` // serial of the certificate
-	Raw      seal.Sealed `json:"raw"`    // signed bytes as received: the signer's name is in them
-	Text     seal.Sealed `json:"text"`   // for the consumer
+	Accepted Accepted      `json:"accepted"`
+	Business ca.BusinessID `json:"business"` // that answered
+	Signer   string        `json:"signer"`   // serial of the certificate; "" for one given with a code
+	Raw      seal.Sealed   `json:"raw"`      // signed bytes as received: the signer's name is in them
+	Text     seal.Sealed   `json:"text"`     // for the consumer
 }
 
 func errUnknown() error {
@@ -80,54 +78,6 @@ func loadFile(tx store.Tx, id string) (file, error) {
 	return f, err
 }
 
-// loadEvents reads the complaint's events in order.
-func loadEvents(tx store.Tx, f file) ([]Event, error) {
-	var events []Event
-	err := store.Each(tx, eventBucket, f.eventPrefix(), "", func(_ string, e Event) error {
-		events = append(events, e)
-		return nil
-	})
-	return events, err
-}
-
-func (f file) eventPrefix() string { return f.ID + "/" + businessKey(string(f.Business)) + "/" }
-
-// add appends e to the complaint's events, with its leaf in the ledger, and
-// brings the row for counting up to date. It returns all events and e's leaf.
-func (f file) add(tx store.Tx, events []Event, e Event) ([]Event, ledger.Event, error) {
-	if (e.Kind == KindHolding || e.Kind == KindDisputed) && count(events, e.Kind) >= maxRepeats {
-		return nil, ledger.Event{}, fault.New(fault.Conflict, "complaint_full", "this was said %[1]d times of this complaint, which is as often as it can be; write to the desk", maxRepeats)
-	}
-	e.Seq, e.At = len(events)+1, notBefore(events, e.At)
-	leaf, err := f.leaf(e)
-	if err != nil {
-		return nil, leaf, err
-	}
-	if err := store.Save(tx, eventBucket, fmt.Sprintf("%s%04d", f.eventPrefix(), e.Seq), e); err != nil {
-		return nil, leaf, err
-	}
-	if err := ledger.Append(tx, leaf); err != nil {
-		return nil, leaf, err
-	}
-	events = append(events, e)
-	row, served := rowOf(events)
-	if !served {
-		return events, leaf, nil
-	}
-	row.Category = string(f.Category)
-	return events, leaf, store.Save(tx, rowBucket, rowKey(string(f.Business), f.ID), row)
-}
-
-// count returns how many of the events are of the kind.
-func count(events []Event, k Kind) (n int) {
-	for _, e := range events {
-		if e.Kind == k {
-			n++
-		}
-	}
-	return n
-}
-
 // notBefore returns at, or the time of the last event if that is later:
 // another node's clock is ahead, or ours was set back. Time does not run back
 // in a file, and nothing is judged as if what it holds had not happened yet.
@@ -136,18 +86,6 @@ func notBefore(events []Event, at time.Time) time.Time {
 		return events[n-1].At
 	}
 	return at
-}
-
-// leaf is what the public log says of e: that something of this kind happened
-// to this complaint. Business and content are in it as a salted commitment,
-// the SHA-256 of canonical JSON (RFC 8785).
-func (f file) leaf(e Event) (ledger.Event, error) {
-	hash, err := commitment(struct {
-		Complaint string        `json:"complaint"`
-		Business  ca.BusinessID `json:"business"`
-		Event     Event         `json:"event"`
-	}{f.ID, f.Business, e})
-	return ledger.Event{Kind: "complaint." + string(e.Kind), Subject: f.ID, At: e.At, Hash: hash}, err
 }
 
 func commitment(v any) (string, error) {
@@ -161,10 +99,4 @@ func commitment(v any) (string, error) {
 	}
 	sum := sha256.Sum256(canonical)
 	return hex.EncodeToString(sum[:]), nil
-}
-
-// notice waits until the business was told.
-type notice struct {
-	Business ca.BusinessID `json:"business"`
-	Deadline time.Time     `json:"deadline"`
 }

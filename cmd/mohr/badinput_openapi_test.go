@@ -46,6 +46,7 @@ func TestTheDocumentListsEveryOperation(t *testing.T) {
 // operations are those of the API: method, path below /api/v1, name. Names
 // end up in other people's software.
 const operations = `GET /acme/nonce acme-nonce
+GET /answers/{id}/receipt.json answer-receipt-file
 GET /applications/{id} get-application
 GET /applications/{id}/bundle get-bundle
 GET /applications/{id}/certificate get-certificate
@@ -61,8 +62,14 @@ GET /businesses/{id}/record get-record
 GET /certificates list-certificates
 GET /certificates/{serial} show-certificate
 GET /complaints/nonce complaint-nonce
+GET /complaints/outages list-outages
+GET /complaints/outages/{id} show-outage
+GET /complaints/outages/{id}/challenge outage-challenge
+GET /complaints/queue list-complaint-queue
 GET /complaints/{id} get-complaint
+GET /complaints/{id}/case show-complaint-case
 GET /complaints/{id}/receipt complaint-receipt
+GET /complaints/{id}/receipt.json complaint-receipt-file
 GET /keys list-keys
 GET /locks/{id}/certificates list-named
 GET /lookups list-lookups
@@ -98,6 +105,7 @@ POST /applications/{id}/resume ask-resume
 POST /applications/{id}/resume/code resume-application
 POST /badges request-badge
 POST /badges/{id}/check check-badge
+POST /businesses/{id}/notices set-notices
 POST /businesses/{id}/publication set-publication
 POST /businesses/{id}/record get-own-record
 POST /certificates/{serial}/resume resume-certificate
@@ -105,9 +113,21 @@ POST /certificates/{serial}/revoke revoke-certificate
 POST /certificates/{serial}/revoke-by-code revoke-by-code
 POST /certificates/{serial}/suspend suspend-certificate
 POST /complaints file-complaint
+POST /complaints/outages plan-outage
+POST /complaints/outages/{id}/approvals approve-outage
+POST /complaints/outages/{id}/execute record-outage
+POST /complaints/{id}/accept accept-answer
 POST /complaints/{id}/answers answer-complaint
-POST /complaints/{id}/aside set-complaint-aside
+POST /complaints/{id}/answers/by-code answer-complaint-by-code
+POST /complaints/{id}/answers/code send-answer-code
+POST /complaints/{id}/appeal appeal-decision
+POST /complaints/{id}/code resend-complaint-code
+POST /complaints/{id}/confirm confirm-complaint
 POST /complaints/{id}/dispute dispute-answer
+POST /complaints/{id}/escalate escalate-complaint
+POST /complaints/{id}/reject reject-answer
+POST /complaints/{id}/rulings rule-on-complaint
+POST /complaints/{id}/settle settle-complaint
 POST /complaints/{id}/withdraw withdraw-complaint
 POST /compromised-keys report-key
 POST /holders/find find-holder

@@ -85,7 +85,7 @@ func TestWithoutTheRightTokenNothingOpens(t *testing.T) {
 		{"the register without a certificate", s.anyone, get("/api/v1/certificates", ""), 403, "operator_required"},
 		{"a revocation without a certificate", s.anyone, post("/api/v1/certificates/1/revoke", "", map[string]string{"reason": "keyCompromise"}), 403, "operator_required"},
 		{"a publication without a certificate", s.anyone, post("/api/v1/businesses/"+zahraCompany+"/publication", "", map[string]string{"state": "invited"}), 403, "operator_required"},
-		{"a complaint set aside without a certificate", s.anyone, post(complaint+"/aside", "", map[string]any{"kind": "duplicate", "reason": "filed_twice"}), 403, "operator_required"},
+		{"a complaint set aside without a certificate", s.anyone, post(complaint+"/rulings", "", map[string]any{"kind": "inadmissible", "reason": "abusive"}), 403, "operator_required"},
 	}
 	for name, token := range map[string]string{"no token": "", "a token that is none": "x", "another one's token": other.token, "a complaint's token": s.complaint.Token, "a token cut short": s.open.token[:len(s.open.token)-1]} {
 		code := "token_invalid"

@@ -22,7 +22,8 @@ import (
 )
 
 func complaintsCommand() *cobra.Command {
-	return group("complaints", "Answer complaints; import and count them", answerCommand(), importCommand(), scorecardCommand())
+	own := []*cobra.Command{answerCommand(), importCommand(), scorecardCommand()}
+	return group("complaints", "Answer complaints and rule on them; import and count them", append(own, deskCommands()...)...)
 }
 
 // answerComplaint signs an answer and hands it in.

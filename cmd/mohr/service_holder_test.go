@@ -3,6 +3,8 @@ package main
 import (
 	"crypto"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -235,11 +237,18 @@ func (s *running) prove(t *testing.T, r badge.Record) {
 // its own: one contact may file only a few a day.
 func (s *running) complain(t *testing.T, business, order string) (ticket complaints.Ticket) {
 	t.Helper()
+	mobile := fmt.Sprintf("+98999%07d", rand.IntN(10_000_000))
+	var draft complaints.Draft
 	s.anyone.done(t, post("/api/v1/complaints", "", map[string]any{
 		"business": business, "category": "late_delivery", "text": "سفارش من با یک هفته تأخیر رسید.",
 		"purchase": map[string]any{"order": order, "day": time.Now().UTC().AddDate(0, 0, -9).Format(time.DateOnly), "amount": 1_250_000},
-		"contact":  map[string]any{"email": complaints.NewKey() + "@consumer.example"},
-	}), http.StatusCreated, &ticket)
+		"contact":  map[string]any{"mobile": mobile},
+	}), http.StatusCreated, &draft)
+	code, err := s.code(t, mobile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.anyone.done(t, post("/api/v1/complaints/"+draft.ID+"/confirm", draft.Token, map[string]string{"code": code}), http.StatusCreated, &ticket)
 	return ticket
 }
 

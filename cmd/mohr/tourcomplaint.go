@@ -20,13 +20,25 @@ import (
 // complaintStep files a complaint against the tour's shop, keeps the receipt
 // with its proof, and answers as the shop.
 func (t *tour) complaintStep(ctx context.Context) error {
-	var ticket complaints.Ticket
+	const mobile = "+989901112233"
+	var draft complaints.Draft
 	err := t.api.call(ctx, request{method: http.MethodPost, path: "/api/v1/complaints", in: map[string]any{
 		"business": t.business, "category": "late_delivery", "text": "سفارش من با یک هفته تأخیر رسید.",
 		"purchase": map[string]any{"order": "T-1001", "day": time.Now().UTC().AddDate(0, 0, -9).Format(time.DateOnly), "amount": 1_250_000},
-		"contact":  map[string]any{"mobile": "+989901112233"},
-	}}, &ticket)
+		"contact":  map[string]any{"mobile": mobile},
+	}}, &draft)
 	if err != nil {
+		return err
+	}
+	code, err := outboxCode(ctx, t.plain(t.ops), mobile)
+	if err != nil {
+		return err
+	}
+	var ticket complaints.Ticket
+	consumer := *t.api
+	consumer.token = draft.Token
+	confirm := request{method: http.MethodPost, path: "/api/v1/complaints/" + url.PathEscape(draft.ID) + "/confirm", in: map[string]string{"code": code}}
+	if err := consumer.call(ctx, confirm, &ticket); err != nil {
 		return err
 	}
 	if err := t.receipt(ctx, ticket.Receipt); err != nil {

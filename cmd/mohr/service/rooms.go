@@ -192,9 +192,12 @@ func (r *rooms) openComplaints(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("complaint_policy: %w", err)
 	}
+	teller := &complaints.Teller{
+		Store: r.Store, Seal: r.box, Client: r.dialer.Client(""), Send: notifier{r.registry}.Notify, Texts: r.texts, Portal: r.Config.Portal,
+	}
 	r.complaints, err = complaints.New(complaints.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
-		Businesses: r.registry, Audience: r.Config.Portal, Log: r.Log,
+		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: teller, Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
 }

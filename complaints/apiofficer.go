@@ -1,0 +1,92 @@
+package complaints
+
+import (
+	"context"
+	"net/http"
+
+	"mohr/ca"
+	"mohr/internal/web"
+)
+
+func (d *Desk) routesOfficers(s *web.Server, op func(method, path, id, summary string) web.Operation) {
+	queue := op(http.MethodGet, "/complaints/queue", "list-complaint-queue", "What waits for officers (officers)")
+	web.Handle(s, queue, d.apiQueue)
+	web.Handle(s, op(http.MethodGet, "/complaints/{id}/case", "show-complaint-case", "A complaint with what may be ruled, and others about the same purchase (officers)"), d.apiCase)
+	rule := op(http.MethodPost, "/complaints/{id}/rulings", "rule-on-complaint", "Admit, set aside, merge, move, test, decide, or decide of an appeal (officers)")
+	rule.Before = d.officersOnly
+	web.Handle(s, rule, d.apiRule)
+}
+
+// officer returns the operator who asks, if he may rule on complaints.
+func (d *Desk) officer(ctx context.Context) (ca.OperatorRecord, error) {
+	return d.CA.May(ctx, web.PeerCertificate(ctx), ca.MayRule)
+}
+
+func (d *Desk) officersOnly(ctx context.Context) error {
+	_, err := d.officer(ctx)
+	return err
+}
+
+type queueIn struct {
+	Task string `query:"task" maxLength:"16" doc:"flagged, appeal, escalated or order; all where it is not said"`
+}
+
+type queueOut struct {
+	Body struct {
+		Queue []Queued `json:"queue"`
+	}
+}
+
+func (d *Desk) apiQueue(ctx context.Context, in *queueIn) (*queueOut, error) {
+	if err := d.officersOnly(ctx); err != nil {
+		return nil, err
+	}
+	out := &queueOut{}
+	var err error
+	out.Body.Queue, err = d.Queue(ctx, Task(in.Task))
+	return out, err
+}
+
+type caseIn struct {
+	ByID
+	Business string `query:"business" maxLength:"64" doc:"needed where the complaint is against several"`
+}
+
+type caseOut struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         Case
+}
+
+func (d *Desk) apiCase(ctx context.Context, in *caseIn) (*caseOut, error) {
+	if err := d.officersOnly(ctx); err != nil {
+		return nil, err
+	}
+	c, err := d.Case(ctx, in.ID, ca.BusinessID(in.Business))
+	return &caseOut{CacheControl: "no-store", Body: c}, err
+}
+
+type ruleIn struct {
+	ByID
+	Body struct {
+		Ruling
+		DryRun bool `json:"dry_run,omitempty" doc:"do all of it and keep nothing"`
+	}
+}
+
+type ruleOut struct {
+	Body struct {
+		Complaint Complaint `json:"complaint"`
+		DryRun    bool      `json:"dry_run,omitempty"`
+	}
+}
+
+func (d *Desk) apiRule(ctx context.Context, in *ruleIn) (*ruleOut, error) {
+	o, err := d.officer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &ruleOut{}
+	out.Body.DryRun = in.Body.DryRun
+	out.Body.Complaint, err = d.Rule(ctx, o, in.ID, in.Body.Ruling, in.Body.DryRun)
+	return out, err
+}

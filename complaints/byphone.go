@@ -1,0 +1,211 @@
+package complaints
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"mohr/ca"
+	"mohr/ca/evidence"
+	"mohr/internal/fault"
+	"mohr/internal/gateway"
+	"mohr/internal/otp"
+	"mohr/internal/store"
+)
+
+// Phones is the mobile register; gateway.Client is the one in use.
+type Phones interface {
+	Mobile(ctx context.Context, nationalCode, mobile string) (gateway.Answer[gateway.Mobile], error)
+}
+
+const (
+	// phonePurpose binds codes to answers without a certificate.
+	phonePurpose = "complaint-answer"
+	// reasonCode marks an answer that was given with a code.
+	reasonCode = "given_with_code"
+	// quietDays is how long the number must have been in the same SIM: who has
+	// just taken a number over speaks for nobody.
+	quietDays = 7
+)
+
+// PhoneAnswer is an answer of a business that has no good certificate now,
+// given by a person who signs alone for it by the company register, with a
+// code to the telephone that is this person's by the mobile register.
+type PhoneAnswer struct {
+	Business     ca.BusinessID `json:"business" maxLength:"64"`
+	NationalCode string        `json:"national_code" maxLength:"16" doc:"of a person who signs alone for the business by the company register"`
+	Mobile       string        `json:"mobile" maxLength:"24" doc:"of this person by the mobile register"`
+	Kind         Kind          `json:"kind" maxLength:"32" doc:"answer, holding or no_such_order"`
+	Text         string        `json:"text"`
+}
+
+// checked brings the answer into its one form.
+func (a PhoneAnswer) checked() (PhoneAnswer, error) {
+	b, err := ca.ParseBusinessID(string(a.Business))
+	if err != nil {
+		return a, err
+	}
+	a.Business = b
+	if !slices.Contains([]Kind{KindAnswer, KindHolding, KindNoSuchOrder}, a.Kind) {
+		return a, errAnswerKind()
+	}
+	if a.Text, err = checkText(a.Text, 1); err != nil {
+		return a, err
+	}
+	if a.NationalCode, err = evidence.ParseNationalCode(a.NationalCode); err != nil {
+		return a, err
+	}
+	a.Mobile, err = evidence.ParseMobile(a.Mobile)
+	return a, err
+}
+
+// mac is a keyed hash of the answer, with what is to go along.
+func (d *Desk) phoneMAC(id string, a PhoneAnswer, with string) string {
+	h := hmac.New(sha256.New, d.tokens)
+	for _, s := range []string{"phone answer", id, string(a.Business), a.NationalCode, a.Mobile, string(a.Kind), a.Text, with} {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// binding makes a code good for exactly this answer.
+func (d *Desk) phoneBinding(id string, a PhoneAnswer) otp.Binding {
+	return otp.Binding{Session: id + "/" + string(a.Business), Purpose: phonePurpose, SPKISHA256: d.phoneMAC(id, a, "")}
+}
+
+// PhoneCode sends the code for an answer, in the language lang. It is Denied
+// for a business that has a good certificate, and with one word for whatever
+// the registers do not confirm, so that nobody learns from it who signs for
+// whom. Unavailable while a register does not answer.
+func (d *Desk) PhoneCode(ctx context.Context, id string, a PhoneAnswer, lang string) error {
+	a, err := d.mayPhone(ctx, id, a)
+	if err != nil {
+		return err
+	}
+	return d.Codes.Send(ctx, d.phoneBinding(id, a), a.Mobile, lang)
+}
+
+// AnswerByPhone takes the answer with its code. The same once more gives the
+// same result.
+func (d *Desk) AnswerByPhone(ctx context.Context, id string, a PhoneAnswer, code string) (Accepted, error) {
+	a, err := a.checked()
+	if err != nil {
+		return Accepted{}, err
+	}
+	sum := d.phoneMAC(id, a, code)
+	if had, err := d.accepted(ctx, sum); !errors.Is(err, store.ErrNotFound) {
+		return had, err
+	}
+	if a, err = d.mayPhone(ctx, id, a); err != nil {
+		return Accepted{}, err
+	}
+	raw, err := json.Marshal(a)
+	if err != nil {
+		return Accepted{}, fmt.Errorf("encode answer: %w", err)
+	}
+	in := incoming{sum: sum}
+	in.Text = a.Text
+	s, err := d.sealAnswer(in, raw)
+	if err != nil {
+		return Accepted{}, fmt.Errorf("seal answer: %w", err)
+	}
+	s.Business = a.Business
+	e := Event{Kind: a.Kind, At: d.now(), Actor: "business", Reason: reasonCode, Statement: sum, Salt: newSalt()}
+	e.mark(a.Text)
+	attempt, right := d.Codes.Attempt(d.phoneBinding(id, a), code), false
+	err = d.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if right, err = attempt.Use(tx); err != nil || !right {
+			return err // a wrong try is to be counted
+		}
+		m, _, err := loadMatter(tx, id, a.Business)
+		if err != nil {
+			return err
+		}
+		if s.Accepted, err = m.answer(tx, e); err != nil {
+			return err
+		}
+		return store.Save(tx, statementBucket, sum, s)
+	})
+	if err == nil && !right {
+		err = otp.Refused()
+	}
+	if err != nil {
+		return Accepted{}, err
+	}
+	return s.Accepted, nil
+}
+
+// mayPhone judges whether the person may answer so, asking the registers only
+// where an answer is owed, and only so often a day.
+func (d *Desk) mayPhone(ctx context.Context, id string, a PhoneAnswer) (PhoneAnswer, error) {
+	a, err := a.checked()
+	if err != nil {
+		return a, err
+	}
+	if d.Phones == nil {
+		return a, fault.New(fault.Denied, "complaint_phone_off", "answers are taken by a signature only here; renew the certificate of the business")
+	}
+	now := d.now()
+	q := d.codeQuota("answers", id+"/"+string(a.Business), now)
+	err = d.Store.Update(ctx, func(tx store.Tx) error {
+		_, events, err := loadMatter(tx, id, a.Business)
+		if err != nil {
+			return err
+		}
+		if err := Derive(events, notBefore(events, now)).allows(a.Kind); err != nil {
+			return err
+		}
+		if over, err := reached(tx, q.contact, q.limits.Total); over || err != nil {
+			return cmp.Or(err, fault.New(fault.Limited, "complaint_limit_phone", "an answer to this complaint was tried with a code %[1]d times today, and more tries are not taken; go on tomorrow, or answer with a signature", q.limits.Total))
+		}
+		return q.use(tx)
+	})
+	if err != nil {
+		return a, err
+	}
+	if good, err := d.certified(ctx, a.Business); err != nil {
+		return a, err
+	} else if good {
+		return a, fault.New(fault.Denied, "complaint_phone_certified", "this business has a good certificate; answer with its signature")
+	}
+	return a, d.signatory(ctx, a)
+}
+
+// certified reports whether the business has a certificate that is good now.
+func (d *Desk) certified(ctx context.Context, b ca.BusinessID) (bool, error) {
+	list, err := d.CA.OfBusiness(ctx, b)
+	if err != nil {
+		return false, err
+	}
+	now := d.now()
+	return slices.ContainsFunc(list, func(c ca.Certificate) bool {
+		return c.State == ca.Issued && c.Revoked == nil && !now.Before(c.NotBefore) && !now.After(c.NotAfter)
+	}), nil
+}
+
+// signatory asks both registers.
+func (d *Desk) signatory(ctx context.Context, a PhoneAnswer) error {
+	unsure := fault.New(fault.Denied, "complaint_signatory_unsure", "the registers do not confirm that this person signs alone for the business and has this number for a week; give both as the registers have them, or renew the certificate")
+	legal, err := d.Businesses.Legal(ctx, string(a.Business))
+	if err != nil {
+		return fmt.Errorf("look up business: %w", err)
+	}
+	s, ok := legal.Value.Signatory(a.NationalCode)
+	if legal.Contradicts || legal.Value.Result != gateway.Match || !ok || !s.Alone {
+		return unsure
+	}
+	mobile, err := d.Phones.Mobile(ctx, a.NationalCode, a.Mobile)
+	if err != nil {
+		return fmt.Errorf("look up mobile: %w", err)
+	}
+	if m := mobile.Value; mobile.Contradicts || m.Result != gateway.Match || m.SIMUnknown || m.SIMChangedDays < quietDays {
+		return unsure
+	}
+	return nil
+}

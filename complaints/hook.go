@@ -1,0 +1,149 @@
+package complaints
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"mohr/ca"
+	"mohr/ca/evidence"
+	"mohr/ca/signature"
+	"mohr/internal/fault"
+	"mohr/internal/nonce"
+	"mohr/internal/seal"
+	"mohr/internal/store"
+)
+
+const (
+	// NoticesType is the typ of the JWS by which a business says where it is
+	// told of complaints, and the type of the statement in it.
+	NoticesType = "mohr-complaint-notices/1"
+	// NoticesNonce binds nonces to such statements.
+	NoticesNonce nonce.Purpose = "complaint-notices"
+	// addressBucket keeps the addresses: business -> address.
+	addressBucket = "complaints_addresses"
+	// maxURL bounds a webhook's address, in octets.
+	maxURL = 512
+)
+
+// NoticesStatement is what a business signs. Either way of being told is
+// enough, and it names exactly one; with neither it is told no more.
+type NoticesStatement struct {
+	signature.Claims
+	Business string `json:"business"`
+	URL      string `json:"url,omitempty"`    // https, of a webhook
+	Mobile   string `json:"mobile,omitempty"` // for messages
+}
+
+// Notices says where a business is told.
+type Notices struct {
+	Business ca.BusinessID `json:"business"`
+	URL      string        `json:"url,omitempty"`
+	Mobile   string        `json:"mobile,omitempty"`
+	Secret   string        `json:"secret,omitempty" doc:"of the webhook (Standard Webhooks, whsec_...); keep it"`
+}
+
+// address is the record of it.
+type address struct {
+	Statement string      `json:"statement"` // hex SHA-256 of the signed bytes
+	Sealed    seal.Sealed `json:"sealed"`    // Notices, as JSON
+}
+
+// SetNotices takes a business's word of where to tell it, a JWS of the type
+// NoticesType. The same bytes again give the same answer.
+func (d *Desk) SetNotices(ctx context.Context, b ca.BusinessID, raw []byte) (Notices, error) {
+	signed, err := d.Verifier.JWS(ctx, raw, NoticesType)
+	if err != nil {
+		return Notices{}, err
+	}
+	at := d.now()
+	in, claims, err := signature.ParseClaims[NoticesStatement](signed, NoticesType, d.Audience, at)
+	if err != nil {
+		return Notices{}, err
+	}
+	if in.Business != string(b) {
+		return Notices{}, errNotOwner()
+	}
+	n, err := in.notices(b)
+	if err != nil {
+		return n, err
+	}
+	sum := sha256.Sum256(raw)
+	a := address{Statement: hex.EncodeToString(sum[:])}
+	if n.URL != "" {
+		mac := hmac.New(sha256.New, d.tokens)
+		mac.Write([]byte("webhook\x00" + a.Statement))
+		n.Secret = "whsec_" + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	}
+	if a.Sealed, err = d.sealNotices(n); err != nil {
+		return Notices{}, err
+	}
+	once, err := d.Nonces.Redeemable(NoticesNonce, claims.Nonce)
+	if err != nil {
+		return Notices{}, err
+	}
+	err = d.Store.Update(ctx, func(tx store.Tx) error {
+		now, err := ca.StandingIn(tx, signed.Standing().Leaf(), at)
+		if err != nil {
+			return err
+		}
+		if err := speaksFor(tx, now, b); err != nil {
+			return err
+		}
+		return a.save(tx, b, once)
+	})
+	if err != nil {
+		return Notices{}, err
+	}
+	return n, nil
+}
+
+func (d *Desk) sealNotices(n Notices) (seal.Sealed, error) {
+	plain, err := json.Marshal(n)
+	if err != nil {
+		return seal.Sealed{}, fmt.Errorf("encode address: %w", err)
+	}
+	sealed, err := d.Seal.Seal(addressBucket, businessKey(string(n.Business)), "address", plain)
+	if err != nil {
+		return seal.Sealed{}, fmt.Errorf("seal address: %w", err)
+	}
+	return sealed, nil
+}
+
+// save keeps the address, unless the same statement set it before.
+func (a address) save(tx store.Tx, b ca.BusinessID, once nonce.Checked) error {
+	had, err := store.Load[address](tx, addressBucket, businessKey(string(b)))
+	switch {
+	case err == nil && had.Statement == a.Statement:
+		return nil
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	if err := once.Use(tx); err != nil {
+		return err
+	}
+	return store.Save(tx, addressBucket, businessKey(string(b)), a)
+}
+
+// notices checks the addresses.
+func (s NoticesStatement) notices(b ca.BusinessID) (n Notices, err error) {
+	n = Notices{Business: b, URL: s.URL}
+	bad := fault.New(fault.Invalid, "complaint_notices_address", "name one way to be told: an https address of a webhook, or a mobile number; or none to be told no more")
+	if s.URL != "" {
+		u, err := url.Parse(s.URL)
+		if err != nil || len(s.URL) > maxURL || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" || s.Mobile != "" {
+			return Notices{}, bad
+		}
+		return n, nil
+	}
+	if s.Mobile != "" {
+		n.Mobile, err = evidence.ParseMobile(s.Mobile)
+	}
+	return n, err
+}

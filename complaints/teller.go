@@ -1,0 +1,129 @@
+package complaints
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"mohr/ca"
+	"mohr/internal/i18n"
+	"mohr/internal/seal"
+	"mohr/internal/store"
+)
+
+// Teller tells businesses at the address that they gave. It is a Notifier,
+// safe for concurrent use.
+type Teller struct {
+	Store  store.Store
+	Seal   *seal.Box
+	Client *http.Client                                         // to webhooks; it must refuse private addresses
+	Send   func(ctx context.Context, mobile, text string) error // to mobiles
+	Texts  *i18n.Catalog
+	Portal string           // base URL, no slash at the end
+	Now    func() time.Time // nil: time.Now
+}
+
+// Served tells the business where it said; one that named no address sees its
+// complaints here. What fails is to be tried again: a webhook knows by the
+// message's id, the same each time, that it had it before.
+func (t *Teller) Served(ctx context.Context, b ca.BusinessID, complaint string, deadline time.Time) error {
+	n, err := t.address(ctx, b)
+	switch {
+	case err != nil:
+		return err
+	case n.URL != "":
+		return t.post(ctx, n, complaint, deadline)
+	case n.Mobile != "":
+		text := t.Texts.Text(i18n.Persian, "complaints.message.served", complaint, i18n.DateTime(i18n.Persian, deadline), t.Portal)
+		return t.Send(ctx, n.Mobile, text)
+	}
+	return nil
+}
+
+func (t *Teller) address(ctx context.Context, b ca.BusinessID) (n Notices, err error) {
+	var a address
+	err = t.Store.View(ctx, func(tx store.Tx) error {
+		a, err = store.Load[address](tx, addressBucket, businessKey(string(b)))
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return n, nil
+	}
+	if err != nil {
+		return n, err
+	}
+	plain, err := t.Seal.Open(addressBucket, businessKey(string(b)), "address", a.Sealed)
+	if err != nil {
+		return n, err
+	}
+	return n, json.Unmarshal(plain, &n)
+}
+
+// servedHook is the body of a webhook message (Standard Webhooks).
+type servedHook struct {
+	Type      string    `json:"type"`
+	Timestamp time.Time `json:"timestamp"`
+	Data      struct {
+		Complaint string        `json:"complaint"`
+		Business  ca.BusinessID `json:"business"`
+		Deadline  time.Time     `json:"deadline"`
+	} `json:"data"`
+}
+
+// post sends the message, signed. Any answer below 300 takes it.
+func (t *Teller) post(ctx context.Context, n Notices, complaint string, deadline time.Time) error {
+	now := t.now()
+	body := servedHook{Type: "complaint.served", Timestamp: now}
+	body.Data.Complaint, body.Data.Business, body.Data.Deadline = complaint, n.Business, deadline
+	payload, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode webhook: %w", err)
+	}
+	hook, err := standardwebhooks.NewWebhook(n.Secret)
+	if err != nil {
+		return fmt.Errorf("webhook of %s: %w", n.Business, err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d", complaint, n.Business, deadline.Unix()))
+	id := "msg_" + hex.EncodeToString(sum[:16])
+	sig, err := hook.Sign(id, now, payload)
+	if err != nil {
+		return fmt.Errorf("sign webhook: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.URL, bytes.NewReader(payload))
+	if err != nil {
+		return fmt.Errorf("webhook of %s: %w", n.Business, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(standardwebhooks.HeaderWebhookID, id)
+	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	req.Header.Set(standardwebhooks.HeaderWebhookSignature, sig)
+	res, err := t.Client.Do(req)
+	if err != nil {
+		return fmt.Errorf("webhook of %s: %w", n.Business, err)
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return fmt.Errorf("webhook of %s: %w", n.Business, err)
+	}
+	if res.StatusCode >= http.StatusMultipleChoices {
+		return fmt.Errorf("webhook of %s: status %d", n.Business, res.StatusCode)
+	}
+	return nil
+}
+
+func (t *Teller) now() time.Time {
+	if t.Now == nil {
+		return time.Now().UTC().Truncate(time.Second)
+	}
+	return t.Now().UTC().Truncate(time.Second)
+}
