@@ -196,6 +196,7 @@ func (m *importer) reject(line int, reason string) {
 type batchCount struct {
 	imported, duplicates, completed int
 	rejected                        []Rejection
+	counts                          *Counts // what they add to the country's
 }
 
 func (m *importer) store(ctx context.Context, batch []importRow) error {
@@ -204,7 +205,11 @@ func (m *importer) store(ctx context.Context, batch []importRow) error {
 	slices.SortStableFunc(batch, func(a, b importRow) int { return strings.Compare(a.key, b.key) })
 	var n batchCount
 	err := m.register.Store.Update(ctx, func(tx store.Tx) error {
-		n = batchCount{}
+		n = batchCount{counts: NewCounts(m.register.Policies, Window{})}
+		k, err := m.register.opening(tx)
+		if err != nil {
+			return err
+		}
 		last := ""
 		for _, row := range batch {
 			if row.business != last {
@@ -217,7 +222,7 @@ func (m *importer) store(ctx context.Context, batch []importRow) error {
 				return err
 			}
 		}
-		return nil
+		return m.register.keep(tx, k, n.counts)
 	})
 	if err != nil {
 		return err
@@ -237,6 +242,7 @@ func (n *batchCount) put(tx store.Tx, row importRow) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		n.imported++
+		n.counts.Add(row.Row)
 		return store.Save(tx, importedBucket, row.key, row.Row)
 	case err != nil:
 		return err
@@ -249,7 +255,9 @@ func (n *batchCount) put(tx store.Tx, row importRow) error {
 	}
 	n.duplicates++
 	n.completed++
+	n.counts.Remove(had)
 	had.Answered = row.Answered
+	n.counts.Add(had)
 	return store.Save(tx, importedBucket, row.key, had)
 }
 

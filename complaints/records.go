@@ -115,7 +115,7 @@ func (f file) add(tx store.Tx, events []Event, e Event) ([]Event, ledger.Event, 
 		return events, leaf, nil
 	}
 	row.Category = string(f.Category)
-	return events, leaf, store.Save(tx, rowBucket, rowKey(string(f.Business), f.ID), row)
+	return events, leaf, putLive(tx, rowKey(string(f.Business), f.ID), row)
 }
 
 // count returns how many of the events are of the kind.

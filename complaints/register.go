@@ -139,3 +139,33 @@ func businesses(tx store.Tx) ([]string, error) {
 	slices.Sort(names)
 	return names, err
 }
+
+// Rows calls fn with the complaints of every business, by name, all from one
+// snapshot. Memory is bounded by the complaints at the largest. fn must
+// neither use the store nor keep rows.
+func (g *Register) Rows(ctx context.Context, fn func(business string, rows []Row) error) error {
+	return g.Store.View(ctx, func(tx store.Tx) error {
+		names, err := businesses(tx)
+		if err != nil {
+			return err
+		}
+		var rows []Row
+		for _, name := range names {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			rows = rows[:0]
+			err := eachRow(tx, name, func(r Row) error {
+				rows = append(rows, r)
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("read complaints: %w", err)
+			}
+			if err := fn(name, rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
