@@ -2,8 +2,6 @@ package complaints
 
 import (
 	"cmp"
-	"maps"
-	"slices"
 	"time"
 
 	"mohr/internal/i18n"
@@ -68,43 +66,34 @@ func (c *Counts) put(r Row, sign int64) {
 	}
 }
 
-// At returns the counts as of the last beginning of a day in Iran not after
-// t, of the complaints on the shelves that pick says.
-func (c *Counts) At(t time.Time, pick func(served Period, category string) bool) (sum Sums) {
-	last := lastDay(t)
+// Each calls fn with the counts of each month of serving and category as of
+// the last beginnings of days in Iran not after the instants, one Sums for
+// each instant, in no order. fn must not keep sums.
+func (c *Counts) Each(at []time.Time, fn func(served Period, category string, sums []Sums)) {
+	last := make([]int32, len(at))
+	for i, t := range at {
+		last[i] = lastDay(t)
+	}
+	sums := make([]Sums, len(at))
 	for key, days := range c.shelves {
-		if pick != nil && !pick(key.period(), key.Category) {
-			continue
-		}
+		clear(sums)
 		for day, change := range days {
-			if day <= last {
-				sum.add(change, 1)
+			for i := range sums {
+				if day <= last[i] {
+					sums[i].add(change, 1)
+				}
 			}
 		}
+		fn(key.period(), key.Category, sums)
 	}
+}
+
+// At returns the counts of all complaints as of the last beginning of a day in
+// Iran not after t.
+func (c *Counts) At(t time.Time) (sum Sums) {
+	c.Each([]time.Time{t}, func(_ Period, _ string, sums []Sums) { sum.Add(sums[0]) })
 	return sum
 }
 
-// categories returns the names of all categories, sorted.
-func (c *Counts) categories() []string {
-	names := map[string]bool{}
-	for key := range c.shelves {
-		names[key.Category] = true
-	}
-	return slices.Sorted(maps.Keys(names))
-}
-
-// months returns the first and the last month in which a complaint was
-// served; false if there is none.
-func (c *Counts) months() (first, last int32, ok bool) {
-	for key := range c.shelves {
-		if !ok || key.Month < first {
-			first = key.Month
-		}
-		if !ok || key.Month > last {
-			last = key.Month
-		}
-		ok = true
-	}
-	return first, last, ok
-}
+// DayStart returns the last beginning of a day in Iran not after t.
+func DayStart(t time.Time) time.Time { return time.Unix(dayStart(lastDay(t)), 0).UTC() }

@@ -130,7 +130,7 @@ func TestKeptCountsEqualTheBatchInWhateverOrderRowsComeAndAreCorrected(t *testin
 			day := int64(start)/86400 + random.Int64N(500)
 			at := iranDay(day)
 			want := batch(rows, complaints.Terms{At: at, Policies: policies})
-			got := counts.At(at.Add(time.Duration(random.Int64N(86400))*time.Second), nil)
+			got := counts.At(at.Add(time.Duration(random.Int64N(86400)) * time.Second))
 			if got != want {
 				t.Fatalf("seed %d at %s:\ngot  %v\nwant %v", seed, at, got, want)
 			}
@@ -138,8 +138,25 @@ func TestKeptCountsEqualTheBatchInWhateverOrderRowsComeAndAreCorrected(t *testin
 		for _, r := range rows {
 			counts.Remove(r)
 		}
-		if got := counts.At(iranDay(1<<20), nil); got != (complaints.Sums{}) {
+		if got := counts.At(iranDay(1 << 20)); got != (complaints.Sums{}) {
 			t.Fatalf("seed %d: %v is left of nothing", seed, got)
 		}
+	}
+}
+
+// BenchmarkCountsAdd counts one complaint of ten years in five categories.
+func BenchmarkCountsAdd(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	rows := make([]complaints.Row, 100_000)
+	for i := range rows {
+		rows[i] = complaints.Row{Served: 1_742_502_600 + random.Int64N(3650*86400), Category: complaintCategories[random.IntN(5)]}
+		if random.IntN(10) > 0 {
+			rows[i].Answered = rows[i].Served + random.Int64N(40*86400)
+		}
+	}
+	counts, i := complaints.NewCounts(nil, complaints.Window{}), 0
+	for b.Loop() {
+		counts.Add(rows[i%len(rows)])
+		i++
 	}
 }

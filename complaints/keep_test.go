@@ -32,7 +32,7 @@ func wantKept(t testing.TB, g *complaints.Register, at time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := counts.At(at, nil), everything(t, g, at); got != want {
+	if got, want := counts.At(at), everything(t, g, at); got != want {
 		t.Errorf("kept as of %s:\ngot  %v\nwant %v", at, got, want)
 	}
 }

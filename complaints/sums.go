@@ -28,6 +28,9 @@ const (
 	numSums
 )
 
+// Add adds the counts of other complaints.
+func (s *Sums) Add(o Sums) { s.add(o, 1) }
+
 func (s *Sums) add(o Sums, sign int64) {
 	for i := range s {
 		s[i] += sign * o[i]
