@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
@@ -45,6 +46,9 @@ type ImportConfig struct {
 	Columns    map[string]string // our column -> the file's, as its header writes it
 	DateLayout string            // as of package time; a date alone is 00:00:00Z
 	OnReject   func(Rejection)   // gets every rejected row as it is met; may be nil
+	// Batch is how many rows share a transaction; zero means 5,000. Larger ones
+	// are faster, and keep others who write waiting for longer.
+	Batch int
 }
 
 // Rejection is a row that was not taken.
@@ -151,7 +155,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 
 // read takes the next batch of usable rows; more is false at the end.
 func (m *importer) read() (batch []importRow, more bool, err error) {
-	for len(batch) < importBatch {
+	for len(batch) < cmp.Or(m.config.Batch, importBatch) {
 		m.input.left = maxImportRow
 		record, err := m.csv.Read()
 		var broken *csv.ParseError

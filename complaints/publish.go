@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"mohr/ca"
@@ -177,4 +179,20 @@ func (d *Desk) Record(ctx context.Context, b ca.BusinessID) (Record, error) {
 // business is known here is not told.
 func errNotPublic() error {
 	return fault.New(fault.NotFound, "record_not_public", "there is no public complaint record of this business")
+}
+
+// PublicSince returns since when the records are public that are.
+func (g *Register) PublicSince(ctx context.Context) (since map[string]time.Time, err error) {
+	err = g.Store.View(ctx, func(tx store.Tx) error {
+		since = map[string]time.Time{}
+		return store.Each(tx, publicationBucket, "", "", func(key string, p Published) error {
+			escaped, _, _ := strings.Cut(key, "/")
+			business, err := url.PathUnescape(escaped)
+			if err == nil && p.State == Public {
+				since[business] = p.At
+			}
+			return err
+		})
+	})
+	return since, err
 }

@@ -169,3 +169,16 @@ func (g *Register) Rows(ctx context.Context, fn func(business string, rows []Row
 		return nil
 	})
 }
+
+// RowsOf returns the complaints at one business; none if nobody ever
+// complained about it.
+func (g *Register) RowsOf(ctx context.Context, business string) (rows []Row, err error) {
+	err = g.Store.View(ctx, func(tx store.Tx) error {
+		rows = nil
+		return eachRow(tx, business, func(r Row) error {
+			rows = append(rows, r)
+			return nil
+		})
+	})
+	return rows, err
+}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mohr/ca/signature"
 	"mohr/complaints"
@@ -22,7 +23,8 @@ import (
 )
 
 func complaintsCommand() *cobra.Command {
-	return group("complaints", "Answer complaints; import and count them", answerCommand(), importCommand(), scorecardCommand())
+	return group("complaints", "Answer complaints; import and count them", answerCommand(), importCommand(), scorecardCommand(),
+		figuresCommand(), rankingCommand(), statisticsCommand(), replayCommand(), treatmentCommand())
 }
 
 // answerComplaint signs an answer and hands it in.
@@ -102,8 +104,8 @@ func openData(dir string, create bool) (store.Store, error) {
 
 // importFlags are those of complaints import.
 type importFlags struct {
-	data, columns, layout string
-	json                  bool
+	data, columns, layout, policy string
+	json                          bool
 }
 
 func importCommand() *cobra.Command {
@@ -120,6 +122,7 @@ func importCommand() *cobra.Command {
 	c.Flags().StringVar(&f.columns, "columns", "id=id,business=business,served=served,answered=answered", "which column of the file is which: id, business, served, answered, category, filed")
 	c.Flags().StringVar(&f.layout, "date-layout", "2006-01-02", "how dates are written, by the example 2006-01-02 15:04:05")
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
+	policyFlag(c.Flags(), &f.policy)
 	return c
 }
 
@@ -140,6 +143,10 @@ func (f *importFlags) run(ctx context.Context, file string, in io.Reader, out, p
 	if err != nil {
 		return err
 	}
+	policies, err := readPolicies(f.policy)
+	if err != nil {
+		return err
+	}
 	if file != "-" {
 		opened, err := os.Open(file)
 		if err != nil {
@@ -154,9 +161,9 @@ func (f *importFlags) run(ctx context.Context, file string, in io.Reader, out, p
 	}
 	defer s.Close()
 	bar := progressOf(progress, "rows", progressbar.OptionShowIts())
-	g := &complaints.Register{Store: s}
+	g := &complaints.Register{Store: s, Policies: policies}
 	report, err := g.Import(ctx, in, complaints.ImportConfig{
-		Columns: columns, DateLayout: f.layout,
+		Columns: columns, DateLayout: f.layout, Batch: aloneBatch,
 		OnReject: func(r complaints.Rejection) {
 			if !f.json {
 				fmt.Fprintf(out, "line %d rejected: %s\n", r.Line, r.Reason)
@@ -175,7 +182,10 @@ func (f *importFlags) run(ctx context.Context, file string, in io.Reader, out, p
 }
 
 // scorecardFlags are those of complaints scorecard.
-type scorecardFlags struct{ data, asOf, window, rolling, format string }
+type scorecardFlags struct{ data, asOf, window, rolling, format, policy string }
+
+// aloneBatch is how many rows share a transaction when nobody else writes.
+const aloneBatch = 25_000
 
 func scorecardCommand() *cobra.Command {
 	var f scorecardFlags
@@ -185,12 +195,33 @@ func scorecardCommand() *cobra.Command {
   mohr complaints scorecard --rolling 365d --format json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.OutOrStdout()) },
 	}
-	c.Flags().StringVar(&f.data, "data", "mohr-data", "directory of the embedded store; the service must be stopped")
-	c.Flags().StringVar(&f.asOf, "as-of", "", "date (00:00:00Z) or RFC 3339 instant; default now")
-	c.Flags().StringVar(&f.window, "window", "", "judge all by this window, as single(96h) or staged(72h,48h,24h); default each by the policy it was filed under")
-	c.Flags().StringVar(&f.rolling, "rolling", "all", "all, or the days before the instant: 365d")
+	f.register(c.Flags())
 	c.Flags().StringVar(&f.format, "format", "csv", "csv or json")
 	return c
+}
+
+func (f *scorecardFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.data, "data", "mohr-data", "directory of the embedded store; the service must be stopped")
+	flags.StringVar(&f.asOf, "as-of", "", "date (00:00:00Z) or RFC 3339 instant; default now")
+	flags.StringVar(&f.window, "window", "", "judge all by this window, as single(96h) or staged(72h,48h,24h); default each by the policy it was filed under")
+	flags.StringVar(&f.rolling, "rolling", "all", "all, or the days before the instant: 365d")
+	policyFlag(flags, &f.policy)
+}
+
+func policyFlag(flags *pflag.FlagSet, to *string) {
+	flags.StringVar(to, "policy", complaints.DefaultPolicies, "window policies for complaints that keep none: default, centre, or a YAML file of versions")
+}
+
+// readPolicies returns policies that come with the program or are in a file.
+func readPolicies(name string) (complaints.Policies, error) {
+	if name == complaints.DefaultPolicies || name == complaints.CentrePolicies {
+		return complaints.ShippedPolicies(name)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--policy: neither default nor centre, nor a file: %w", err)}
+	}
+	return complaints.ParsePolicies(b)
 }
 
 // terms reads the flags into what to count.
@@ -209,7 +240,8 @@ func (f *scorecardFlags) terms() (t complaints.Terms, err error) {
 	if t.Rolling, err = complaints.ParseRolling(f.rolling); err != nil {
 		return t, usageError{err}
 	}
-	return t, nil
+	t.Policies, err = readPolicies(f.policy)
+	return t, err
 }
 
 func parseInstant(s string) (time.Time, error) {
