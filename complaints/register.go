@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"mohr/internal/store"
@@ -181,4 +182,22 @@ func (g *Register) RowsOf(ctx context.Context, business string) (rows []Row, err
 		})
 	})
 	return rows, err
+}
+
+// EachComplaint calls fn with every complaint at the business, live and
+// imported: a key that stays its own, and the id of a live one.
+func EachComplaint(tx store.Tx, business string, fn func(key, id string, r Row) error) error {
+	for _, bucket := range []string{rowBucket, importedBucket} {
+		err := store.Each(tx, bucket, businessKey(business)+"/", "", func(key string, r Row) error {
+			id := ""
+			if bucket == rowBucket {
+				_, id, _ = strings.Cut(key, "/")
+			}
+			return fn(bucket+"/"+key, id, r)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
