@@ -64,6 +64,8 @@ GET /complaints/{id} get-complaint
 GET /complaints/{id}/receipt complaint-receipt
 GET /keys list-keys
 GET /lookups list-lookups
+GET /open/complaints list-open-data
+GET /open/complaints/{day} get-open-data
 GET /operators list-operators
 GET /plans list-plans
 GET /plans/{id} show-plan

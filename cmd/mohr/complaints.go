@@ -24,7 +24,7 @@ import (
 
 func complaintsCommand() *cobra.Command {
 	return group("complaints", "Answer complaints; import and count them", answerCommand(), importCommand(), scorecardCommand(),
-		figuresCommand(), rankingCommand(), statisticsCommand(), replayCommand(), treatmentCommand())
+		figuresCommand(), rankingCommand(), statisticsCommand(), replayCommand(), treatmentCommand(), recomputeCommand())
 }
 
 // answerComplaint signs an answer and hands it in.

@@ -217,7 +217,9 @@ func TestWhatWasTamperedWithIsFound(t *testing.T) {
 			edit(t, dir, "2026-03-01/manifest.json", `"businesses": 1`, `"businesses": 2`)
 		}, "open_data_broken"},
 		{"an edition left out", func(t *testing.T, dir string) { os.RemoveAll(filepath.Join(dir, "2026-03-01")) }, "open_data_broken"},
-		{"a signature", func(t *testing.T, dir string) { edit(t, dir, "2026-03-01/manifest.json", `"signed": "ey`, `"signed": "eY`) }, "any"},
+		{"a signature", func(t *testing.T, dir string) {
+			edit(t, dir, "2026-03-01/manifest.json", `"signed": "ey`, `"signed": "eY`)
+		}, "any"},
 		{"a signature of the other day", func(t *testing.T, dir string) {
 			var first, second opendata.Edition
 			read := func(day string, e *opendata.Edition) {

@@ -24,6 +24,7 @@ import (
 	"mohr/ca/status"
 	"mohr/ca/timestamp"
 	"mohr/complaints"
+	"mohr/complaints/opendata"
 	"mohr/enroll"
 	"mohr/hsm"
 	"mohr/internal/clock"
@@ -54,6 +55,7 @@ type rooms struct {
 	enroll     *enroll.Desk
 	renew      *renew.Desk
 	complaints *complaints.Desk
+	opendata   *opendata.Publisher
 	badge      *badge.Desk
 	acme       *acme.Desk
 	incident   *incident.Desk
@@ -64,7 +66,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, gateway.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, renew.Texts, complaints.Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
@@ -183,7 +185,11 @@ func (r *rooms) openComplaints(context.Context) error {
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
 		Businesses: r.registry, Audience: r.Config.Portal, Log: r.Log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	r.opendata = &opendata.Publisher{Register: r.complaints.Register(), Receipts: r.receipts, Key: r.box.Derive("open data")}
+	return nil
 }
 
 func (r *rooms) openBadge(context.Context) (err error) {
@@ -222,6 +228,7 @@ func (r *rooms) mount(context.Context) error {
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
 	r.complaints.Routes(r.web)
+	r.opendata.Routes(r.web)
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
 	r.acme.Routes(r.web)
