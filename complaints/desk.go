@@ -43,7 +43,10 @@ type Config struct {
 	// Businesses is asked for a business that is not known here yet.
 	Businesses Businesses
 	Limits     Limits
-	Audience   string // base URL of the portal, no slash at the end: https://localhost:8443
+	// Objection is how long a business may object after an invitation, before
+	// its record is made public without its word. Zero: no time at all.
+	Objection time.Duration
+	Audience  string // base URL of the portal, no slash at the end: https://localhost:8443
 }
 
 // Validate reports all faults at once.
@@ -58,6 +61,7 @@ func (c *Config) Validate() error {
 	need(c.Seal != nil && c.Receipts != nil, "no seal or no receipts")
 	need(c.Businesses != nil, "no register of businesses")
 	need(c.Limits.Business >= 0 && c.Limits.Total >= 0, "a limit is below zero")
+	need(c.Objection >= 0, "the time to object is below zero")
 	u, err := url.Parse(c.Audience)
 	need(err == nil && u.Host != "" && !strings.HasSuffix(c.Audience, "/"), "the audience is no base URL")
 	return errors.Join(errs...)

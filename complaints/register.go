@@ -44,6 +44,16 @@ type named struct {
 // businessKey is the part of a key that names a business; it holds no slash.
 func businessKey(name string) string { return url.PathEscape(name) }
 
+// businessOf returns the business that a key begins with.
+func businessOf(key string) string {
+	escaped, _, _ := strings.Cut(key, "/")
+	name, err := url.PathUnescape(escaped)
+	if err != nil {
+		return escaped // not written by businessKey
+	}
+	return name
+}
+
 // rowKey is the key of a complaint at a business in either bucket of rows.
 func rowKey(business, id string) string { return businessKey(business) + "/" + id }
 

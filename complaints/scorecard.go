@@ -14,6 +14,9 @@ type Rolling time.Duration
 // Year is the rolling window of the headline figures.
 const Year = Rolling(365 * 24 * time.Hour)
 
+// Quarter is the rolling window of the trend.
+const Quarter = Rolling(90 * 24 * time.Hour)
+
 // maxRollingDays bounds a rolling window: a hundred years.
 const maxRollingDays = 36500
 

@@ -56,12 +56,14 @@ GET /badges/{id} get-badge
 GET /badges/{id}/receipt badge-receipt
 GET /blocked-keys list-blocked-keys
 GET /businesses/{id}/complaints list-own-complaints
+GET /businesses/{id}/figures get-figures
 GET /businesses/{id}/record get-record
 GET /certificates list-certificates
 GET /certificates/{serial} show-certificate
 GET /complaints/nonce complaint-nonce
 GET /complaints/{id} get-complaint
 GET /complaints/{id}/receipt complaint-receipt
+GET /invitations/nonce invitation-nonce
 GET /keys list-keys
 GET /lookups list-lookups
 GET /open/complaints list-open-data
@@ -93,7 +95,10 @@ POST /applications/{id}/resume ask-resume
 POST /applications/{id}/resume/code resume-application
 POST /badges request-badge
 POST /badges/{id}/check check-badge
+POST /businesses/{id}/orders report-orders
 POST /businesses/{id}/publication set-publication
+POST /businesses/{id}/publication/objection decide-objection
+POST /businesses/{id}/publication/reply reply-to-invitation
 POST /businesses/{id}/record get-own-record
 POST /certificates/{serial}/resume resume-certificate
 POST /certificates/{serial}/revoke revoke-certificate
@@ -103,9 +108,11 @@ POST /complaints file-complaint
 POST /complaints/{id}/answers answer-complaint
 POST /complaints/{id}/aside set-complaint-aside
 POST /complaints/{id}/dispute dispute-answer
+POST /complaints/{id}/text-removal remove-complaint-text
 POST /complaints/{id}/withdraw withdraw-complaint
 POST /compromised-keys report-key
 POST /holders/find find-holder
+POST /invitations invite-businesses
 POST /keys/test test-keys
 POST /keys/{purpose}/create create-key
 POST /keys/{purpose}/retire retire-key

@@ -63,6 +63,9 @@ type Config struct {
 	// ComplaintPolicy names the answer windows: "default" is single(96h),
 	// "centre" the staged windows of the national centre.
 	ComplaintPolicy string `yaml:"complaint_policy"`
+	// PublicationObjection is how long an invited business may object before its
+	// record is made public; default 240h, in a development service 0s.
+	PublicationObjection *time.Duration `yaml:"publication_objection"`
 	// Production says that no development key and no simulated evidence is used.
 	Production bool `yaml:"production"`
 }
@@ -133,4 +136,12 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
 	return errors.Join(errs...)
+}
+
+// objection is how long an invited business may object.
+func (c *Config) objection() time.Duration {
+	if c.PublicationObjection == nil {
+		return 10 * 24 * time.Hour
+	}
+	return *c.PublicationObjection
 }

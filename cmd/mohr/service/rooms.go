@@ -183,7 +183,7 @@ func (r *rooms) openComplaints(context.Context) error {
 	}
 	r.complaints, err = complaints.New(complaints.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
-		Businesses: r.registry, Audience: r.Config.Portal, Log: r.Log,
+		Businesses: r.registry, Objection: r.Config.objection(), Audience: r.Config.Portal, Log: r.Log,
 	})
 	if err != nil {
 		return err
@@ -228,6 +228,7 @@ func (r *rooms) mount(context.Context) error {
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
 	r.complaints.Routes(r.web)
+	r.complaints.FigureRoutes(r.web)
 	r.opendata.Routes(r.web)
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
