@@ -34,7 +34,7 @@ type Orders struct {
 }
 
 // ordersBucket keeps every report: business/seq -> Orders.
-const ordersBucket = "complaints_orders"
+const ordersBucket = "publication.orders"
 
 // ReportOrders records how many orders a business had in the 365 days before
 // until, for an officer; actor is what ca.Authority.Operator returned. A later
@@ -66,7 +66,7 @@ func (d *Desk) ReportOrders(ctx context.Context, actor string, b ca.BusinessID, 
 		if err != nil {
 			return err
 		}
-		return ledger.Append(tx, ledger.Event{Kind: "complaints.orders", At: o.At, Hash: hash})
+		return ledger.Append(tx, ledger.Event{Kind: "publication.orders", At: o.At, Hash: hash})
 	})
 	return o, err
 }

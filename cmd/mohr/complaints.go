@@ -214,14 +214,11 @@ func policyFlag(flags *pflag.FlagSet, to *string) {
 
 // readPolicies returns policies that come with the program or are in a file.
 func readPolicies(name string) (complaints.Policies, error) {
-	if name == complaints.DefaultPolicies || name == complaints.CentrePolicies {
-		return complaints.ShippedPolicies(name)
-	}
-	b, err := os.ReadFile(name)
+	p, err := complaints.LoadPolicies(name)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--policy: neither default nor centre, nor a file: %w", err)}
+		return nil, usageError{fmt.Errorf("--policy: %w", err)}
 	}
-	return complaints.ParsePolicies(b)
+	return p, nil
 }
 
 // terms reads the flags into what to count.

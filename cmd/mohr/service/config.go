@@ -61,7 +61,9 @@ type Config struct {
 	Domains    DomainConfig `yaml:"domains"`
 
 	// ComplaintPolicy names the answer windows: "default" is single(96h),
-	// "centre" the staged windows of the national centre.
+	// "centre" the staged windows of the national centre; or a YAML file of
+	// versions, oldest first. What was published once stays in it unchanged, and
+	// a new version begins on a day that is ahead.
 	ComplaintPolicy string `yaml:"complaint_policy"`
 	// PublicationObjection is how long an invited business may object before its
 	// record is made public; default 240h, in a development service 0s.

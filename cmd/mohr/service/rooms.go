@@ -176,8 +176,8 @@ func (r *rooms) openRenew(context.Context) error {
 	return err
 }
 
-func (r *rooms) openComplaints(context.Context) error {
-	policies, err := complaints.ShippedPolicies(r.Config.ComplaintPolicy)
+func (r *rooms) openComplaints(ctx context.Context) error {
+	policies, err := complaints.LoadPolicies(r.Config.ComplaintPolicy)
 	if err != nil {
 		return fmt.Errorf("complaint_policy: %w", err)
 	}
@@ -187,6 +187,9 @@ func (r *rooms) openComplaints(context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if err := r.complaints.Register().AdoptPolicies(ctx); err != nil {
+		return fmt.Errorf("complaint_policy: %w", err)
 	}
 	r.opendata = &opendata.Publisher{Register: r.complaints.Register(), Receipts: r.receipts, Key: r.box.Derive("open data")}
 	return nil
