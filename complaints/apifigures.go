@@ -27,8 +27,8 @@ func (d *Desk) FigureRoutes(s *web.Server) {
 	web.Handle(s, op(http.MethodPost, "/complaints/{id}/text-removal", "remove-complaint-text", "Destroy the text of a complaint, as the law demands (officers)"), d.apiRemove)
 }
 
-// officer returns who acts.
-func (d *Desk) officer(ctx context.Context) (string, error) {
+// actor returns which officer acts.
+func (d *Desk) actor(ctx context.Context) (string, error) {
 	return d.CA.Operator(ctx, web.PeerCertificate(ctx), ca.RoleOfficer)
 }
 
@@ -156,7 +156,7 @@ type ordersOut struct {
 }
 
 func (d *Desk) apiOrders(ctx context.Context, in *ordersIn) (*ordersOut, error) {
-	actor, err := d.officer(ctx)
+	actor, err := d.actor(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ type inviteOut struct {
 }
 
 func (d *Desk) apiInvite(ctx context.Context, in *inviteIn) (*inviteOut, error) {
-	actor, err := d.officer(ctx)
+	actor, err := d.actor(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ type objectionIn struct {
 }
 
 func (d *Desk) apiObjection(ctx context.Context, in *objectionIn) (*replyOut, error) {
-	actor, err := d.officer(ctx)
+	actor, err := d.actor(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +264,7 @@ type removeIn struct {
 type removeOut struct{ Body Tombstone }
 
 func (d *Desk) apiRemove(ctx context.Context, in *removeIn) (*removeOut, error) {
-	actor, err := d.officer(ctx)
+	actor, err := d.actor(ctx)
 	if err != nil {
 		return nil, err
 	}

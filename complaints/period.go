@@ -91,8 +91,8 @@ func (p Period) Next() Period {
 // Both are views as of their own instant: what was answered later does not
 // leave last year's count.
 type Comparison struct {
-	Now    Part `json:"now"`
-	Before Part `json:"before"`
+	Now    YearPart `json:"now"`
+	Before YearPart `json:"before"`
 	// LeapDay: the day is 30 Esfand and has no counterpart in the year before,
 	// of which all is counted.
 	LeapDay    bool     `json:"leap_day"`
@@ -100,8 +100,8 @@ type Comparison struct {
 	Received   *float64 `json:"received_change"`
 }
 
-// Part is a year up to an instant.
-type Part struct {
+// YearPart is a year up to an instant.
+type YearPart struct {
 	Year        int       `json:"year"`
 	From        time.Time `json:"from"`
 	At          time.Time `json:"at"`
@@ -119,15 +119,15 @@ type Part struct {
 // one Solar Hijri year before.
 func YearOnYear(rows []Row, t Terms) Comparison {
 	before, leap := YearBefore(t.At)
-	c := Comparison{LeapDay: leap, Now: part(rows, t, t.At, YearStart(t.At))}
+	c := Comparison{LeapDay: leap, Now: yearPart(rows, t, t.At, YearStart(t.At))}
 	// The end of a year is the beginning of the next; it is its own year that is meant.
-	c.Before = part(rows, t, before, YearStart(YearStart(t.At).Add(-time.Second)))
+	c.Before = yearPart(rows, t, before, YearStart(YearStart(t.At).Add(-time.Second)))
 	c.Unanswered = change(c.Now.Unanswered, c.Before.Unanswered)
 	c.Received = change(c.Now.Received, c.Before.Received)
 	return c
 }
 
-func part(rows []Row, t Terms, at, from time.Time) Part {
+func yearPart(rows []Row, t Terms, at, from time.Time) YearPart {
 	t.At, t.Since, t.Rolling = at, from, 0
 	y := NewTally("", t)
 	first := at.Unix() + 1
@@ -138,7 +138,7 @@ func part(rows []Row, t Terms, at, from time.Time) Part {
 	c, _ := y.Result()
 	year, _, _ := i18n.Jalali(from.In(iran))
 	_, end := Period{Year: year}.Bounds()
-	return Part{
+	return YearPart{
 		Year: year, From: from, At: at.UTC(), Partial: at.Add(time.Second).Before(end), Incomplete: first > from.Unix(),
 		Received: c.Received, Answered: c.Answered, Unanswered: c.Unanswered,
 		Matured: c.Matured, OnTime: c.MaturedOnTime, ShareOnTime: c.ShareOnTime,
