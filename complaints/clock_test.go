@@ -10,11 +10,6 @@ import (
 	"mohr/internal/fault"
 )
 
-func terms(t testing.TB, w string, at int64) complaints.Terms {
-	t.Helper()
-	return complaints.Terms{At: time.Unix(at, 0), Window: window(t, w)}
-}
-
 func TestParseWindow(t *testing.T) {
 	tests := []struct {
 		name, text, want string

@@ -52,7 +52,10 @@ type Config struct {
 	Businesses Businesses
 	Phones     Phones // nil: no answers without a certificate
 	Limits     Limits
-	Audience   string // base URL of the portal, no slash at the end: https://localhost:8443
+	// Objection is how long a business may object after an invitation, before
+	// its record is made public without its word. Zero: no time at all.
+	Objection time.Duration
+	Audience  string // base URL of the portal, no slash at the end: https://localhost:8443
 }
 
 // Validate reports all faults at once.
@@ -67,6 +70,7 @@ func (c *Config) Validate() error {
 	need(c.Seal != nil && c.Receipts != nil && c.Codes != nil, "no seal, receipts or codes")
 	need(c.Businesses != nil, "no register of businesses")
 	need(min(c.Limits.Business, c.Limits.Total, c.Limits.Codes) >= 0, "a limit is below zero")
+	need(c.Objection >= 0, "the time to object is below zero")
 	u, err := url.Parse(c.Audience)
 	need(err == nil && u.Host != "" && !strings.HasSuffix(c.Audience, "/"), "the audience is no base URL")
 	return errors.Join(errs...)

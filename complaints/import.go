@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
@@ -45,6 +46,9 @@ type ImportConfig struct {
 	Columns    map[string]string // our column -> the file's, as its header writes it
 	DateLayout string            // as of package time; a date alone is 00:00:00Z
 	OnReject   func(Rejection)   // gets every rejected row as it is met; may be nil
+	// Batch is how many rows share a transaction; zero means 5,000. Larger ones
+	// are faster, and keep others who write waiting for longer.
+	Batch int
 }
 
 // Rejection is a row that was not taken.
@@ -151,7 +155,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 
 // read takes the next batch of usable rows; more is false at the end.
 func (m *importer) read() (batch []importRow, more bool, err error) {
-	for len(batch) < importBatch {
+	for len(batch) < cmp.Or(m.config.Batch, importBatch) {
 		m.input.left = maxImportRow
 		record, err := m.csv.Read()
 		var broken *csv.ParseError
@@ -196,6 +200,7 @@ func (m *importer) reject(line int, reason string) {
 type batchCount struct {
 	imported, duplicates, completed int
 	rejected                        []Rejection
+	counts                          *Counts // what they add to the country's
 }
 
 func (m *importer) store(ctx context.Context, batch []importRow) error {
@@ -204,7 +209,11 @@ func (m *importer) store(ctx context.Context, batch []importRow) error {
 	slices.SortStableFunc(batch, func(a, b importRow) int { return strings.Compare(a.key, b.key) })
 	var n batchCount
 	err := m.register.Store.Update(ctx, func(tx store.Tx) error {
-		n = batchCount{}
+		n = batchCount{counts: NewCounts(m.register.Policies, Window{})}
+		k, err := m.register.opening(tx)
+		if err != nil {
+			return err
+		}
 		last := ""
 		for _, row := range batch {
 			if row.business != last {
@@ -217,7 +226,7 @@ func (m *importer) store(ctx context.Context, batch []importRow) error {
 				return err
 			}
 		}
-		return nil
+		return m.register.keep(tx, k, n.counts)
 	})
 	if err != nil {
 		return err
@@ -237,6 +246,7 @@ func (n *batchCount) put(tx store.Tx, row importRow) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		n.imported++
+		n.counts.Add(row.Row)
 		return store.Save(tx, importedBucket, row.key, row.Row)
 	case err != nil:
 		return err
@@ -249,7 +259,9 @@ func (n *batchCount) put(tx store.Tx, row importRow) error {
 	}
 	n.duplicates++
 	n.completed++
+	n.counts.Remove(had)
 	had.Answered = row.Answered
+	n.counts.Add(had)
 	return store.Save(tx, importedBucket, row.key, had)
 }
 

@@ -96,7 +96,7 @@ func (m matter) add(tx store.Tx, events []Event, e Event) ([]Event, error) {
 		return events, nil
 	}
 	row.Category = string(m.Category)
-	return events, store.Save(tx, rowBucket, rowKey(string(m.Business), m.ID), row)
+	return events, putLive(tx, rowKey(string(m.Business), m.ID), row)
 }
 
 // step adds e if the state allows it. What the last event said already is said

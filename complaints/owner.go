@@ -34,6 +34,7 @@ type RecordStatement struct {
 type Own struct {
 	Record     Record      `json:"record"`
 	Complaints []Complaint `json:"complaints" doc:"at most a hundred, by id; ask again after the last one"`
+	Invitation *Invitation `json:"invitation,omitempty" doc:"to publish the record; nothing where there is none"`
 }
 
 func errNotOwner() error {
@@ -89,6 +90,9 @@ func (d *Desk) OwnRecord(ctx context.Context, b ca.BusinessID, raw []byte) (Own,
 
 func (d *Desk) own(ctx context.Context, b ca.BusinessID, after string) (own Own, err error) {
 	if own.Record, err = d.Record(ctx, b); err != nil {
+		return own, err
+	}
+	if own.Invitation, err = d.Invitation(ctx, b); err != nil {
 		return own, err
 	}
 	own.Complaints, err = d.Inbox(ctx, b, after)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -56,6 +57,18 @@ func ShippedPolicies(name string) (Policies, error) {
 	b, err := policyFiles.ReadFile("policies/" + name + ".yaml")
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "complaint_policy_unknown", "there are no window policies of the name %q; use %q or %q", name, DefaultPolicies, CentrePolicies)
+	}
+	return ParsePolicies(b)
+}
+
+// LoadPolicies returns policies that come with the program or are in a file.
+func LoadPolicies(name string) (Policies, error) {
+	if name == DefaultPolicies || name == CentrePolicies {
+		return ShippedPolicies(name)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("window policies: neither default nor centre, nor a file: %w", err)
 	}
 	return ParsePolicies(b)
 }

@@ -40,7 +40,8 @@ type Published struct {
 	Seq   int         `json:"seq"` // from 1
 	State Publication `json:"state"`
 	At    time.Time   `json:"at"`
-	Actor string      `json:"actor"` // "operator:NAME"
+	Actor string      `json:"actor"`           // "operator:NAME"
+	Basis Basis       `json:"basis,omitempty"` // invited: why this business
 	Salt  []byte      `json:"salt"`
 }
 
@@ -82,13 +83,14 @@ func (d *Desk) Publish(ctx context.Context, actor string, b ca.BusinessID, to Pu
 	e := Published{State: to, At: d.now(), Actor: actor, Salt: newSalt()}
 	var done Published
 	err := d.Store.Update(ctx, func(tx store.Tx) (err error) {
-		done, err = publish(tx, b, e)
+		done, err = d.publish(tx, b, e)
 		return err
 	})
 	return done, err
 }
 
-func publish(tx store.Tx, b ca.BusinessID, e Published) (Published, error) {
+// publish adds e to the business's changes, if it may follow them.
+func (d *Desk) publish(tx store.Tx, b ca.BusinessID, e Published) (Published, error) {
 	list, err := publications(tx, b)
 	if err != nil {
 		return e, err
@@ -106,6 +108,16 @@ func publish(tx store.Tx, b ca.BusinessID, e Published) (Published, error) {
 	e.Seq = len(list) + 1
 	if e.At.Before(last.At) {
 		e.At = last.At
+	}
+	switch e.State {
+	case Invited:
+		if err := d.freeze(tx, b, e); err != nil {
+			return e, err
+		}
+	case Public:
+		if err := d.mayGoPublic(tx, b, last, e.At); err != nil {
+			return e, err
+		}
 	}
 	if err := store.Save(tx, publicationBucket, fmt.Sprintf("%s/%04d", businessKey(string(b)), e.Seq), e); err != nil {
 		return e, err
@@ -150,26 +162,32 @@ type Record struct {
 // nobody ever complained about has a record of nothing.
 func (d *Desk) Record(ctx context.Context, b ca.BusinessID) (Record, error) {
 	at := d.now()
-	policy := d.Policies.At(at)
-	r := Record{Business: b, At: at, Policy: policy.Version, Window: policy.Window}
-	err := d.Store.View(ctx, func(tx store.Tx) error {
-		list, err := publications(tx, b)
-		if err != nil {
-			return err
-		}
-		p := publicationAt(list, at)
-		r.Publication, r.Since, r.Published = p.State, p.At, p.State == Public
-		year := NewTally(string(b), d.register.terms(Terms{At: at, Rolling: Year}))
-		all := NewTally(string(b), d.register.terms(Terms{At: at}))
-		err = eachRow(tx, string(b), func(row Row) error {
-			year.Add(row)
-			all.Add(row)
-			return nil
-		})
-		r.Scorecard, _ = year.Result()
-		r.Lifetime, r.Aside = all.Result()
+	var r Record
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		r, err = d.recordIn(tx, b, at)
 		return err
 	})
+	return r, err
+}
+
+func (d *Desk) recordIn(tx store.Tx, b ca.BusinessID, at time.Time) (Record, error) {
+	policy := d.Policies.At(at)
+	r := Record{Business: b, At: at, Policy: policy.Version, Window: policy.Window}
+	list, err := publications(tx, b)
+	if err != nil {
+		return r, err
+	}
+	p := publicationAt(list, at)
+	r.Publication, r.Since, r.Published = p.State, p.At, p.State == Public
+	year := NewTally(string(b), d.register.terms(Terms{At: at, Rolling: Year}))
+	all := NewTally(string(b), d.register.terms(Terms{At: at}))
+	err = eachRow(tx, string(b), func(row Row) error {
+		year.Add(row)
+		all.Add(row)
+		return nil
+	})
+	r.Scorecard, _ = year.Result()
+	r.Lifetime, r.Aside = all.Result()
 	return r, err
 }
 
@@ -177,4 +195,18 @@ func (d *Desk) Record(ctx context.Context, b ca.BusinessID) (Record, error) {
 // business is known here is not told.
 func errNotPublic() error {
 	return fault.New(fault.NotFound, "record_not_public", "there is no public complaint record of this business")
+}
+
+// PublicSince returns since when the records are public that are.
+func (g *Register) PublicSince(ctx context.Context) (since map[string]time.Time, err error) {
+	err = g.Store.View(ctx, func(tx store.Tx) error {
+		since = map[string]time.Time{}
+		return store.Each(tx, publicationBucket, "", "", func(key string, p Published) error {
+			if p.State == Public {
+				since[businessOf(key)] = p.At
+			}
+			return nil
+		})
+	})
+	return since, err
 }

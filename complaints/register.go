@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"mohr/internal/store"
@@ -42,6 +43,16 @@ type named struct {
 
 // businessKey is the part of a key that names a business; it holds no slash.
 func businessKey(name string) string { return url.PathEscape(name) }
+
+// businessOf returns the business that a key begins with.
+func businessOf(key string) string {
+	escaped, _, _ := strings.Cut(key, "/")
+	name, err := url.PathUnescape(escaped)
+	if err != nil {
+		return escaped // not written by businessKey
+	}
+	return name
+}
 
 // rowKey is the key of a complaint at a business in either bucket of rows.
 func rowKey(business, id string) string { return businessKey(business) + "/" + id }
@@ -138,4 +149,65 @@ func businesses(tx store.Tx) ([]string, error) {
 	})
 	slices.Sort(names)
 	return names, err
+}
+
+// Rows calls fn with the complaints of every business, by name, all from one
+// snapshot. Memory is bounded by the complaints at the largest. fn must
+// neither use the store nor keep rows.
+func (g *Register) Rows(ctx context.Context, fn func(business string, rows []Row) error) error {
+	return g.Store.View(ctx, func(tx store.Tx) error {
+		names, err := businesses(tx)
+		if err != nil {
+			return err
+		}
+		var rows []Row
+		for _, name := range names {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			rows = rows[:0]
+			err := eachRow(tx, name, func(r Row) error {
+				rows = append(rows, r)
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("read complaints: %w", err)
+			}
+			if err := fn(name, rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// RowsOf returns the complaints at one business; none if nobody ever
+// complained about it.
+func (g *Register) RowsOf(ctx context.Context, business string) (rows []Row, err error) {
+	err = g.Store.View(ctx, func(tx store.Tx) error {
+		rows = nil
+		return eachRow(tx, business, func(r Row) error {
+			rows = append(rows, r)
+			return nil
+		})
+	})
+	return rows, err
+}
+
+// EachComplaint calls fn with every complaint at the business, live and
+// imported: a key that stays its own, and the id of a live one.
+func EachComplaint(tx store.Tx, business string, fn func(key, id string, r Row) error) error {
+	for _, bucket := range []string{rowBucket, importedBucket} {
+		err := store.Each(tx, bucket, businessKey(business)+"/", "", func(key string, r Row) error {
+			id := ""
+			if bucket == rowBucket {
+				_, id, _ = strings.Cut(key, "/")
+			}
+			return fn(bucket+"/"+key, id, r)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

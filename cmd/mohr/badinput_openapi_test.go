@@ -58,6 +58,7 @@ GET /badges/{id} get-badge
 GET /badges/{id}/receipt badge-receipt
 GET /blocked-keys list-blocked-keys
 GET /businesses/{id}/complaints list-own-complaints
+GET /businesses/{id}/figures get-figures
 GET /businesses/{id}/record get-record
 GET /certificates list-certificates
 GET /certificates/{serial} show-certificate
@@ -70,9 +71,12 @@ GET /complaints/{id} get-complaint
 GET /complaints/{id}/case show-complaint-case
 GET /complaints/{id}/receipt complaint-receipt
 GET /complaints/{id}/receipt.json complaint-receipt-file
+GET /invitations/nonce invitation-nonce
 GET /keys list-keys
 GET /locks/{id}/certificates list-named
 GET /lookups list-lookups
+GET /open/complaints list-open-data
+GET /open/complaints/{day} get-open-data
 GET /operators list-operators
 GET /plans list-plans
 GET /plans/{id} show-plan
@@ -106,7 +110,10 @@ POST /applications/{id}/resume/code resume-application
 POST /badges request-badge
 POST /badges/{id}/check check-badge
 POST /businesses/{id}/notices set-notices
+POST /businesses/{id}/orders report-orders
 POST /businesses/{id}/publication set-publication
+POST /businesses/{id}/publication/objection decide-objection
+POST /businesses/{id}/publication/reply reply-to-invitation
 POST /businesses/{id}/record get-own-record
 POST /certificates/{serial}/resume resume-certificate
 POST /certificates/{serial}/revoke revoke-certificate
@@ -128,9 +135,11 @@ POST /complaints/{id}/escalate escalate-complaint
 POST /complaints/{id}/reject reject-answer
 POST /complaints/{id}/rulings rule-on-complaint
 POST /complaints/{id}/settle settle-complaint
+POST /complaints/{id}/text-removal remove-complaint-text
 POST /complaints/{id}/withdraw withdraw-complaint
 POST /compromised-keys report-key
 POST /holders/find find-holder
+POST /invitations invite-businesses
 POST /keys/test test-keys
 POST /keys/{purpose}/create create-key
 POST /keys/{purpose}/retire retire-key

@@ -15,6 +15,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mohr/ca/signature"
 	"mohr/complaints"
@@ -22,7 +23,10 @@ import (
 )
 
 func complaintsCommand() *cobra.Command {
-	own := []*cobra.Command{answerCommand(), importCommand(), scorecardCommand()}
+	own := []*cobra.Command{
+		answerCommand(), importCommand(), scorecardCommand(),
+		figuresCommand(), rankingCommand(), statisticsCommand(), replayCommand(), treatmentCommand(), recomputeCommand(),
+	}
 	return group("complaints", "Answer complaints and rule on them; import and count them", append(own, deskCommands()...)...)
 }
 
@@ -103,8 +107,8 @@ func openData(dir string, create bool) (store.Store, error) {
 
 // importFlags are those of complaints import.
 type importFlags struct {
-	data, columns, layout string
-	json                  bool
+	data, columns, layout, policy string
+	json                          bool
 }
 
 func importCommand() *cobra.Command {
@@ -121,6 +125,7 @@ func importCommand() *cobra.Command {
 	c.Flags().StringVar(&f.columns, "columns", "id=id,business=business,served=served,answered=answered", "which column of the file is which: id, business, served, answered, category, filed")
 	c.Flags().StringVar(&f.layout, "date-layout", "2006-01-02", "how dates are written, by the example 2006-01-02 15:04:05")
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
+	policyFlag(c.Flags(), &f.policy)
 	return c
 }
 
@@ -141,6 +146,10 @@ func (f *importFlags) run(ctx context.Context, file string, in io.Reader, out, p
 	if err != nil {
 		return err
 	}
+	policies, err := readPolicies(f.policy)
+	if err != nil {
+		return err
+	}
 	if file != "-" {
 		opened, err := os.Open(file)
 		if err != nil {
@@ -155,9 +164,9 @@ func (f *importFlags) run(ctx context.Context, file string, in io.Reader, out, p
 	}
 	defer s.Close()
 	bar := progressOf(progress, "rows", progressbar.OptionShowIts())
-	g := &complaints.Register{Store: s}
+	g := &complaints.Register{Store: s, Policies: policies}
 	report, err := g.Import(ctx, in, complaints.ImportConfig{
-		Columns: columns, DateLayout: f.layout,
+		Columns: columns, DateLayout: f.layout, Batch: aloneBatch,
 		OnReject: func(r complaints.Rejection) {
 			if !f.json {
 				fmt.Fprintf(out, "line %d rejected: %s\n", r.Line, r.Reason)
@@ -176,7 +185,10 @@ func (f *importFlags) run(ctx context.Context, file string, in io.Reader, out, p
 }
 
 // scorecardFlags are those of complaints scorecard.
-type scorecardFlags struct{ data, asOf, window, rolling, format string }
+type scorecardFlags struct{ data, asOf, window, rolling, format, policy string }
+
+// aloneBatch is how many rows share a transaction when nobody else writes.
+const aloneBatch = 25_000
 
 func scorecardCommand() *cobra.Command {
 	var f scorecardFlags
@@ -186,12 +198,30 @@ func scorecardCommand() *cobra.Command {
   mohr complaints scorecard --rolling 365d --format json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.OutOrStdout()) },
 	}
-	c.Flags().StringVar(&f.data, "data", "mohr-data", "directory of the embedded store; the service must be stopped")
-	c.Flags().StringVar(&f.asOf, "as-of", "", "date (00:00:00Z) or RFC 3339 instant; default now")
-	c.Flags().StringVar(&f.window, "window", "", "judge all by this window, as single(96h) or staged(72h,48h,24h); default each by the policy it was filed under")
-	c.Flags().StringVar(&f.rolling, "rolling", "all", "all, or the days before the instant: 365d")
+	f.register(c.Flags())
 	c.Flags().StringVar(&f.format, "format", "csv", "csv or json")
 	return c
+}
+
+func (f *scorecardFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.data, "data", "mohr-data", "directory of the embedded store; the service must be stopped")
+	flags.StringVar(&f.asOf, "as-of", "", "date (00:00:00Z) or RFC 3339 instant; default now")
+	flags.StringVar(&f.window, "window", "", "judge all by this window, as single(96h) or staged(72h,48h,24h); default each by the policy it was filed under")
+	flags.StringVar(&f.rolling, "rolling", "all", "all, or the days before the instant: 365d")
+	policyFlag(flags, &f.policy)
+}
+
+func policyFlag(flags *pflag.FlagSet, to *string) {
+	flags.StringVar(to, "policy", complaints.DefaultPolicies, "window policies for complaints that keep none: default, centre, or a YAML file of versions")
+}
+
+// readPolicies returns policies that come with the program or are in a file.
+func readPolicies(name string) (complaints.Policies, error) {
+	p, err := complaints.LoadPolicies(name)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--policy: %w", err)}
+	}
+	return p, nil
 }
 
 // terms reads the flags into what to count.
@@ -210,7 +240,8 @@ func (f *scorecardFlags) terms() (t complaints.Terms, err error) {
 	if t.Rolling, err = complaints.ParseRolling(f.rolling); err != nil {
 		return t, usageError{err}
 	}
-	return t, nil
+	t.Policies, err = readPolicies(f.policy)
+	return t, err
 }
 
 func parseInstant(s string) (time.Time, error) {

@@ -66,8 +66,13 @@ type Config struct {
 	Chip ChipConfig `yaml:"chip"`
 
 	// ComplaintPolicy names the answer windows: "default" is single(96h),
-	// "centre" the staged windows of the national centre.
+	// "centre" the staged windows of the national centre; or a YAML file of
+	// versions, oldest first. What was published once stays in it unchanged, and
+	// a new version begins on a day that is ahead.
 	ComplaintPolicy string `yaml:"complaint_policy"`
+	// PublicationObjection is how long an invited business may object before its
+	// record is made public; default 240h, in a development service 0s.
+	PublicationObjection *time.Duration `yaml:"publication_objection"`
 	// Production says that no development key and no simulated evidence is used.
 	Production bool `yaml:"production"`
 }
@@ -139,4 +144,12 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
 	return errors.Join(append(errs, c.Chip.Validate(c.Production))...)
+}
+
+// objection is how long an invited business may object.
+func (c *Config) objection() time.Duration {
+	if c.PublicationObjection == nil {
+		return 10 * 24 * time.Hour
+	}
+	return *c.PublicationObjection
 }

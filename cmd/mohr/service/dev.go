@@ -63,6 +63,9 @@ func openDevWorld(ctx context.Context, c *Config, o Dev, log *slog.Logger) (*dev
 		w.close()
 		return nil, err
 	}
+	if c.PublicationObjection == nil {
+		c.PublicationObjection = new(time.Duration)
+	}
 	c.Registry.Environment = "simulated"
 	c.Registry.PublicKey = filepath.Join(c.Data, "registry.pem")
 	return w, writeEd25519(c.Registry.PublicKey, registry.PublicKey())

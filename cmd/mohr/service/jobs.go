@@ -39,6 +39,8 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "rest-clocks", Every: time.Minute, Run: r.complaints.RestClocks},
 		{Name: "tell-businesses", Every: time.Minute, Run: r.complaints.NotifyServed},
 		{Name: "prune-complaint-drafts", Every: time.Hour, Run: counted(r.complaints.PruneDrafts)},
+		{Name: "fold-counts", Every: 10 * time.Second, Run: counted(r.complaints.Register().Fold)},
+		{Name: "publish-open-data", Every: 10 * time.Minute, Run: r.opendata.Publish},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
 		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},
 		{Name: "prune-acme", Every: time.Hour, Run: counted(r.acme.Prune)},

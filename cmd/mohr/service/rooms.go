@@ -26,6 +26,7 @@ import (
 	"mohr/ca/status"
 	"mohr/ca/timestamp"
 	"mohr/complaints"
+	"mohr/complaints/opendata"
 	"mohr/enroll"
 	"mohr/enroll/chip"
 	"mohr/hsm"
@@ -59,6 +60,7 @@ type rooms struct {
 	enroll     *enroll.Desk
 	renew      *renew.Desk
 	complaints *complaints.Desk
+	opendata   *opendata.Publisher
 	badge      *badge.Desk
 	acme       *acme.Desk
 	incident   *incident.Desk
@@ -70,7 +72,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
@@ -187,8 +189,8 @@ func (r *rooms) openRenew(context.Context) error {
 	return err
 }
 
-func (r *rooms) openComplaints(context.Context) error {
-	policies, err := complaints.ShippedPolicies(r.Config.ComplaintPolicy)
+func (r *rooms) openComplaints(ctx context.Context) error {
+	policies, err := complaints.LoadPolicies(r.Config.ComplaintPolicy)
 	if err != nil {
 		return fmt.Errorf("complaint_policy: %w", err)
 	}
@@ -197,9 +199,16 @@ func (r *rooms) openComplaints(context.Context) error {
 	}
 	r.complaints, err = complaints.New(complaints.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
-		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: teller, Audience: r.Config.Portal, Log: r.Log,
+		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: teller, Objection: r.Config.objection(), Audience: r.Config.Portal, Log: r.Log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if err := r.complaints.Register().AdoptPolicies(ctx); err != nil {
+		return fmt.Errorf("complaint_policy: %w", err)
+	}
+	r.opendata = &opendata.Publisher{Register: r.complaints.Register(), Receipts: r.receipts, Key: r.box.Derive("open data")}
+	return nil
 }
 
 func (r *rooms) openBadge(context.Context) (err error) {
@@ -245,6 +254,8 @@ func (r *rooms) mount(context.Context) error {
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
 	r.complaints.Routes(r.web)
+	r.complaints.FigureRoutes(r.web)
+	r.opendata.Routes(r.web)
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
 	r.mandate.Routes(r.web)
