@@ -18,6 +18,7 @@ import (
 	"mohr/ca/catest"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
+	"mohr/ca/status"
 	"mohr/ca/timestamp"
 	"mohr/complaints"
 	"mohr/internal/gateway"
@@ -159,6 +160,7 @@ func newBench(t testing.TB, changes ...func(*badge.Config)) *bench {
 		Nonces:   &nonce.Source{Key: []byte("0123456789abcdef0123456789abcdef"), Now: b.clock.Now},
 		Registry: b.registry, Complaints: b.book, Stamper: stamper{}, Seal: b.box,
 		Receipts:   receipt.New(receipt.Config{Key: b.ca.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "audit"}), Issuer: portal, Now: b.clock.Now}),
+		Status:     b.responder(t),
 		Credential: b.ca.Current(t, "credential", ca.Service{Profile: ca.Credential, CommonName: "credential"}),
 		Dialer:     b.dialer(t),
 		Audience:   portal,
@@ -172,6 +174,38 @@ func newBench(t testing.TB, changes ...func(*badge.Config)) *bench {
 	}
 	b.Desk = d
 	return b
+}
+
+// Request sends a JWS.
+func (b *bench) Request(ctx context.Context, jws []byte) (badge.Badge, error) {
+	return b.Desk.Request(ctx, badge.Letter{Signed: jws})
+}
+
+// responder answers for the bench's certificates.
+func (b *bench) responder(t testing.TB) *status.Responder {
+	t.Helper()
+	key := b.ca.SigningKey(t, "ocsp", ca.Service{Profile: ca.OCSPResponder, Issuer: ca.SignIssuer, CommonName: "ocsp"})
+	r, err := status.New(status.Config{
+		Authority: b.ca.Authority, Store: b.ca.Store, Now: b.clock.Now,
+		Responder: func(id ca.IssuerID) (ca.SigningKey, bool) { return key, id == ca.SignIssuer },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// deafResponder is one whose key cannot be reached.
+func (b *bench) deafResponder(t testing.TB) *status.Responder {
+	t.Helper()
+	r, err := status.New(status.Config{
+		Authority: b.ca.Authority, Store: b.ca.Store, Now: b.clock.Now,
+		Responder: func(ca.IssuerID) (ca.SigningKey, bool) { return ca.SigningKey{}, false },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // ask is a complete request of the merchant, for tests to spoil.

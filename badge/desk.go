@@ -50,6 +50,7 @@ type Config struct {
 	Nonces     *nonce.Source
 	Registry   Registry
 	Complaints Complaints
+	Status     Status
 	Stamper    Stamper
 	Receipts   Receipts
 	Seal       *seal.Box            // for the registries' answers, which name people
@@ -72,7 +73,7 @@ func (c *Config) Validate() error {
 	}
 	need(c.Store != nil && c.CA != nil && c.Verifier != nil && c.Nonces != nil, "no store, authority, verifier or nonces")
 	need(c.Registry != nil && c.Complaints != nil, "no registry or no complaints")
-	need(c.Stamper != nil && c.Receipts != nil && c.Seal != nil, "no stamper, receipts or seal")
+	need(c.Status != nil && c.Stamper != nil && c.Receipts != nil && c.Seal != nil, "no status, stamper, receipts or seal")
 	need(c.Credential != nil, "no credential key")
 	need(c.Dialer != nil && len(c.Dialer.Resolvers()) >= c.Rules.Quorum, "fewer resolvers than the rules' quorum of views")
 	need(c.DomainPort >= 0 && c.DomainPort <= 65535, "the port of shops is no port")

@@ -2,6 +2,7 @@ package badge
 
 import (
 	"context"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -18,9 +19,9 @@ func (d *Desk) Routes(s *web.Server) {
 		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "badge"}
 	}
 	web.Handle(s, op("GET", "/badges/nonce", "badge-nonce", "A nonce for one badge request"), d.apiNonce)
-	request := op("POST", "/badges", "request-badge", "Ask for a badge, or give one back, by a signed request (JWS)")
-	request.Status, request.MaxBody = http.StatusCreated, maxRequest+1
-	request.Accepts = []string{"application/jose", "application/jose+json"}
+	request := op("POST", "/badges", "request-badge", "Ask for a badge, or give one back, by a signed request: a JWS, a CMS, or JSON of a detached CMS and its document in base64")
+	request.Status, request.MaxBody = http.StatusCreated, 2*maxRequest // base64
+	request.Accepts = []string{"application/jose", "application/jose+json", "application/pkcs7-mime", "application/x-pem-file", "application/json"}
 	web.Handle(s, request, d.apiRequest)
 	web.Handle(s, op("GET", "/badges/{id}", "get-badge", "The public record of a badge"), d.apiBadge)
 	web.Handle(s, op("POST", "/badges/{id}/check", "check-badge", "Check the facts now, as after putting the proof under the domain"), d.apiCheck)
@@ -64,11 +65,19 @@ func (d *Desk) record(ctx context.Context, id ID) (*recordOutput, error) {
 }
 
 type requestInput struct {
-	RawBody []byte
+	ContentType string `header:"Content-Type"`
+	RawBody     []byte
 }
 
 func (d *Desk) apiRequest(ctx context.Context, in *requestInput) (*recordOutput, error) {
-	b, err := d.Request(ctx, in.RawBody)
+	l := Letter{Signed: in.RawBody}
+	if kind, _, _ := mime.ParseMediaType(in.ContentType); kind == "application/json" {
+		var err error
+		if l, err = parseDetached(in.RawBody); err != nil {
+			return nil, err
+		}
+	}
+	b, err := d.Request(ctx, l)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 const (
 	badgeBucket   = "badge_badges"   // id -> Badge
 	historyBucket = "badge_history"  // id/number -> Change; append-only
-	requestBucket = "badge_requests" // hex SHA-256 of the JWS -> Request
+	requestBucket = "badge_requests" // hex SHA-256 of the JWS or CMS -> Request
 	namedBucket   = "badge_named"    // holder/request id -> named
 	jtiBucket     = "badge_jti"      // serial/jti -> usedJTI
 	traceBucket   = "badge_traces"   // id/number -> Trace; append-only
@@ -83,7 +83,7 @@ type Badge struct {
 	Challenge   Challenge            `json:"challenge"`
 	Level       int                  `json:"level"` // stars
 	Environment evidence.Environment `json:"environment,omitempty"`
-	Request     string               `json:"request"`               // hex SHA-256 of the JWS
+	Request     string               `json:"request"`               // hex SHA-256 of the JWS or CMS
 	ReceivedAt  time.Time            `json:"received_at"`           // the clock of the decision starts
 	DecidedAt   time.Time            `json:"decided_at,omitzero"`   // and stops
 	CheckedAt   time.Time            `json:"checked_at,omitzero"`   // last time all facts were gathered
@@ -123,13 +123,16 @@ type Change struct {
 	Why   Why       `json:"why,omitempty"`
 }
 
-// Request is a signed request as received, with what proves it later: the
-// chain, a time stamp over its hash, and the receipt given for it.
+// Request is a signed request as received, with what proves it later (see
+// Verify): the chain, the signer's OCSP answer, a time stamp over its hash,
+// and the receipt given for it.
 type Request struct {
 	Badge      ID        `json:"badge"`
-	JWS        []byte    `json:"jws"`
-	Chain      [][]byte  `json:"chain"` // DER, the signer first
-	Stamp      []byte    `json:"stamp"` // TimeStampResp over SHA-256 of JWS
+	Signed     []byte    `json:"jws"`                // a JWS or a CMS: the name is from when there were only JWS
+	Document   []byte    `json:"document,omitempty"` // what a detached CMS signs
+	Chain      [][]byte  `json:"chain"`              // DER, the signer first, the root last
+	Status     []byte    `json:"status,omitempty"`   // OCSPResponse for the signer at receipt
+	Stamp      []byte    `json:"stamp"`              // TimeStampResp over SHA-256 of Signed
 	Receipt    []byte    `json:"receipt"`
 	ReceivedAt time.Time `json:"received_at"`
 }

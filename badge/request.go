@@ -13,12 +13,8 @@ import (
 	"mohr/internal/nonce"
 )
 
-// RequestType is the type and the JWS typ of a request.
+// RequestType is the type of a request, and its typ as a JWS.
 const RequestType = "mohr-badge-request/1"
-
-// maxRequest bounds a request as received, in octets: a chain of a few
-// certificates in x5c and a small payload.
-const maxRequest = 64 << 10
 
 // Action is what a request asks for.
 type Action string
@@ -46,6 +42,7 @@ type incoming struct {
 	business ca.BusinessID
 	domain   Domain
 	signed   signature.Signed
+	document []byte // beside a detached CMS
 	nonce    nonce.Checked
 	at       time.Time // of receipt
 }
@@ -60,13 +57,10 @@ func (in incoming) id() ID { return ID("b-" + in.sum()[:32]) }
 // open checks a request in the order of the specification: size, signature
 // and chain, key usage, validity and revocation at receipt, the statement's
 // binding, nonce, and authority. Each refusal is a fault and leaves nothing.
-func (d *Desk) open(ctx context.Context, raw []byte) (incoming, error) {
-	in := incoming{at: d.now()}
-	if len(raw) > maxRequest {
-		return in, fault.New(fault.Invalid, "badge_request_too_large", "a badge request has at most %d octets; send the JWS alone", maxRequest)
-	}
+func (d *Desk) open(ctx context.Context, l Letter) (incoming, error) {
+	in := incoming{at: d.now(), document: l.Document}
 	var err error
-	if in.signed, err = d.Verifier.JWS(ctx, raw, RequestType); err != nil {
+	if in.signed, err = l.verify(ctx, d.Verifier); err != nil {
 		return in, err
 	}
 	if err := mayAsk(in.signed.Standing()); err != nil {
