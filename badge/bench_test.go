@@ -140,6 +140,12 @@ const (
 
 func newBench(t testing.TB, changes ...func(*badge.Config)) *bench {
 	t.Helper()
+	return newBenchSeenBy(t, 2, changes...)
+}
+
+// newBenchSeenBy is newBench with so many resolvers.
+func newBenchSeenBy(t testing.TB, resolvers int, changes ...func(*badge.Config)) *bench {
+	t.Helper()
 	b := &bench{clock: &clock{now: start}, registry: &registry{environment: "simulated"}, book: &book{}, shop: &shop{serve: http.NotFound}}
 	b.ca = catest.New(t, b.clock.Now)
 	b.shop.Server = httptest.NewServer(b.shop)
@@ -162,7 +168,7 @@ func newBench(t testing.TB, changes ...func(*badge.Config)) *bench {
 		Receipts:   receipt.New(receipt.Config{Key: b.ca.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "audit"}), Issuer: portal, Now: b.clock.Now}),
 		Status:     b.responder(t),
 		Credential: b.ca.Current(t, "credential", ca.Service{Profile: ca.Credential, CommonName: "credential"}),
-		Dialer:     b.dialer(t),
+		Dialer:     b.dialer(t, resolvers),
 		Audience:   portal,
 	}
 	for _, change := range changes {

@@ -48,15 +48,15 @@ type credentialIssuer struct {
 }
 
 type credentialSubject struct {
-	ID          string          `json:"id"` // https:// and the domain
-	Type        []string        `json:"type"`
-	Name        string          `json:"name"`
-	LegalID     string          `json:"legalId"`
-	Domain      string          `json:"domain"` // A-labels
-	Level       int             `json:"level"`
-	Environment string          `json:"environment"`
-	Licence     *GrantedLicence `json:"licence,omitempty"`
-	Achievement achievement     `json:"achievement"`
+	ID          string           `json:"id"` // https:// and the domain
+	Type        []string         `json:"type"`
+	Name        string           `json:"name"`
+	LegalID     string           `json:"legalId"`
+	Domain      string           `json:"domain"` // A-labels
+	Level       int              `json:"level"`
+	Environment string           `json:"environment"`
+	Licences    []GrantedLicence `json:"licences,omitempty"`
+	Achievement achievement      `json:"achievement"`
 }
 
 type achievement struct {
@@ -155,7 +155,7 @@ func (d *Desk) credentialOf(b Badge, keyEnds, now time.Time) credential {
 		ValidFrom: now.Format(time.RFC3339), ValidUntil: until.UTC().Format(time.RFC3339),
 		Subject: credentialSubject{
 			ID: "https://" + b.Domain.ASCII, Type: []string{"AchievementSubject"}, Name: b.LegalName,
-			LegalID: string(b.Business), Domain: b.Domain.ASCII, Level: b.Level, Environment: string(b.Environment), Licence: b.Licence,
+			LegalID: string(b.Business), Domain: b.Domain.ASCII, Level: b.Level, Environment: string(b.Environment), Licences: b.shown(),
 			Achievement: achievement{
 				ID: d.Audience + "/badge/request", Type: []string{"Achievement"}, Name: "Mohr trust badge",
 				Description: "The business is identified, active and licensed, and controls the domain.",

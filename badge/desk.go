@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -54,11 +53,14 @@ type Config struct {
 	Stamper    Stamper
 	Receipts   Receipts
 	Seal       *seal.Box            // for the registries' answers, which name people
+	People     People               // nil: nobody is sent a message
+	Notifier   Notifier             // nil: the same
 	Credential func() ca.SigningKey // the current key that signs badge credentials
 	// Dialer looks at the proof of domain control, through each of its
 	// resolvers; it has at least as many as the rules' quorum.
 	Dialer     *gateway.Dialer
 	DomainPort int    // where shops serve HTTP; zero means 80
+	SitePort   int    // where shops serve HTTPS; zero means 443
 	Rules      Rules  // the zero Rules means DefaultRules
 	Audience   string // base URL of the portal, no slash at the end: https://localhost:8443
 }
@@ -76,7 +78,7 @@ func (c *Config) Validate() error {
 	need(c.Status != nil && c.Stamper != nil && c.Receipts != nil && c.Seal != nil, "no status, stamper, receipts or seal")
 	need(c.Credential != nil, "no credential key")
 	need(c.Dialer != nil && len(c.Dialer.Resolvers()) >= c.Rules.Quorum, "fewer resolvers than the rules' quorum of views")
-	need(c.DomainPort >= 0 && c.DomainPort <= 65535, "the port of shops is no port")
+	need(min(c.DomainPort, c.SitePort) >= 0 && max(c.DomainPort, c.SitePort) <= 65535, "a port of shops is no port")
 	u, err := url.Parse(c.Audience)
 	need(err == nil && u.Host != "" && !strings.HasSuffix(c.Audience, "/"), "the audience is no base URL")
 	if err := c.Rules.Validate(); err != nil {
@@ -90,8 +92,8 @@ func (c *Config) Validate() error {
 type Desk struct {
 	Config
 	texts       *i18n.Catalog
-	portal      string         // host of Audience
-	clients     []*http.Client // one a resolver
+	portal      string // host of Audience
+	eyes        []eye  // one a resolver
 	credentials credentials
 
 	// What pictures are made of, for as long as it stays as it is.
@@ -130,7 +132,7 @@ func New(c Config) (*Desk, error) {
 		certificates: store.NewMemo[ca.Certificate](keptImages), drawings: memo.New[drawn, []byte](2 * keptImages),
 	}
 	for _, resolver := range c.Dialer.Resolvers() {
-		d.clients = append(d.clients, c.Dialer.Client(resolver))
+		d.eyes = append(d.eyes, eye{resolver, c.Dialer.Client(resolver), c.Dialer})
 	}
 	return d, nil
 }

@@ -45,14 +45,21 @@ func (d *Desk) Request(ctx context.Context, l Letter) (Badge, error) {
 	if b, err := d.ofName(ctx, in); !errors.Is(err, fault.NotFound) {
 		return b, err
 	}
-	if in.ask.Action == ActionWithdrawal {
+	var b Badge
+	switch in.ask.Action {
+	case ActionWithdrawal:
 		return d.withdraw(ctx, in)
+	case ActionAppeal:
+		return d.appeal(ctx, in)
+	case ActionRenewal:
+		b, err = d.renew(ctx, in)
+	default:
+		b, err = d.accept(ctx, in)
 	}
-	b, err := d.accept(ctx, in)
 	if err != nil {
 		return Badge{}, err
 	}
-	d.Log.Info("badge requested", "badge", b.ID)
+	d.Log.Info("badge requested", "badge", b.ID, "action", in.ask.Action)
 	checked, err := d.Check(ctx, b.ID)
 	if err != nil {
 		// The request is safe; the job will check it.
@@ -129,9 +136,10 @@ func (d *Desk) accept(ctx context.Context, in incoming) (Badge, error) {
 	leaf := in.signed.Standing().Leaf()
 	fresh := Badge{
 		ID: in.id(), Business: in.business, Holder: in.signer().Holder, Certificate: in.signer().Serial,
-		Domain: in.domain, Asked: in.ask.Licence, Environment: in.signer().Environment,
-		Challenge: newChallenge(hex.EncodeToString(token), in.domain, leaf.RawSubjectPublicKeyInfo, d.DomainPort),
-		Request:   in.sum(), ReceivedAt: in.at, Rules: d.Rules.Version, Due: in.at,
+		Domain: in.domain, Asked: in.ask.Licence, AlsoAsked: in.ask.Licences, Least: in.ask.Level, Contact: in.ask.Contact,
+		Environment: in.signer().Environment,
+		Challenge:   newChallenge(hex.EncodeToString(token), in.domain, leaf.RawSubjectPublicKeyInfo, d.DomainPort),
+		Request:     in.sum(), ReceivedAt: in.at, Rules: d.Rules.Version, Due: in.at,
 	}
 	var b Badge
 	err = d.Store.Update(ctx, func(tx store.Tx) error {

@@ -29,6 +29,11 @@ const (
 	domainBucket  = "badge_domains"  // domain/id -> id, of badges that were granted
 	triesBucket   = "badge_tries"    // id -> times of the last checks on demand
 	dueBucket     = "badge_due"      // time/id -> id: to be checked then
+	deedBucket    = "badge_deeds"    // id/number -> Deed; append-only
+	appealBucket  = "badge_appeals"  // id -> id, of open appeals
+	noticeBucket  = "badge_notices"  // id/name -> Notice, to be sent
+	openBucket    = "badge_open"     // id -> id, of undecided requests
+	decidedBucket = "badge_decided"  // time/id -> Decided, of first decisions
 )
 
 // ID names a badge: "b-" and 32 hex digits, taken from the hash of the
@@ -42,10 +47,10 @@ type State string
 const (
 	Checking  State = "checking"  // accepted, not judged yet
 	Waiting   State = "waiting"   // judged, and something could not be found out
-	Refused   State = "refused"   // for good; another request may follow
+	Refused   State = "refused"   // for good, but for an appeal; another request may follow
 	Active    State = "active"    //
 	Suspended State = "suspended" // a fact turned bad; may come back
-	Revoked   State = "revoked"   // for good
+	Revoked   State = "revoked"   // for good, but for an appeal
 	Expired   State = "expired"   // for good
 )
 
@@ -59,6 +64,10 @@ func (s State) mayBecome(next State) bool {
 		return next == Checking
 	case Checking, Waiting:
 		return next == Waiting || next == Refused || next == Active
+	case Refused: // on appeal
+		return next == Checking
+	case Revoked: // on appeal
+		return next == Active
 	case Active:
 		return next == Suspended || next == Revoked || next == Expired
 	case Suspended:
@@ -78,13 +87,18 @@ type Badge struct {
 	Holder      ca.HolderID          `json:"holder"`
 	Certificate string               `json:"certificate"` // serial that signed the request
 	Domain      Domain               `json:"domain"`
-	Asked       Licence              `json:"asked"`             // the licence named in the request
-	Licence     *GrantedLicence      `json:"licence,omitempty"` // as the registry holds it
+	Asked       Licence              `json:"asked"`                // the first licence named in the request
+	AlsoAsked   []Licence            `json:"also_asked,omitempty"` // the others
+	Least       *int                 `json:"least,omitempty"`      // stars the request takes at the lowest; nil: 1
+	Contact     string               `json:"contact,omitempty"`    // path of the shop's contact page
+	Licence     *GrantedLicence      `json:"licence,omitempty"`    // as its registry holds it: the first
+	Licences    []GrantedLicence     `json:"licences,omitempty"`   // all
 	Challenge   Challenge            `json:"challenge"`
 	Level       int                  `json:"level"` // stars
 	Environment evidence.Environment `json:"environment,omitempty"`
 	Request     string               `json:"request"`               // hex SHA-256 of the JWS or CMS
 	ReceivedAt  time.Time            `json:"received_at"`           // the clock of the decision starts
+	ReopenedAt  time.Time            `json:"reopened_at,omitzero"`  // by an appeal
 	DecidedAt   time.Time            `json:"decided_at,omitzero"`   // and stops
 	CheckedAt   time.Time            `json:"checked_at,omitzero"`   // last time all facts were gathered
 	ValidFrom   time.Time            `json:"valid_from,omitzero"`   //
@@ -92,10 +106,46 @@ type Badge struct {
 	WaitingFor  []Party              `json:"waiting_for,omitempty"` // while Waiting
 	Findings    []Finding            `json:"findings,omitempty"`    // of the last check
 	Rules       string               `json:"rules,omitempty"`       // version that judged
+	Waited      Waited               `json:"waited,omitzero"`       // until the decision, and for whom
+	ClockAt     time.Time            `json:"clock_at,omitzero"`     // until when Waited counts
+	Alarmed     bool                 `json:"alarmed,omitempty"`     // that the decision is late was logged
+	SiteEnds    time.Time            `json:"site_ends,omitzero"`    // of the site's certificate, where it is valid
+	SuspendedAt time.Time            `json:"suspended_at,omitzero"` // while Suspended
+	Hold        *Hold                `json:"hold,omitempty"`        // while an operator suspends it
+	Appeal      *Appeal              `json:"appeal,omitempty"`      // the last one
+	Renewal     *Renewal             `json:"renewal,omitempty"`     // under way
+	Reminded    []string             `json:"reminded,omitempty"`    // of what, by name and day
+	StateAt     time.Time            `json:"state_at,omitzero"`     // when it came to its state
+	Deeds       int                  `json:"deeds,omitempty"`       // of operators
+	Owed        []Notice             `json:"owed,omitempty"`        // to be put among the notices when it is saved
 	Changes     int                  `json:"changes"`               // entries of the history
 	Traces      int                  `json:"traces"`                // entries of the trace
 	Due         time.Time            `json:"due,omitzero"`          // of the next check by the job
 	Version     int                  `json:"version"`
+}
+
+// least is the lowest level the request takes.
+func (b *Badge) least() int {
+	if b.Least == nil {
+		return 1
+	}
+	return *b.Least
+}
+
+// had is the level the badge has, -1 before it is granted.
+func (b *Badge) had() int {
+	if b.ValidFrom.IsZero() {
+		return -1
+	}
+	return b.Level
+}
+
+// licences are those the request names.
+func (b *Badge) licences() []Licence {
+	if b.Asked.Type == "" {
+		return nil
+	}
+	return append([]Licence{b.Asked}, b.AlsoAsked...)
 }
 
 // GrantedLicence is a licence as its registry holds it.
@@ -181,8 +231,25 @@ func (b *Badge) save(tx store.Tx) error {
 			return err
 		}
 	}
+	if err := b.saveOpen(tx, old); err != nil {
+		return err
+	}
+	if err := b.saveOwed(tx); err != nil {
+		return err
+	}
 	b.Version++
 	return store.Save(tx, badgeBucket, string(b.ID), *b)
+}
+
+// saveOpen keeps the list of undecided requests.
+func (b *Badge) saveOpen(tx store.Tx, old Badge) error {
+	if b.State.Open() {
+		return store.Save(tx, openBucket, string(b.ID), b.ID)
+	}
+	if old.State.Open() {
+		return tx.Delete(openBucket, string(b.ID))
+	}
+	return nil
 }
 
 func (b *Badge) dueKey() string { return fmt.Sprintf("%016x/%s", b.Due.Unix(), b.ID) }
@@ -194,19 +261,46 @@ func (b *Badge) move(tx store.Tx, next State, why Why, hash string, since, now t
 	if !b.State.mayBecome(next) {
 		return fmt.Errorf("badge %s: from %q to %q: no such move", b.ID, b.State, next)
 	}
-	b.State, b.Why = next, why
+	b.State, b.Why, b.StateAt = next, why, now
+	if next != Suspended {
+		b.Hold = nil
+	}
+	switch {
+	case next != Suspended:
+		b.SuspendedAt = time.Time{}
+	case b.SuspendedAt.IsZero():
+		b.SuspendedAt = now
+	}
 	if !next.Open() && b.DecidedAt.IsZero() {
 		b.DecidedAt = now
 	}
 	if since.IsZero() {
 		since = now
 	}
-	key := fmt.Sprintf("%s/%06d", b.ID, b.Changes)
-	b.Changes++
-	if err := store.Save(tx, historyBucket, key, Change{At: since, State: next, Why: why}); err != nil {
+	if err := b.remember(tx, Change{At: since, State: next, Why: why}); err != nil {
 		return err
 	}
 	return ledger.Append(tx, event(b.ID, next, why, hash, now))
+}
+
+// remember adds to the history.
+func (b *Badge) remember(tx store.Tx, c Change) error {
+	key := fmt.Sprintf("%s/%06d", b.ID, b.Changes)
+	b.Changes++
+	return store.Save(tx, historyBucket, key, c)
+}
+
+// note records something that leaves the state as it is, as move does.
+func (b *Badge) note(tx store.Tx, why Why, hash string, now time.Time) error {
+	if err := b.remember(tx, Change{At: now, State: b.State, Why: why}); err != nil {
+		return err
+	}
+	return ledger.Append(tx, noteEvent(b.ID, why, hash, now))
+}
+
+// noteEvent is what the public log says of a note.
+func noteEvent(id ID, why Why, hash string, now time.Time) ledger.Event {
+	return ledger.Event{Kind: "badge.noted", Subject: string(id), At: now, Hash: hash, Note: string(why)}
 }
 
 // event is what the public log says of a change.

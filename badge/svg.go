@@ -31,7 +31,7 @@ type image struct {
 // imageOf looks the badge up as it stands now. It has no error: whatever
 // happens, there is a true thing to say.
 func (d *Desk) imageOf(ctx context.Context, id ID, referer string) (m image) {
-	b, err := d.read(ctx, id)
+	b, err := d.standing(ctx, id)
 	switch {
 	case errors.Is(err, fault.NotFound), errors.Is(err, store.ErrNotFound):
 		return image{}
@@ -47,9 +47,9 @@ func (d *Desk) imageOf(ctx context.Context, id ID, referer string) (m image) {
 	}
 }
 
-// read returns the badge as it stands now. It reads the store as every other
+// standing returns the badge as it stands now. It reads the store as every other
 // way does, and spares the decoding of records that have not changed.
-func (d *Desk) read(ctx context.Context, id ID) (b Badge, err error) {
+func (d *Desk) standing(ctx context.Context, id ID) (b Badge, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
 		if b, err = d.badges.Load(tx, badgeBucket, string(id)); err != nil || b.State != Active && b.State != Suspended {
 			return err
