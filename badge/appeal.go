@@ -205,17 +205,22 @@ func (b *Badge) overturn(tx store.Tx, hash string, now time.Time) error {
 	return nil
 }
 
-// Appeals returns the open appeals, with those that wait.
+// Appeals returns the badges with an open appeal.
 func (d *Desk) Appeals(ctx context.Context) (list []Badge, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		list = nil
-		return store.Each(tx, appealBucket, "", "", func(_ string, id ID) error {
-			b, err := LoadBadge(tx, id)
-			if err == nil && b.Appeal.open() {
-				list = append(list, b)
-			}
-			return err
-		})
+		list, err = openAppeals(tx)
+		return err
+	})
+	return list, err
+}
+
+func openAppeals(tx store.Tx) (list []Badge, err error) {
+	err = store.Each(tx, appealBucket, "", "", func(_ string, id ID) error {
+		b, err := LoadBadge(tx, id)
+		if err == nil && b.Appeal.open() {
+			list = append(list, b)
+		}
+		return err
 	})
 	return list, err
 }

@@ -95,6 +95,7 @@ type Desk struct {
 	portal      string // host of Audience
 	eyes        []eye  // one a resolver
 	credentials credentials
+	levels      serviceLevels
 
 	// What pictures are made of, for as long as it stays as it is.
 	badges       store.Memo[Badge]

@@ -29,7 +29,11 @@ func (d *Desk) Routes(s *web.Server) {
 	receipt.Produces = "application/jose"
 	web.Handle(s, receipt, d.apiReceipt)
 
+	web.Handle(s, op("GET", "/badges/service-level", "badge-service-level", "How fast requests are decided, and whom they wait for"), d.apiService)
+	d.routesOperators(s)
+
 	s.Echo.GET("/badge", d.pageLookup)
+	s.Echo.GET("/badge/service", d.pageService)
 	s.Echo.GET("/badge/request", func(c echo.Context) error { return web.Page(c, http.StatusOK, "badge-request", d.Audience) })
 	s.Echo.GET("/badge/:name", d.show)
 	s.Echo.HEAD("/badge/:name", d.show)
@@ -155,6 +159,14 @@ func (d *Desk) showRecord(c echo.Context, id ID) error {
 		return err
 	}
 	return web.KeptPage(c, http.StatusOK, "badge-record", recordPage{Record: r, Hint: d.hint(r.Domain, c.Request().Referer())})
+}
+
+func (d *Desk) pageService(c echo.Context) error {
+	l, err := d.ServiceLevel(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return web.KeptPage(c, http.StatusOK, "badge-service", l)
 }
 
 func (d *Desk) pageLookup(c echo.Context) error {

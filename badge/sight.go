@@ -156,8 +156,8 @@ func (e eye) txt(ctx context.Context, d Domain, c Challenge) Sight {
 	return SightWrong
 }
 
-// fetch asks for a page of the shop. err is that of the connection, and then
-// there is no answer; else its body is the caller's to close.
+// fetch asks for a page of the shop. err is that of the connection; without
+// one the body is the caller's to close.
 func fetch(ctx context.Context, client *http.Client, url string) (*http.Response, Sight, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -167,7 +167,7 @@ func fetch(ctx context.Context, client *http.Client, url string) (*http.Response
 	res, err := client.Do(req)
 	switch {
 	case err != nil:
-		return nil, sightOf(err), err
+		return res, sightOf(err), err // of a redirect refused there is an answer, its body closed
 	case res.StatusCode == http.StatusOK:
 		return res, SightMatch, nil
 	case res.StatusCode >= 500:

@@ -56,15 +56,13 @@ func (d *Desk) lookAtSite(ctx context.Context, b Badge) (s Site) {
 // lookAtContact makes one request: it shows the certificate and the page.
 func lookAtContact(ctx context.Context, e eye, url string) Site {
 	res, sight, err := fetch(ctx, e.client, url)
-	if err != nil {
+	if err == nil {
+		defer res.Body.Close()
+	}
+	if res == nil || res.TLS == nil || len(res.TLS.VerifiedChains) == 0 {
 		return Site{TLS: tlsOf(err), Contact: sight}
 	}
-	defer res.Body.Close()
-	s := Site{TLS: tlsValid, Contact: sight}
-	if res.TLS == nil || len(res.TLS.VerifiedChains) == 0 { // a redirect cannot lead back to http: gateway refuses it
-		return Site{TLS: tlsUntrusted, Contact: SightUnreachable}
-	}
-	s.NotAfter = res.TLS.PeerCertificates[0].NotAfter.UTC()
+	s := Site{TLS: tlsValid, NotAfter: res.TLS.PeerCertificates[0].NotAfter.UTC(), Contact: sight}
 	if sight == SightMatch && !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
 		s.Contact = SightMissing // a page is what people read
 	}

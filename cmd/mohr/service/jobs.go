@@ -31,6 +31,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "retain-applications", Every: time.Hour, Run: r.enroll.Retain},
 		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},
 		{Name: "recheck-badges", Every: 30 * time.Second, Run: r.badge.Recheck},
+		{Name: "watch-late-badges", Every: time.Minute, Run: r.badge.WatchLate},
 		{Name: "badge-notices", Every: time.Minute, Run: r.badge.SendNotices},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
 		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},

@@ -1,0 +1,146 @@
+package badge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"mohr/ca"
+	"mohr/internal/fault"
+	"mohr/internal/web"
+)
+
+// routesOperators hangs what operators do with badges. Every route wants an
+// operator's certificate with a right for it.
+func (d *Desk) routesOperators(s *web.Server) {
+	op := func(method, path, id, summary string, rights ...ca.Right) web.Operation {
+		before := func(ctx context.Context) error { return d.may(ctx, rights...) }
+		return web.Operation{Method: method, Path: path, ID: id, Summary: summary + " (operators)", Tag: "badge", Before: before}
+	}
+	const get, post = http.MethodGet, http.MethodPost
+	opened := op(get, "/badges/{id}/case", "badge-case", "A badge with every decision and what it rested on", ca.MayRead, ca.MayReview)
+	opened.Produces = "application/json"
+	web.Handle(s, opened, d.apiCase)
+	web.Handle(s, op(post, "/badges/{id}/deeds", "act-on-badge", "Suspend a badge, lift that, or revoke it for fraud", ca.MayEnd), d.apiDeed)
+	web.Handle(s, op(get, "/badges/appeals", "list-badge-appeals", "The open appeals", ca.MayReview), d.apiAppeals)
+	web.Handle(s, op(post, "/badges/{id}/appeal", "decide-badge-appeal", "Answer an appeal, as one who decided nothing of the badge before", ca.MayReview), d.apiAppeal)
+	trial := op(post, "/badges/trial", "try-badge-rules", "What other rules would have made of the badges; it changes nothing", ca.MayRead)
+	trial.MaxBody, trial.Repeatable = 2*maxRules, true
+	web.Handle(s, trial, d.apiTrial)
+}
+
+// may is nil for an operator with one of the rights.
+func (d *Desk) may(ctx context.Context, rights ...ca.Right) (err error) {
+	for _, right := range rights {
+		if _, err = d.CA.May(ctx, web.PeerCertificate(ctx), right); err == nil || !errors.Is(err, fault.Denied) {
+			return err
+		}
+	}
+	return err
+}
+
+type caseOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         []byte
+}
+
+func (d *Desk) apiCase(ctx context.Context, in *idInput) (*caseOutput, error) {
+	c, err := d.Case(ctx, ID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.encoded()
+	return &caseOutput{CacheControl: "no-store", Body: body}, err
+}
+
+type deedInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body struct {
+		Deed    DeedKind `json:"deed" doc:"suspend, lift or revoke"`
+		Ground  Ground   `json:"ground" doc:"fraud, misuse, court_order; resolved of a lift"`
+		Reasons string   `json:"reasons"`
+	}
+}
+
+func (d *Desk) apiDeed(ctx context.Context, in *deedInput) (*recordOutput, error) {
+	b, err := d.Do(ctx, web.PeerCertificate(ctx), ID(in.ID), in.Body.Deed, in.Body.Ground, in.Body.Reasons)
+	if err != nil {
+		return nil, err
+	}
+	return d.record(ctx, b.ID)
+}
+
+// AppealItem is a line of the list of open appeals.
+type AppealItem struct {
+	Badge    ID        `json:"badge"`
+	Domain   string    `json:"domain"`
+	State    State     `json:"state"`
+	Why      Why       `json:"why"`
+	At       time.Time `json:"at"`
+	Deadline time.Time `json:"deadline"`
+}
+
+type appealsOutput struct {
+	Body struct {
+		Appeals []AppealItem `json:"appeals"`
+	}
+}
+
+func (d *Desk) apiAppeals(ctx context.Context, _ *struct{}) (*appealsOutput, error) {
+	list, err := d.Appeals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &appealsOutput{}
+	out.Body.Appeals = []AppealItem{}
+	for _, b := range list {
+		a := b.Appeal
+		out.Body.Appeals = append(out.Body.Appeals, AppealItem{Badge: b.ID, Domain: b.Domain.ASCII, State: a.State, Why: a.Why, At: a.At, Deadline: a.Deadline})
+	}
+	return out, nil
+}
+
+type appealInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body struct {
+		Outcome AppealOutcome `json:"outcome" doc:"upheld or rejected"`
+		Reasons string        `json:"reasons"`
+	}
+}
+
+func (d *Desk) apiAppeal(ctx context.Context, in *appealInput) (*recordOutput, error) {
+	b, err := d.DecideAppeal(ctx, web.PeerCertificate(ctx), ID(in.ID), in.Body.Outcome, in.Body.Reasons)
+	if err != nil {
+		return nil, err
+	}
+	return d.record(ctx, b.ID)
+}
+
+type trialInput struct {
+	Body struct {
+		Rules string `json:"rules" doc:"the file"`
+		After ID     `json:"after,omitempty" maxLength:"64"`
+	}
+}
+
+type trialOutput struct{ Body TrialReport }
+
+func (d *Desk) apiTrial(ctx context.Context, in *trialInput) (*trialOutput, error) {
+	r, err := ParseRules([]byte(in.Body.Rules))
+	if err != nil {
+		return nil, errors.Join(fault.New(fault.Invalid, "badge_rules_invalid", "these are no rules of badges: %[1]v", err), err)
+	}
+	t, err := d.Try(ctx, r, in.Body.After)
+	return &trialOutput{t}, err
+}
+
+type serviceOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         ServiceLevel
+}
+
+func (d *Desk) apiService(ctx context.Context, _ *struct{}) (*serviceOutput, error) {
+	l, err := d.ServiceLevel(ctx)
+	return &serviceOutput{CacheControl: "public, max-age=60", Body: l}, err
+}
