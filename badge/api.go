@@ -129,7 +129,7 @@ type trialOutput struct{ Body TrialReport }
 func (d *Desk) apiTrial(ctx context.Context, in *trialInput) (*trialOutput, error) {
 	r, err := ParseRules([]byte(in.Body.Rules))
 	if err != nil {
-		return nil, errors.Join(fault.New(fault.Invalid, "badge_rules_invalid", "these are no rules of badges: %[1]v", err), err)
+		return nil, errors.Join(fault.New(fault.Invalid, "badge_rules_invalid", "these are no rules of badges (%[1]v); mend the file", err), err)
 	}
 	t, err := d.Try(ctx, r, in.Body.After)
 	return &trialOutput{t}, err
@@ -143,4 +143,79 @@ type serviceOutput struct {
 func (d *Desk) apiService(ctx context.Context, _ *struct{}) (*serviceOutput, error) {
 	l, err := d.ServiceLevel(ctx)
 	return &serviceOutput{CacheControl: "public, max-age=60", Body: l}, err
+}
+
+// routesShowing hangs what shows badges elsewhere, and who shows them falsely.
+func (d *Desk) routesShowing(s *web.Server) {
+	op := func(method, path, id, summary string) web.Operation {
+		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "badge"}
+	}
+	web.Handle(s, op(http.MethodGet, "/badges/keys", "badge-keys", "The certificates that signed the codes on paper"), d.apiKeys)
+	web.Handle(s, op(http.MethodGet, "/badges/fakes", "badge-fakes", "Sites known to show a badge that is another's"), d.apiFakes)
+	before := func(ctx context.Context) error { return d.may(ctx, ca.MayEnd) }
+	mark := op(http.MethodPost, "/badges/fakes", "mark-fake-badge", "Put a site on the public list of fakes, or take it off (operators)")
+	mark.Before = before
+	web.Handle(s, mark, d.apiMark)
+	seen := op(http.MethodGet, "/badges/{id}/copies", "badge-copies", "Foreign sites that seem to show the badge (operators)")
+	seen.Before = func(ctx context.Context) error { return d.may(ctx, ca.MayRead, ca.MayReview) }
+	web.Handle(s, seen, d.apiCopies)
+}
+
+type keysOutput struct {
+	Body struct {
+		Keys []Key `json:"keys"`
+	}
+}
+
+func (d *Desk) apiKeys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
+	out := &keysOutput{}
+	var err error
+	out.Body.Keys, err = d.Keys(ctx)
+	return out, err
+}
+
+type fakesOutput struct {
+	Body struct {
+		Fakes []Fake `json:"fakes"`
+	}
+}
+
+func (d *Desk) apiFakes(ctx context.Context, _ *struct{}) (*fakesOutput, error) {
+	out := &fakesOutput{}
+	var err error
+	out.Body.Fakes, err = d.Fakes(ctx)
+	return out, err
+}
+
+type markInput struct {
+	Body struct {
+		Host  string `json:"host" maxLength:"253"`
+		Badge ID     `json:"badge,omitempty" maxLength:"64" doc:"that it shows; absent: take the host off the list"`
+	}
+}
+
+func (d *Desk) apiMark(ctx context.Context, in *markInput) (*fakesOutput, error) {
+	var err error
+	if in.Body.Badge == "" {
+		err = d.UnmarkFake(ctx, web.PeerCertificate(ctx), in.Body.Host)
+	} else {
+		_, err = d.MarkFake(ctx, web.PeerCertificate(ctx), in.Body.Host, in.Body.Badge)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.apiFakes(ctx, nil)
+}
+
+type copiesOutput struct {
+	Body struct {
+		Copies []Copy `json:"copies"`
+	}
+}
+
+func (d *Desk) apiCopies(ctx context.Context, in *idInput) (*copiesOutput, error) {
+	out := &copiesOutput{}
+	var err error
+	out.Body.Copies, err = d.Copies(ctx, ID(in.ID))
+	return out, err
 }

@@ -235,7 +235,7 @@ func (b *bench) askWith(key ca.SigningKey) badge.Ask {
 	n := b.Nonces.New(badge.NoncePurpose)
 	return badge.Ask{
 		Claims: signature.Claims{
-			Type: badge.RequestType, Audience: portal, CertificateSHA256: hex.EncodeToString(sum[:]),
+			Type: badge.RequestType, Audience: b.Audience, CertificateSHA256: hex.EncodeToString(sum[:]),
 			Nonce: n, IssuedAt: now.Unix(), Expires: now.Add(10 * time.Minute).Unix(),
 		},
 		JTI: "jti-" + strings.ToLower(n[12:24]), Request: "request-1", LegalID: catest.Zahra.LegalID, Domain: domain,

@@ -111,6 +111,9 @@ func (b *Badge) follow(tx store.Tx, before Badge, f Facts, r Rules, v Verdict, h
 	switch {
 	case b.State == Active && before.State.Open():
 		b.grant(f, r, v.Level)
+		if err := b.place(tx); err != nil {
+			return err
+		}
 		if err := b.takeOver(tx, hash, f.At); err != nil {
 			return err
 		}
@@ -119,6 +122,9 @@ func (b *Badge) follow(tx store.Tx, before Badge, f Facts, r Rules, v Verdict, h
 		return b.decided(tx)
 	case b.State == Active && before.State == Active && v.Outcome == Grant:
 		b.learn(f)
+		if err := b.place(tx); err != nil {
+			return err
+		}
 		return b.relevel(tx, r, v.Level, hash, f.At)
 	}
 	return nil

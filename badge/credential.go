@@ -37,6 +37,7 @@ type credential struct {
 	ValidFrom  string            `json:"validFrom"`
 	ValidUntil string            `json:"validUntil"`
 	Subject    credentialSubject `json:"credentialSubject"`
+	Status     []statusEntry     `json:"credentialStatus,omitempty"`
 	IssuedAt   int64             `json:"iat"`
 	Expires    int64             `json:"exp"`
 }
@@ -108,18 +109,9 @@ func (c *credentials) put(b Badge, now time.Time, jwt []byte) {
 // that is a Conflict, an unknown badge NotFound.
 func (d *Desk) SignedCredential(ctx context.Context, id ID) ([]byte, error) {
 	now := d.now()
-	var b Badge
-	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		if b, err = LoadBadge(tx, id); err == nil {
-			b, err = b.live(tx, now)
-		}
-		return err
-	})
+	b, err := d.countsNow(ctx, id, now)
 	if err != nil {
 		return nil, err
-	}
-	if b.State != Active {
-		return nil, fault.New(fault.Conflict, "badge_not_active", "this badge does not count now, so there is no credential of it; look at its page")
 	}
 	if jwt, ok := d.credentials.get(b, now); ok {
 		return jwt, nil
@@ -135,6 +127,21 @@ func (d *Desk) SignedCredential(ctx context.Context, id ID) ([]byte, error) {
 	}
 	d.credentials.put(b, now, jwt)
 	return jwt, nil
+}
+
+// countsNow returns the badge if it counts; Conflict if it does not, NotFound
+// if there is none.
+func (d *Desk) countsNow(ctx context.Context, id ID, now time.Time) (b Badge, err error) {
+	err = d.Store.View(ctx, func(tx store.Tx) (err error) {
+		if b, err = LoadBadge(tx, id); err == nil {
+			b, err = b.live(tx, now)
+		}
+		return err
+	})
+	if err == nil && b.State != Active {
+		err = fault.New(fault.Conflict, "badge_not_active", "this badge does not count now, so there is no credential of it; look at its page")
+	}
+	return b, err
 }
 
 // credentialOf ends with the badge, with the key's certificate, or after a
@@ -162,6 +169,7 @@ func (d *Desk) credentialOf(b Badge, keyEnds, now time.Time) credential {
 				Criteria:    criteria{ID: d.Audience + "/badge/request"},
 			},
 		},
+		Status:   d.statusOfCredential(b),
 		IssuedAt: now.Unix(), Expires: until.Unix(),
 	}
 }

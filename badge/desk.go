@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -96,11 +97,15 @@ type Desk struct {
 	eyes        []eye  // one a resolver
 	credentials credentials
 	levels      serviceLevels
+	lists       lists
+	copies      copies
 
 	// What pictures are made of, for as long as it stays as it is.
 	badges       store.Memo[Badge]
 	certificates store.Memo[ca.Certificate]
 	drawings     *memo.Map[drawn, []byte]
+	codes        *memo.Map[tokenOf, []byte]
+	frame        *template.Template
 }
 
 // keptImages bounds the badges whose pictures are kept ready.
@@ -131,6 +136,10 @@ func New(c Config) (*Desk, error) {
 	d := &Desk{
 		Config: c, texts: texts, portal: u.Host, badges: store.NewMemo[Badge](keptImages),
 		certificates: store.NewMemo[ca.Certificate](keptImages), drawings: memo.New[drawn, []byte](2 * keptImages),
+		codes: memo.New[tokenOf, []byte](keptImages),
+	}
+	if d.frame, err = parseFrame(); err != nil {
+		return nil, fmt.Errorf("badge: %w", err)
 	}
 	for _, resolver := range c.Dialer.Resolvers() {
 		d.eyes = append(d.eyes, eye{resolver, c.Dialer.Client(resolver), c.Dialer})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -31,10 +32,15 @@ func (d *Desk) Routes(s *web.Server) {
 
 	web.Handle(s, op("GET", "/badges/service-level", "badge-service-level", "How fast requests are decided, and whom they wait for"), d.apiService)
 	d.routesOperators(s)
+	d.routesShowing(s)
 
 	s.Echo.GET("/badge", d.pageLookup)
 	s.Echo.GET("/badge/service", d.pageService)
 	s.Echo.GET("/badge/request", func(c echo.Context) error { return web.Page(c, http.StatusOK, "badge-request", d.Audience) })
+	s.Echo.GET("/badge/fakes", d.pageFakes)
+	s.Echo.GET("/badge/status/:list/:purpose", d.showList)
+	s.Echo.GET("/badge/qr/:token", d.showToken)
+	s.Echo.GET("/badge/:name/frame", d.showFrame)
 	s.Echo.GET("/badge/:name", d.show)
 	s.Echo.HEAD("/badge/:name", d.show)
 }
@@ -114,6 +120,9 @@ func (d *Desk) show(c echo.Context) error {
 	if id, ok := strings.CutSuffix(name, ".svg"); ok {
 		return d.showImage(c, ID(id))
 	}
+	if id, ok := strings.CutSuffix(name, ".qr.png"); ok {
+		return d.showQR(c, ID(id))
+	}
 	if id, ok := strings.CutSuffix(name, ".jwt"); ok {
 		return d.showCredential(c, ID(id))
 	}
@@ -129,6 +138,9 @@ func (d *Desk) showImage(c echo.Context, id ID) error {
 		lang = i18n.English
 	}
 	m := d.imageOf(r.Context(), id, r.Referer())
+	if m.elsewhere {
+		d.saw(id, m.domain, r.Referer())
+	}
 	web.Embeddable(c)
 	h := c.Response().Header()
 	h.Del("Set-Cookie") // ?lang= is of this picture, not of the reader
@@ -158,7 +170,75 @@ func (d *Desk) showRecord(c echo.Context, id ID) error {
 	if err != nil {
 		return err
 	}
-	return web.KeptPage(c, http.StatusOK, "badge-record", recordPage{Record: r, Hint: d.hint(r.Domain, c.Request().Referer())})
+	p := recordPage{Record: r, Hint: d.hint(r.Domain, c.Request().Referer())}
+	if p.Elsewhere() {
+		d.saw(id, r.Domain, c.Request().Referer())
+	}
+	return web.KeptPage(c, http.StatusOK, "badge-record", p)
+}
+
+// showFrame is the page for a shop's frame.
+func (d *Desk) showFrame(c echo.Context) error {
+	lang := i18n.Persian
+	if c.QueryParam("lang") == i18n.English {
+		lang = i18n.English
+	}
+	page, origins, err := d.Frame(c.Request().Context(), ID(c.Param("name")), lang)
+	if err != nil {
+		return err
+	}
+	web.Framable(c, origins...)
+	h := c.Response().Header()
+	h.Del("Set-Cookie")
+	h.Set("Cache-Control", "public, max-age=60")
+	return c.HTMLBlob(http.StatusOK, page)
+}
+
+func (d *Desk) showList(c echo.Context) error {
+	n, err := strconv.Atoi(c.Param("list"))
+	if err != nil {
+		n = -1
+	}
+	jwt, err := d.StatusList(c.Request().Context(), n, Purpose(c.Param("purpose")))
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Cache-Control", "public, max-age=60")
+	h.Set("Access-Control-Allow-Origin", "*")
+	return c.Blob(http.StatusOK, "application/vc+jwt", jwt)
+}
+
+func (d *Desk) showQR(c echo.Context, id ID) error {
+	png, err := d.QR(c.Request().Context(), id)
+	if err != nil {
+		return err
+	}
+	web.Embeddable(c)
+	c.Response().Header().Set("Cache-Control", "public, max-age=3600")
+	return c.Blob(http.StatusOK, "image/png", png)
+}
+
+// showToken is where a code on paper leads.
+func (d *Desk) showToken(c echo.Context) error {
+	t, r, err := d.CheckToken(c.Request().Context(), c.Param("token"))
+	p := tokenPage{Token: t, Record: r}
+	if _, ok := fault.Of(err); ok {
+		p.Fault = true
+		return web.Page(c, http.StatusBadRequest, "badge-token", p)
+	}
+	if err != nil {
+		return err
+	}
+	return web.Page(c, http.StatusOK, "badge-token", p)
+}
+
+func (d *Desk) pageFakes(c echo.Context) error {
+	list, err := d.Fakes(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return web.KeptPage(c, http.StatusOK, "badge-fakes", list)
 }
 
 func (d *Desk) pageService(c echo.Context) error {
@@ -183,5 +263,8 @@ func (d *Desk) pageLookup(c echo.Context) error {
 		return err
 	}
 	p.Found = found
+	if p.Fake, err = d.fakeOf(c.Request().Context(), p.Asked); err != nil {
+		return err
+	}
 	return web.Page(c, http.StatusOK, "badge-lookup", p)
 }

@@ -146,7 +146,8 @@ func (d *Desk) publicLife(r *Record, b Badge) {
 type hint string
 
 const (
-	hintNone  hint = "none"  // no Referer, or our own page
+	hintNone  hint = "none"  // no Referer
+	hintOurs  hint = "ours"  // a page of ours: the record, or the frame that browsers guard
 	hintSame  hint = "same"  // the registered domain
 	hintOther hint = "other" // another one: perhaps a copied badge
 )
@@ -158,8 +159,11 @@ func (d *Desk) hint(domain Domain, referer string) hint {
 		return hintNone
 	}
 	u, err := url.Parse(referer)
-	if err != nil || u.Host == "" || strings.EqualFold(u.Host, d.portal) {
+	if err != nil || u.Host == "" {
 		return hintNone
+	}
+	if strings.EqualFold(u.Host, d.portal) {
+		return hintOurs
 	}
 	if domain.Is(u.Host) {
 		return hintSame
@@ -181,6 +185,14 @@ type lookupPage struct {
 	Asked string // as typed
 	Fault bool   // what was typed is no domain
 	Found []Record
+	Fake  *Fake // the domain is known to show another's badge
+}
+
+// tokenPage is what the page of a code on paper shows.
+type tokenPage struct {
+	Token  Token
+	Record Record
+	Fault  bool // the code does not hold
 }
 
 // OfDomain returns the badges that were ever granted for the domain, the live

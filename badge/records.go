@@ -13,7 +13,6 @@ import (
 	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
-	"mohr/internal/ledger"
 	"mohr/internal/store"
 )
 
@@ -32,50 +31,14 @@ const (
 	deedBucket    = "badge_deeds"    // id/number -> Deed; append-only
 	appealBucket  = "badge_appeals"  // id -> id, of open appeals
 	noticeBucket  = "badge_notices"  // id/name -> Notice, to be sent
+	placeBucket   = "badge_places"   // list/entry -> id, in the status lists
+	counterBucket = "badge_counters" // name -> int
+	keyBucket     = "badge_keys"     // key id -> Key that signed short tokens
+	copyBucket    = "badge_copies"   // id/host -> Copy
+	fakeBucket    = "badge_fakes"    // host -> Fake
 	openBucket    = "badge_open"     // id -> id, of undecided requests
 	decidedBucket = "badge_decided"  // time/id -> Decided, of first decisions
 )
-
-// ID names a badge: "b-" and 32 hex digits, taken from the hash of the
-// request that asked for it.
-type ID string
-
-// State of a badge.
-type State string
-
-// The states. A badge counts only while it is Active.
-const (
-	Checking  State = "checking"  // accepted, not judged yet
-	Waiting   State = "waiting"   // judged, and something could not be found out
-	Refused   State = "refused"   // for good, but for an appeal; another request may follow
-	Active    State = "active"    //
-	Suspended State = "suspended" // a fact turned bad; may come back
-	Revoked   State = "revoked"   // for good, but for an appeal
-	Expired   State = "expired"   // for good
-)
-
-// Open reports whether the request behind the badge is still undecided.
-func (s State) Open() bool { return s == Checking || s == Waiting }
-
-// moves is the life of a badge: the states each state may go to.
-func (s State) mayBecome(next State) bool {
-	switch s {
-	case "":
-		return next == Checking
-	case Checking, Waiting:
-		return next == Waiting || next == Refused || next == Active
-	case Refused: // on appeal
-		return next == Checking
-	case Revoked: // on appeal
-		return next == Active
-	case Active:
-		return next == Suspended || next == Revoked || next == Expired
-	case Suspended:
-		// To itself: the domain was taken over meanwhile, which is for good.
-		return next == Active || next == Suspended || next == Revoked || next == Expired
-	}
-	return false
-}
 
 // Badge is the record of one badge. Nothing in it is personal.
 type Badge struct {
@@ -118,6 +81,7 @@ type Badge struct {
 	StateAt     time.Time            `json:"state_at,omitzero"`     // when it came to its state
 	Deeds       int                  `json:"deeds,omitempty"`       // of operators
 	Owed        []Notice             `json:"owed,omitempty"`        // to be put among the notices when it is saved
+	Place       *Place               `json:"place,omitempty"`       // in the status lists
 	Changes     int                  `json:"changes"`               // entries of the history
 	Traces      int                  `json:"traces"`                // entries of the trace
 	Due         time.Time            `json:"due,omitzero"`          // of the next check by the job
@@ -164,13 +128,6 @@ func (l GrantedLicence) Named() bool { return l.Type == "enamad" || l.Type == "c
 func (l GrantedLicence) End() time.Time {
 	t, _ := time.Parse(time.DateOnly, l.ValidTo)
 	return t
-}
-
-// Change is one entry of a badge's public history.
-type Change struct {
-	At    time.Time `json:"at"`
-	State State     `json:"state"`
-	Why   Why       `json:"why,omitempty"`
 }
 
 // Request is a signed request as received, with what proves it later (see
@@ -253,70 +210,6 @@ func (b *Badge) saveOpen(tx store.Tx, old Badge) error {
 }
 
 func (b *Badge) dueKey() string { return fmt.Sprintf("%016x/%s", b.Due.Unix(), b.ID) }
-
-// move takes the badge to another state at now: the history and the public
-// log get an entry each. hash is that of what the decision rested on; since
-// is when what the state says came to be, zero for now.
-func (b *Badge) move(tx store.Tx, next State, why Why, hash string, since, now time.Time) error {
-	if !b.State.mayBecome(next) {
-		return fmt.Errorf("badge %s: from %q to %q: no such move", b.ID, b.State, next)
-	}
-	b.State, b.Why, b.StateAt = next, why, now
-	if next != Suspended {
-		b.Hold = nil
-	}
-	switch {
-	case next != Suspended:
-		b.SuspendedAt = time.Time{}
-	case b.SuspendedAt.IsZero():
-		b.SuspendedAt = now
-	}
-	if !next.Open() && b.DecidedAt.IsZero() {
-		b.DecidedAt = now
-	}
-	if since.IsZero() {
-		since = now
-	}
-	if err := b.remember(tx, Change{At: since, State: next, Why: why}); err != nil {
-		return err
-	}
-	return ledger.Append(tx, event(b.ID, next, why, hash, now))
-}
-
-// remember adds to the history.
-func (b *Badge) remember(tx store.Tx, c Change) error {
-	key := fmt.Sprintf("%s/%06d", b.ID, b.Changes)
-	b.Changes++
-	return store.Save(tx, historyBucket, key, c)
-}
-
-// note records something that leaves the state as it is, as move does.
-func (b *Badge) note(tx store.Tx, why Why, hash string, now time.Time) error {
-	if err := b.remember(tx, Change{At: now, State: b.State, Why: why}); err != nil {
-		return err
-	}
-	return ledger.Append(tx, noteEvent(b.ID, why, hash, now))
-}
-
-// noteEvent is what the public log says of a note.
-func noteEvent(id ID, why Why, hash string, now time.Time) ledger.Event {
-	return ledger.Event{Kind: "badge.noted", Subject: string(id), At: now, Hash: hash, Note: string(why)}
-}
-
-// event is what the public log says of a change.
-func event(id ID, next State, why Why, hash string, now time.Time) ledger.Event {
-	return ledger.Event{Kind: "badge." + string(next), Subject: string(id), At: now, Hash: hash, Note: string(why)}
-}
-
-// history returns the badge's changes, oldest first.
-func history(tx store.Tx, id ID) ([]Change, error) {
-	var list []Change
-	err := store.Each(tx, historyBucket, string(id)+"/", "", func(_ string, c Change) error {
-		list = append(list, c)
-		return nil
-	})
-	return list, err
-}
 
 // canonicalSHA256 is the hex SHA-256 of v as canonical JSON (RFC 8785).
 func canonicalSHA256(v any) (string, error) {

@@ -71,6 +71,8 @@ func TestPicturesSayTheTruth(t *testing.T) {
 		{"a revoked one is red", with(func(m *image) { m.state = Revoked }), "en", []string{"Revoked", "shop.example"}, []string{"valid until", "★"}, colourBad},
 		{"an expired one", with(func(m *image) { m.state = Expired }), "en", []string{"Expired"}, []string{"valid until", "★"}, colourWaiting},
 		{"a suspended one", with(func(m *image) { m.state = Suspended }), "en", []string{"Suspended"}, []string{"valid until", "★"}, colourWaiting},
+		{"one seen from nowhere says whose it is and not that it is valid", with(func(m *image) { m.unseen = true }), "en", []string{"Compare it", "shop.example"}, []string{"valid", "★"}, colourNeutral},
+		{"a revoked one seen from nowhere", with(func(m *image) { m.unseen, m.state = true, Revoked }), "en", []string{"Revoked", "shop.example"}, []string{"valid until", "★"}, colourBad},
 		{"one seen elsewhere", with(func(m *image) { m.elsewhere = true }), "en", []string{"belongs to", "shop.example"}, []string{"valid until", "★"}, colourBad},
 		{"none", image{}, "en", []string{"no such badge"}, []string{"valid"}, colourNeutral},
 		{"one that cannot be read", image{unsure: true}, "en", []string{"cannot be confirmed"}, []string{"valid"}, colourNeutral},

@@ -32,6 +32,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},
 		{Name: "recheck-badges", Every: 30 * time.Second, Run: r.badge.Recheck},
 		{Name: "watch-late-badges", Every: time.Minute, Run: r.badge.WatchLate},
+		{Name: "flush-badge-copies", Every: time.Minute, Run: r.badge.FlushCopies, Everywhere: true},
 		{Name: "badge-notices", Every: time.Minute, Run: r.badge.SendNotices},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
 		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},
