@@ -40,21 +40,21 @@ func (d *Desk) may(ctx context.Context, rights ...ca.Right) (err error) {
 	return err
 }
 
-type caseOutput struct {
+type badgeCaseOutput struct {
 	CacheControl string `header:"Cache-Control"`
 	Body         []byte
 }
 
-func (d *Desk) apiCase(ctx context.Context, in *idInput) (*caseOutput, error) {
+func (d *Desk) apiCase(ctx context.Context, in *idInput) (*badgeCaseOutput, error) {
 	c, err := d.Case(ctx, ID(in.ID))
 	if err != nil {
 		return nil, err
 	}
 	body, err := c.encoded()
-	return &caseOutput{CacheControl: "no-store", Body: body}, err
+	return &badgeCaseOutput{CacheControl: "no-store", Body: body}, err
 }
 
-type deedInput struct {
+type badgeDeedInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body struct {
 		Deed    DeedKind `json:"deed" doc:"suspend, lift or revoke"`
@@ -63,7 +63,7 @@ type deedInput struct {
 	}
 }
 
-func (d *Desk) apiDeed(ctx context.Context, in *deedInput) (*recordOutput, error) {
+func (d *Desk) apiDeed(ctx context.Context, in *badgeDeedInput) (*recordOutput, error) {
 	b, err := d.Do(ctx, web.PeerCertificate(ctx), ID(in.ID), in.Body.Deed, in.Body.Ground, in.Body.Reasons)
 	if err != nil {
 		return nil, err
@@ -71,8 +71,8 @@ func (d *Desk) apiDeed(ctx context.Context, in *deedInput) (*recordOutput, error
 	return d.record(ctx, b.ID)
 }
 
-// AppealItem is a line of the list of open appeals.
-type AppealItem struct {
+// OpenAppeal is a line of the list of open appeals.
+type OpenAppeal struct {
 	Badge    ID        `json:"badge"`
 	Domain   string    `json:"domain"`
 	State    State     `json:"state"`
@@ -81,27 +81,27 @@ type AppealItem struct {
 	Deadline time.Time `json:"deadline"`
 }
 
-type appealsOutput struct {
+type badgeAppealsOutput struct {
 	Body struct {
-		Appeals []AppealItem `json:"appeals"`
+		Appeals []OpenAppeal `json:"appeals"`
 	}
 }
 
-func (d *Desk) apiAppeals(ctx context.Context, _ *struct{}) (*appealsOutput, error) {
+func (d *Desk) apiAppeals(ctx context.Context, _ *struct{}) (*badgeAppealsOutput, error) {
 	list, err := d.Appeals(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &appealsOutput{}
-	out.Body.Appeals = []AppealItem{}
+	out := &badgeAppealsOutput{}
+	out.Body.Appeals = []OpenAppeal{}
 	for _, b := range list {
 		a := b.Appeal
-		out.Body.Appeals = append(out.Body.Appeals, AppealItem{Badge: b.ID, Domain: b.Domain.ASCII, State: a.State, Why: a.Why, At: a.At, Deadline: a.Deadline})
+		out.Body.Appeals = append(out.Body.Appeals, OpenAppeal{Badge: b.ID, Domain: b.Domain.ASCII, State: a.State, Why: a.Why, At: a.At, Deadline: a.Deadline})
 	}
 	return out, nil
 }
 
-type appealInput struct {
+type badgeAppealInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body struct {
 		Outcome AppealOutcome `json:"outcome" doc:"upheld or rejected"`
@@ -109,7 +109,7 @@ type appealInput struct {
 	}
 }
 
-func (d *Desk) apiAppeal(ctx context.Context, in *appealInput) (*recordOutput, error) {
+func (d *Desk) apiAppeal(ctx context.Context, in *badgeAppealInput) (*recordOutput, error) {
 	b, err := d.DecideAppeal(ctx, web.PeerCertificate(ctx), ID(in.ID), in.Body.Outcome, in.Body.Reasons)
 	if err != nil {
 		return nil, err
@@ -117,32 +117,32 @@ func (d *Desk) apiAppeal(ctx context.Context, in *appealInput) (*recordOutput, e
 	return d.record(ctx, b.ID)
 }
 
-type trialInput struct {
+type badgeTrialInput struct {
 	Body struct {
 		Rules string `json:"rules" doc:"the file"`
 		After ID     `json:"after,omitempty" maxLength:"64"`
 	}
 }
 
-type trialOutput struct{ Body TrialReport }
+type badgeTrialOutput struct{ Body TrialReport }
 
-func (d *Desk) apiTrial(ctx context.Context, in *trialInput) (*trialOutput, error) {
+func (d *Desk) apiTrial(ctx context.Context, in *badgeTrialInput) (*badgeTrialOutput, error) {
 	r, err := ParseRules([]byte(in.Body.Rules))
 	if err != nil {
 		return nil, errors.Join(fault.New(fault.Invalid, "badge_rules_invalid", "these are no rules of badges (%[1]v); mend the file", err), err)
 	}
 	t, err := d.Try(ctx, r, in.Body.After)
-	return &trialOutput{t}, err
+	return &badgeTrialOutput{t}, err
 }
 
-type serviceOutput struct {
+type badgeServiceOutput struct {
 	CacheControl string `header:"Cache-Control"`
 	Body         ServiceLevel
 }
 
-func (d *Desk) apiService(ctx context.Context, _ *struct{}) (*serviceOutput, error) {
+func (d *Desk) apiService(ctx context.Context, _ *struct{}) (*badgeServiceOutput, error) {
 	l, err := d.ServiceLevel(ctx)
-	return &serviceOutput{CacheControl: "public, max-age=60", Body: l}, err
+	return &badgeServiceOutput{CacheControl: "public, max-age=60", Body: l}, err
 }
 
 // routesShowing hangs what shows badges elsewhere, and who shows them falsely.
@@ -161,40 +161,40 @@ func (d *Desk) routesShowing(s *web.Server) {
 	web.Handle(s, seen, d.apiCopies)
 }
 
-type keysOutput struct {
+type badgeKeysOutput struct {
 	Body struct {
-		Keys []Key `json:"keys"`
+		Keys []TokenKey `json:"keys"`
 	}
 }
 
-func (d *Desk) apiKeys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
-	out := &keysOutput{}
+func (d *Desk) apiKeys(ctx context.Context, _ *struct{}) (*badgeKeysOutput, error) {
+	out := &badgeKeysOutput{}
 	var err error
 	out.Body.Keys, err = d.Keys(ctx)
 	return out, err
 }
 
-type fakesOutput struct {
+type badgeFakesOutput struct {
 	Body struct {
 		Fakes []Fake `json:"fakes"`
 	}
 }
 
-func (d *Desk) apiFakes(ctx context.Context, _ *struct{}) (*fakesOutput, error) {
-	out := &fakesOutput{}
+func (d *Desk) apiFakes(ctx context.Context, _ *struct{}) (*badgeFakesOutput, error) {
+	out := &badgeFakesOutput{}
 	var err error
 	out.Body.Fakes, err = d.Fakes(ctx)
 	return out, err
 }
 
-type markInput struct {
+type badgeMarkInput struct {
 	Body struct {
 		Host  string `json:"host" maxLength:"253"`
 		Badge ID     `json:"badge,omitempty" maxLength:"64" doc:"that it shows; absent: take the host off the list"`
 	}
 }
 
-func (d *Desk) apiMark(ctx context.Context, in *markInput) (*fakesOutput, error) {
+func (d *Desk) apiMark(ctx context.Context, in *badgeMarkInput) (*badgeFakesOutput, error) {
 	var err error
 	if in.Body.Badge == "" {
 		err = d.UnmarkFake(ctx, web.PeerCertificate(ctx), in.Body.Host)
@@ -207,14 +207,14 @@ func (d *Desk) apiMark(ctx context.Context, in *markInput) (*fakesOutput, error)
 	return d.apiFakes(ctx, nil)
 }
 
-type copiesOutput struct {
+type badgeCopiesOutput struct {
 	Body struct {
 		Copies []Copy `json:"copies"`
 	}
 }
 
-func (d *Desk) apiCopies(ctx context.Context, in *idInput) (*copiesOutput, error) {
-	out := &copiesOutput{}
+func (d *Desk) apiCopies(ctx context.Context, in *idInput) (*badgeCopiesOutput, error) {
+	out := &badgeCopiesOutput{}
 	var err error
 	out.Body.Copies, err = d.Copies(ctx, ID(in.ID))
 	return out, err

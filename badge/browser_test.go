@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"mohr/badge"
+	"mohr/internal/pkitest"
 )
 
 // visitor is a person with a real browser, for whom the shop, a copy of it and
@@ -39,7 +40,7 @@ type visitor struct {
 // NAME/path by TLS under shop.example and evil.example.
 func newVisitor(t *testing.T) (*bench, *visitor, badge.Badge) {
 	t.Helper()
-	program := tool(t, "chromium")
+	program := pkitest.Need(t, "chromium", "chromium")
 	const seen = "https://portal.example"
 	b := newBench(t, func(c *badge.Config) { c.Audience = seen })
 	got := b.granted(t)

@@ -18,21 +18,9 @@ import (
 	"mohr/ca"
 	"mohr/ca/timestamp"
 	"mohr/internal/fault"
+	"mohr/internal/pkitest"
 	"mohr/internal/store"
 )
-
-// tool finds a program that a test needs: a loud skip without it, a failure in CI.
-func tool(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("MOHR_CI") != "" {
-			t.Fatalf("%s is not installed; .ci/deps installs it", name)
-		}
-		t.Skipf("SKIPPED: %s is not installed; .ci/deps installs it", name)
-	}
-	return path
-}
 
 // openssl signs document as a merchant would with the OpenSSL command.
 func (b *bench) openssl(t testing.TB, document []byte, args ...string) []byte {
@@ -55,7 +43,7 @@ func (b *bench) openssl(t testing.TB, document []byte, args ...string) []byte {
 		"-inkey", file("holder.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 		"-signer", file("holder.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.key.Certificate.Raw})),
 	}, args...)
-	if out, err := exec.Command(tool(t, "openssl"), full...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(pkitest.Need(t, "openssl", "openssl"), full...).CombinedOutput(); err != nil {
 		t.Fatalf("openssl %v: %v\n%s", full, err, out)
 	}
 	signed, err := os.ReadFile(filepath.Join(dir, "request.p7s"))

@@ -22,7 +22,7 @@ const (
 	lateAt   = 45 * time.Minute
 )
 
-// ServiceLevel is how fast requests were decided in the last 30 days. Times
+// ServiceLevel is how fast requests were decided in the last 30 days. ServiceTimes
 // are in seconds, quantiles nearest-rank; where nothing was decided there are none.
 type ServiceLevel struct {
 	From    time.Time `json:"from"`
@@ -31,29 +31,29 @@ type ServiceLevel struct {
 	Granted int       `json:"granted"`
 	// Whole is from the complete signed request to the decision, Served what
 	// of that the applicant could do nothing about.
-	Whole  Times  `json:"whole"`
-	Served Times  `json:"served"`
-	Waited Waited `json:"waited" doc:"seconds waited by all requests together, by whom for"`
-	Open   int    `json:"open" doc:"requests not decided yet"`
-	Late   int    `json:"late" doc:"of these, those that wait for a registry or for us for more than 45 minutes"`
-	Oldest int64  `json:"oldest" doc:"seconds that the longest of these has waited so, without the applicant's time"`
+	Whole  ServiceTimes `json:"whole"`
+	Served ServiceTimes `json:"served"`
+	Waited Waited       `json:"waited" doc:"seconds waited by all requests together, by whom for"`
+	Open   int          `json:"open" doc:"requests not decided yet"`
+	Late   int          `json:"late" doc:"of these, those that wait for a registry or for us for more than 45 minutes"`
+	Oldest int64        `json:"oldest" doc:"seconds that the longest of these has waited so, without the applicant's time"`
 }
 
-// Times are figures over lengths of time.
-type Times struct {
+// ServiceTimes are figures over lengths of time.
+type ServiceTimes struct {
 	P50          *int64   `json:"p50,omitempty"`
 	P95          *int64   `json:"p95,omitempty"`
 	WithinAnHour *float64 `json:"within_an_hour,omitempty" doc:"share of all decided"`
 }
 
 // Half and Most are P50 and P95 as lengths of time, for pages.
-func (t Times) Half() time.Duration { return seconds(t.P50) }
+func (t ServiceTimes) Half() time.Duration { return seconds(t.P50) }
 
 // Most is P95.
-func (t Times) Most() time.Duration { return seconds(t.P95) }
+func (t ServiceTimes) Most() time.Duration { return seconds(t.P95) }
 
 // Share is WithinAnHour, for pages.
-func (t Times) Share() float64 {
+func (t ServiceTimes) Share() float64 {
 	if t.WithinAnHour == nil {
 		return 0
 	}
@@ -77,9 +77,9 @@ func (l ServiceLevel) RegistryTime() time.Duration { return seconds(&l.Waited.Re
 func (l ServiceLevel) OurTime() time.Duration { return seconds(&l.Waited.Us) }
 
 // timesOf counts. It sorts the list.
-func timesOf(list []int64) Times {
+func timesOf(list []int64) ServiceTimes {
 	if len(list) == 0 {
-		return Times{}
+		return ServiceTimes{}
 	}
 	slices.Sort(list)
 	rank := func(p float64) *int64 { return &list[max(0, int(math.Ceil(p*float64(len(list))))-1)] }
@@ -90,7 +90,7 @@ func timesOf(list []int64) Times {
 		}
 	}
 	share := float64(within) / float64(len(list))
-	return Times{P50: rank(0.5), P95: rank(0.95), WithinAnHour: &share}
+	return ServiceTimes{P50: rank(0.5), P95: rank(0.95), WithinAnHour: &share}
 }
 
 // serviceLevels keeps the figures for a while. The zero value is ready.

@@ -15,6 +15,7 @@ import (
 	"mohr/ca/catest"
 	"mohr/ca/signature"
 	"mohr/internal/fault"
+	"mohr/internal/pkitest"
 )
 
 func (b *bench) list(t testing.TB, p badge.Purpose) []byte {
@@ -190,7 +191,7 @@ func TestACodeOnPaperLeadsToTheShopsPage(t *testing.T) {
 	if err := os.WriteFile(file, []byte(png.body), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(tool(t, "zbarimg"), "--quiet", "--raw", file).Output()
+	out, err := exec.Command(pkitest.Need(t, "zbarimg", "zbar-tools"), "--quiet", "--raw", file).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

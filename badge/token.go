@@ -95,8 +95,8 @@ func (t Token) Holds(leaf *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// Key is a certificate that signed short tokens.
-type Key struct {
+// TokenKey is a certificate that signed short tokens.
+type TokenKey struct {
 	ID    string   `json:"id"`
 	Chain [][]byte `json:"chain"` // DER, the signer first
 }
@@ -168,12 +168,12 @@ func signToken(key ca.SigningKey, body []byte) ([]byte, error) {
 // keepKey keeps the certificate for those who hold a token of it when the key
 // has long been another.
 func (d *Desk) keepKey(ctx context.Context, key ca.SigningKey) error {
-	k := Key{ID: keyID(key.Certificate), Chain: [][]byte{key.Certificate.Raw}}
+	k := TokenKey{ID: keyID(key.Certificate), Chain: [][]byte{key.Certificate.Raw}}
 	for _, c := range key.Chain {
 		k.Chain = append(k.Chain, c.Raw)
 	}
 	err := d.Store.View(ctx, func(tx store.Tx) error {
-		_, err := store.Load[Key](tx, keyBucket, k.ID)
+		_, err := store.Load[TokenKey](tx, keyBucket, k.ID)
 		return err
 	})
 	if !errors.Is(err, store.ErrNotFound) {
@@ -189,9 +189,9 @@ func (d *Desk) CheckToken(ctx context.Context, text string) (Token, Record, erro
 	if err != nil {
 		return t, Record{}, err
 	}
-	var k Key
+	var k TokenKey
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		k, err = store.Load[Key](tx, keyBucket, t.Key)
+		k, err = store.Load[TokenKey](tx, keyBucket, t.Key)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) || err == nil && len(k.Chain) == 0 {
@@ -212,10 +212,10 @@ func (d *Desk) CheckToken(ctx context.Context, text string) (Token, Record, erro
 }
 
 // Keys returns the certificates that signed tokens.
-func (d *Desk) Keys(ctx context.Context) (list []Key, err error) {
+func (d *Desk) Keys(ctx context.Context) (list []TokenKey, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
 		list = nil
-		return store.Each(tx, keyBucket, "", "", func(_ string, k Key) error {
+		return store.Each(tx, keyBucket, "", "", func(_ string, k TokenKey) error {
 			list = append(list, k)
 			return nil
 		})

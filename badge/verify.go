@@ -133,3 +133,18 @@ func (s Shown) Under(list []byte, root *x509.Certificate, at time.Time) (Shown, 
 	}
 	return s, errCredential("the status list is not one that it names")
 }
+
+// Leads checks the path of a certificate to root at the instant at (RFC 5280
+// section 6). Denied: there is none.
+func Leads(leaf *x509.Certificate, others []*x509.Certificate, root *x509.Certificate, at time.Time) error {
+	roots, between := x509.NewCertPool(), x509.NewCertPool()
+	roots.AddCert(root)
+	for _, c := range others {
+		between.AddCert(c)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	if err != nil {
+		return errCredential("the signer's certificate does not lead to the root")
+	}
+	return nil
+}
