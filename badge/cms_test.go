@@ -175,15 +175,21 @@ func TestTheAPITakesADetachedCMS(t *testing.T) {
 	e := base64.StdEncoding.EncodeToString
 	api := s.URL + "/api/v1/badges"
 	for name, body := range map[string]string{
-		"no document":   `{"cms":"` + e(cms) + `"}`,
-		"a JWS inside":  `{"cms":"` + e(b.sign(t, b.key, document)) + `","document":"` + e(document) + `"}`,
-		"another field": `{"cms":"` + e(cms) + `","document":"` + e(document) + `","x":1}`,
+		"no document":       `{"cms":"` + e(cms) + `"}`,
+		"an empty document": `{"cms":"` + e(cms) + `","document":""}`,
+		"a JWS inside":      `{"cms":"` + e(b.sign(t, b.key, document)) + `","document":"` + e(document) + `"}`,
+		"no base64":         `{"cms":"*","document":"` + e(document) + `"}`,
+		"another field":     `{"cms":"` + e(cms) + `","document":"` + e(document) + `","x":1}`,
+		"a field twice":     `{"cms":"` + e(cms) + `","document":"` + e(document) + `","document":"` + e(document) + `"}`,
 	} {
-		if got := fetch(t, "POST", api, "application/json", []byte(body)); got.status < 400 || !strings.Contains(got.body, "badge_detached_malformed") {
+		if got := fetch(t, "POST", api+"/detached", "application/json", []byte(body)); got.status != 400 && got.status != 422 {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	got := fetch(t, "POST", api, "application/json", []byte(`{"cms":"`+e(cms)+`","document":"`+e(document)+`"}`))
+	if n := b.count(t, "badge_badges"); n != 0 {
+		t.Fatalf("%d badges of bad requests", n)
+	}
+	got := fetch(t, "POST", api+"/detached", "application/json", []byte(`{"cms":"`+e(cms)+`","document":"`+e(document)+`"}`))
 	if got.status != 201 || !strings.Contains(got.body, `"waiting"`) {
 		t.Errorf("%+v", got)
 	}

@@ -2,7 +2,6 @@ package badge
 
 import (
 	"context"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,10 +19,13 @@ func (d *Desk) Routes(s *web.Server) {
 		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "badge"}
 	}
 	web.Handle(s, op("GET", "/badges/nonce", "badge-nonce", "A nonce for one badge request"), d.apiNonce)
-	request := op("POST", "/badges", "request-badge", "Ask for a badge, or give one back, by a signed request: a JWS, a CMS, or JSON of a detached CMS and its document in base64")
-	request.Status, request.MaxBody = http.StatusCreated, 2*maxRequest // base64
-	request.Accepts = []string{"application/jose", "application/jose+json", "application/pkcs7-mime", "application/x-pem-file", "application/json"}
+	request := op("POST", "/badges", "request-badge", "Ask for a badge, or give one back, by a signed request: a JWS, or a CMS with its content")
+	request.Status, request.MaxBody = http.StatusCreated, maxRequest+1
+	request.Accepts = []string{"application/jose", "application/jose+json", "application/pkcs7-mime", "application/x-pem-file"}
 	web.Handle(s, request, d.apiRequest)
+	detached := op("POST", "/badges/detached", "request-badge-detached", "The same by a detached CMS and its document")
+	detached.Status, detached.MaxBody = http.StatusCreated, 2*maxRequest // base64
+	web.Handle(s, detached, d.apiDetached)
 	web.Handle(s, op("GET", "/badges/{id}", "get-badge", "The public record of a badge"), d.apiBadge)
 	web.Handle(s, op("POST", "/badges/{id}/check", "check-badge", "Check the facts now, as after putting the proof under the domain"), d.apiCheck)
 	receipt := op("GET", "/badges/{id}/receipt", "badge-receipt", "The signed receipt of the request (JWS)")
@@ -75,18 +77,29 @@ func (d *Desk) record(ctx context.Context, id ID) (*recordOutput, error) {
 }
 
 type requestInput struct {
-	ContentType string `header:"Content-Type"`
-	RawBody     []byte
+	RawBody []byte
 }
 
 func (d *Desk) apiRequest(ctx context.Context, in *requestInput) (*recordOutput, error) {
-	l := Letter{Signed: in.RawBody}
-	if kind, _, _ := mime.ParseMediaType(in.ContentType); kind == "application/json" {
-		var err error
-		if l, err = parseDetached(in.RawBody); err != nil {
-			return nil, err
-		}
+	return d.take(ctx, Letter{Signed: in.RawBody})
+}
+
+type detachedInput struct {
+	Body struct {
+		CMS      []byte `json:"cms" doc:"DER, as openssl cms -sign -cades -binary -outform DER makes it"`
+		Document []byte `json:"document" doc:"the statement as it was signed"`
 	}
+}
+
+func (d *Desk) apiDetached(ctx context.Context, in *detachedInput) (*recordOutput, error) {
+	l, err := detached(in.Body.CMS, in.Body.Document)
+	if err != nil {
+		return nil, err
+	}
+	return d.take(ctx, l)
+}
+
+func (d *Desk) take(ctx context.Context, l Letter) (*recordOutput, error) {
 	b, err := d.Request(ctx, l)
 	if err != nil {
 		return nil, err

@@ -118,7 +118,7 @@ func TestTheJourneyOverHTTP(t *testing.T) {
 	if got := fetch(t, "POST", api, "application/jose", []byte("x")); got.status != 400 && got.status != 422 || !strings.Contains(got.body, "jws_malformed") {
 		t.Errorf("no JWS: %+v", got)
 	}
-	if got := fetch(t, "POST", api, "application/jose", bytes.Repeat([]byte("x"), 200<<10)); got.status != 413 {
+	if got := fetch(t, "POST", api, "application/jose", bytes.Repeat([]byte("x"), 80<<10)); got.status != 413 {
 		t.Errorf("too large: %+v", got)
 	}
 	if got := get(t, s.URL+"/badge?domain=shop.example"); !strings.Contains(got.body, "/badge/"+string(r.ID)) {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 
-	"github.com/go-json-experiment/json"
-
 	"mohr/ca/signature"
 	"mohr/internal/fault"
 )
@@ -35,16 +33,12 @@ func (l Letter) trimmed() Letter {
 	return l
 }
 
-// parseDetached reads the JSON of a detached CMS with its document.
-func parseDetached(b []byte) (Letter, error) {
-	var in struct {
-		CMS      []byte `json:"cms"` // DER
-		Document []byte `json:"document"`
+// detached puts a detached CMS and its document together.
+func detached(cms, document []byte) (Letter, error) {
+	if !isCMS(cms) || len(document) == 0 {
+		return Letter{}, fault.New(fault.Invalid, "badge_detached_malformed", "cms is no CMS, or document is empty; send both in base64, as openssl cms -sign -cades -binary made and read them")
 	}
-	if err := json.Unmarshal(b, &in, json.RejectUnknownMembers(true)); err != nil || !isCMS(in.CMS) || len(in.Document) == 0 {
-		return Letter{}, fault.New(fault.Invalid, "badge_detached_malformed", "this is not a JSON object of cms and document, each in base64; send both, as openssl cms -sign -cades -binary read and made them")
-	}
-	return Letter{Signed: in.CMS, Document: in.Document}, nil
+	return Letter{Signed: cms, Document: document}, nil
 }
 
 // verify checks size, signature and chain.

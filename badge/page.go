@@ -37,7 +37,7 @@ type Record struct {
 	AppealUntil time.Time            `json:"appeal_until,omitzero" doc:"until when the business can appeal against the state"`
 	Appeal      *PublicAppeal        `json:"appeal,omitempty"`
 	Renewal     *PublicRenewal       `json:"renewal,omitempty"`
-	Waited      Waited               `json:"waited" doc:"seconds that the request waited, and for whom"`
+	Waited      Waited               `json:"waited" doc:"seconds that the request waited until it was last checked, and for whom"`
 	Page        string               `json:"page"`
 	Image       string               `json:"image"`
 	Credential  string               `json:"credential,omitempty"` // while the badge is active
@@ -125,7 +125,7 @@ func (b Badge) shown() []GrantedLicence {
 // publicLife fills in what the badge's life has brought.
 func (d *Desk) publicLife(r *Record, b Badge) {
 	now := d.now()
-	r.Waited = b.waitedAt(now)
+	r.Waited = b.Waited
 	r.RevokesAt = b.revokesAt(d.Rules)
 	if a := b.Appeal; a != nil {
 		r.Appeal = &PublicAppeal{At: a.At, Deadline: a.Deadline, Outcome: a.Outcome, Late: a.open() && now.After(a.Deadline)}
