@@ -101,7 +101,7 @@ func (b *Badge) decide(tx store.Tx, g gathered, r Rules) error {
 	if err := b.follow(tx, before, f, r, v, hash); err != nil {
 		return err
 	}
-	b.remind(before, r, f.At)
+	b.remind(before, f.At)
 	b.Due = b.nextCheck(f.At)
 	return b.save(tx)
 }

@@ -142,6 +142,7 @@ func (b *Badge) undergo(tx store.Tx, deed Deed, hash string) error {
 		if b.State != Active && b.State != Suspended {
 			return wrong
 		}
+		b.owe(noticeRevoked, deed.At)
 		return b.move(tx, Revoked, deed.Ground.why(), hash, deed.At, deed.At)
 	}
 	if b.State != Suspended || b.Hold == nil {

@@ -47,11 +47,10 @@ type Notifier interface {
 }
 
 // remind puts down what the business is to be told after a check.
-func (b *Badge) remind(before Badge, r Rules, now time.Time) {
+func (b *Badge) remind(before Badge, now time.Time) {
 	switch {
 	case b.State == Suspended && before.State != Suspended:
 		b.owe(noticeSuspended, now)
-		b.Owed[len(b.Owed)-1].Until = b.revokesAt(r)
 	case b.State == Revoked && before.State != Revoked:
 		b.owe(noticeRevoked, now)
 	}
@@ -145,6 +144,12 @@ func (d *Desk) sendNotice(ctx context.Context, key string, n Notice) error {
 	})
 	if err != nil {
 		return err
+	}
+	if n.Name == noticeSuspended {
+		n.Until = b.revokesAt(d.Rules)
+	}
+	if n.Name == noticeSuspended && n.Until.IsZero() { // lifted, or over, before the message went out
+		return d.dropNotice(ctx, key)
 	}
 	mobile, err := d.People.Mobile(ctx, c)
 	if errors.Is(err, fault.NotFound) || err == nil && mobile == "" {

@@ -177,7 +177,31 @@ func TestRemindersGoOutOnce(t *testing.T) {
 	if !slices.Equal(days, []int{60, 30, 7}) {
 		t.Errorf("messages %v days before the end", days)
 	}
-	b.registry.set(func(r *registry) { r.legal.Status = "dissolved" })
+}
+
+func TestAnOperatorsSuspensionIsToldWithItsDay(t *testing.T) {
+	p := &phone{}
+	b := newBench(t, func(c *badge.Config) { c.People, c.Notifier = p, p })
+	got := b.granted(t)
+	registrar := b.operator(t, "maryam", ca.RoleRegistrar)
+	for _, test := range []struct {
+		kind   badge.DeedKind
+		ground badge.Ground
+		want   string
+	}{
+		{badge.Suspend, badge.Misuse, "۲ دی ۱۴۰۵"}, // thirty days after 2 Azar
+		{badge.Revoke, badge.Fraud, "باطل شد"},
+	} {
+		if _, err := b.Do(t.Context(), registrar, got.ID, test.kind, test.ground, "x"); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.SendNotices(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if sent := p.take(); len(sent) != 1 || !strings.Contains(sent[0], test.want) {
+			t.Errorf("%s: sent %q", test.kind, sent)
+		}
+	}
 }
 
 func TestAMessageThatFailsIsSentLaterAndNamesNobody(t *testing.T) {
