@@ -18,6 +18,7 @@ import (
 	"mohr/ca/catest"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
+	"mohr/ca/status"
 	"mohr/ca/timestamp"
 	"mohr/complaints"
 	"mohr/internal/gateway"
@@ -52,6 +53,7 @@ type registry struct {
 	mu          sync.Mutex
 	legal       gateway.Legal
 	licence     gateway.Licence
+	second      gateway.Licence // of another kind
 	contradicts bool
 	environment string
 	err         error
@@ -84,6 +86,9 @@ func (r *registry) Legal(_ context.Context, legalID string) (gateway.Answer[gate
 func (r *registry) Licence(_ context.Context, legalID, typ string) (gateway.Answer[gateway.Licence], error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if typ != "" && r.second.Type == typ && r.second.LegalID == legalID {
+		return reply(r, r.second)
+	}
 	if r.licence.LegalID != legalID || r.licence.Type != typ {
 		return reply(r, gateway.Licence{Result: gateway.Mismatch})
 	}
@@ -139,6 +144,12 @@ const (
 
 func newBench(t testing.TB, changes ...func(*badge.Config)) *bench {
 	t.Helper()
+	return newBenchSeenBy(t, 2, changes...)
+}
+
+// newBenchSeenBy is newBench with so many resolvers.
+func newBenchSeenBy(t testing.TB, resolvers int, changes ...func(*badge.Config)) *bench {
+	t.Helper()
 	b := &bench{clock: &clock{now: start}, registry: &registry{environment: "simulated"}, book: &book{}, shop: &shop{serve: http.NotFound}}
 	b.ca = catest.New(t, b.clock.Now)
 	b.shop.Server = httptest.NewServer(b.shop)
@@ -159,8 +170,9 @@ func newBench(t testing.TB, changes ...func(*badge.Config)) *bench {
 		Nonces:   &nonce.Source{Key: []byte("0123456789abcdef0123456789abcdef"), Now: b.clock.Now},
 		Registry: b.registry, Complaints: b.book, Stamper: stamper{}, Seal: b.box,
 		Receipts:   receipt.New(receipt.Config{Key: b.ca.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "audit"}), Issuer: portal, Now: b.clock.Now}),
+		Status:     b.responder(t),
 		Credential: b.ca.Current(t, "credential", ca.Service{Profile: ca.Credential, CommonName: "credential"}),
-		Dialer:     b.dialer(t),
+		Dialer:     b.dialer(t, resolvers),
 		Audience:   portal,
 	}
 	for _, change := range changes {
@@ -174,6 +186,44 @@ func newBench(t testing.TB, changes ...func(*badge.Config)) *bench {
 	return b
 }
 
+// Request sends a JWS.
+func (b *bench) Request(ctx context.Context, jws []byte) (badge.Badge, error) {
+	return b.Desk.Request(ctx, badge.Letter{Signed: jws})
+}
+
+// responder answers for the bench's certificates.
+func (b *bench) responder(t testing.TB) *status.Responder {
+	t.Helper()
+	key, err := b.ca.Keys.Key(t.Context(), "ocsp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := status.New(status.Config{
+		Authority: b.ca.Authority, Store: b.ca.Store, Now: b.clock.Now,
+		Responder: func(id ca.IssuerID) (ca.SigningKey, bool) {
+			k, err := b.ca.Authority.SigningKey(context.Background(), key, ca.Service{Profile: ca.OCSPResponder, Issuer: ca.SignIssuer, CommonName: "ocsp"})
+			return k, err == nil && id == ca.SignIssuer
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// deafResponder is one whose key cannot be reached.
+func (b *bench) deafResponder(t testing.TB) *status.Responder {
+	t.Helper()
+	r, err := status.New(status.Config{
+		Authority: b.ca.Authority, Store: b.ca.Store, Now: b.clock.Now,
+		Responder: func(ca.IssuerID) (ca.SigningKey, bool) { return ca.SigningKey{}, false },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // ask is a complete request of the merchant, for tests to spoil.
 func (b *bench) ask() badge.Ask {
 	return b.askWith(b.key)
@@ -185,7 +235,7 @@ func (b *bench) askWith(key ca.SigningKey) badge.Ask {
 	n := b.Nonces.New(badge.NoncePurpose)
 	return badge.Ask{
 		Claims: signature.Claims{
-			Type: badge.RequestType, Audience: portal, CertificateSHA256: hex.EncodeToString(sum[:]),
+			Type: badge.RequestType, Audience: b.Audience, CertificateSHA256: hex.EncodeToString(sum[:]),
 			Nonce: n, IssuedAt: now.Unix(), Expires: now.Add(10 * time.Minute).Unix(),
 		},
 		JTI: "jti-" + strings.ToLower(n[12:24]), Request: "request-1", LegalID: catest.Zahra.LegalID, Domain: domain,

@@ -1,7 +1,6 @@
 package badge
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -39,30 +38,6 @@ type Finding struct {
 	WaitingFor Party  `json:"waiting_for,omitempty"` // when Unknown
 }
 
-// Rules is which rules judge, and their thresholds. It is data: a change is a
-// new version, and each decision keeps the one it was made by.
-type Rules struct {
-	Version       string        `json:"version"`
-	Apply         []string      `json:"apply"`          // names of rules, in order
-	Validity      time.Duration `json:"validity"`       // of a badge
-	ChallengeLife time.Duration `json:"challenge_life"` // after this a request without proof of its domain is refused
-	Quorum        int           `json:"quorum"`         // views of the domain that must agree
-	LicenceTypes  []string      `json:"licence_types"`  // accepted; empty means any
-	UnansweredFor time.Duration `json:"unanswered_for"` // a complaint unanswered since it was served longer ago than this is an open duty
-}
-
-// DefaultRules are the rules in force.
-func DefaultRules() Rules {
-	return Rules{
-		Version:       "badge-rules/1",
-		Apply:         []string{"signer.certificate@1", "company.active@1", "signer.authority@1", "licence.valid@1", "domain.control@1", "duties.open@1"},
-		Validity:      365 * 24 * time.Hour,
-		ChallengeLife: 7 * 24 * time.Hour,
-		Quorum:        2,
-		UnansweredFor: 30 * 24 * time.Hour,
-	}
-}
-
 // rule judges the facts. It is pure.
 type rule func(Rules, Facts) Finding
 
@@ -74,79 +49,30 @@ func ruleOf(name string) (rule, bool) {
 		return signerCertificate, true
 	case "company.active@1":
 		return companyActive, true
+	case "company.active@2":
+		return companyActive2, true
 	case "signer.authority@1":
 		return signerAuthority, true
+	case "signer.authority@2":
+		return signerAuthority2, true
 	case "licence.valid@1":
 		return licenceValid, true
+	case "licence.valid@2":
+		return licenceValid2, true
 	case "domain.control@1":
 		return domainControl, true
+	case "domain.control@2":
+		return domainControl2, true
+	case "domain.alive@1":
+		return domainAlive, true
 	case "duties.open@1":
 		return dutiesOpen, true
+	case "site.tls@1":
+		return siteTLS, true
+	case "site.contact@1":
+		return siteContact, true
 	}
 	return nil, false
-}
-
-// Validate reports a set of rules that cannot judge.
-func (r Rules) Validate() error {
-	if r.Version == "" || len(r.Apply) == 0 || r.Validity <= 0 || r.ChallengeLife <= 0 || r.Quorum < 1 {
-		return fmt.Errorf("badge rules %q: version, rules, validity, challenge life or quorum is missing", r.Version)
-	}
-	for _, name := range r.Apply {
-		if _, ok := ruleOf(name); !ok {
-			return fmt.Errorf("badge rules %q: there is no rule %q", r.Version, name)
-		}
-	}
-	return nil
-}
-
-// Judge applies the rules to the facts, one finding each. It is pure.
-func (r Rules) Judge(f Facts) []Finding {
-	findings := make([]Finding, 0, len(r.Apply))
-	for _, name := range r.Apply {
-		judge, ok := ruleOf(name)
-		if !ok {
-			findings = append(findings, Finding{Rule: name, Result: Unknown, Why: "rule_unknown", WaitingFor: ForUs})
-			continue
-		}
-		finding := judge(r, f)
-		finding.Rule = name
-		findings = append(findings, finding)
-	}
-	return findings
-}
-
-// Outcome is what findings come to.
-type Outcome string
-
-// The outcomes.
-const (
-	Grant  Outcome = "grant"
-	Refuse Outcome = "refuse"
-	Wait   Outcome = "wait"
-)
-
-// Decide joins findings: one invalid refuses, else one unknown waits. why is
-// the reason of the first finding that decided.
-func Decide(findings []Finding) (o Outcome, why Why, waitingFor []Party) {
-	o, why = Grant, "all_checks_hold"
-	if len(findings) == 0 {
-		return Wait, "not_checked", []Party{ForUs}
-	}
-	for _, f := range findings {
-		switch f.Result {
-		case Valid:
-		case Invalid:
-			return Refuse, f.Why, nil
-		default:
-			if o == Grant {
-				o, why = Wait, f.Why
-			}
-			if !slices.Contains(waitingFor, f.WaitingFor) {
-				waitingFor = append(waitingFor, f.WaitingFor)
-			}
-		}
-	}
-	return o, why, waitingFor
 }
 
 func valid(why Why) Finding            { return Finding{Result: Valid, Why: why} }
@@ -226,11 +152,13 @@ func licenceValid(r Rules, f Facts) Finding {
 // the quorum asks, and from none in another way. A missing proof is never a
 // reason to refuse before its time is over: the merchant may still put it.
 func domainControl(r Rules, f Facts) Finding {
+	// Views by other methods are for domain.control@2.
+	file := slices.DeleteFunc(slices.Clone(f.Domain.Views), func(v View) bool { return v.Method != "" && v.Method != ByFile })
 	seen := map[Sight]int{}
-	for _, v := range f.Domain.Views {
+	for _, v := range file {
 		seen[v.Sight]++
 	}
-	views := len(f.Domain.Views)
+	views := len(file)
 	switch {
 	case f.Granted:
 		return valid("domain_proven_before")
@@ -245,7 +173,7 @@ func domainControl(r Rules, f Facts) Finding {
 	case seen[SightMatch] > 0:
 		return unknown("domain_views_differ", ForApplicant)
 	}
-	return unknown(f.Domain.Views[0].Sight.why(), ForApplicant)
+	return unknown(file[0].Sight.why(), ForApplicant)
 }
 
 // dutiesOpen: no complaint is unanswered and older than allowed.

@@ -37,6 +37,7 @@ type credential struct {
 	ValidFrom  string            `json:"validFrom"`
 	ValidUntil string            `json:"validUntil"`
 	Subject    credentialSubject `json:"credentialSubject"`
+	Status     []statusEntry     `json:"credentialStatus,omitempty"`
 	IssuedAt   int64             `json:"iat"`
 	Expires    int64             `json:"exp"`
 }
@@ -48,15 +49,15 @@ type credentialIssuer struct {
 }
 
 type credentialSubject struct {
-	ID          string          `json:"id"` // https:// and the domain
-	Type        []string        `json:"type"`
-	Name        string          `json:"name"`
-	LegalID     string          `json:"legalId"`
-	Domain      string          `json:"domain"` // A-labels
-	Level       int             `json:"level"`
-	Environment string          `json:"environment"`
-	Licence     *GrantedLicence `json:"licence,omitempty"`
-	Achievement achievement     `json:"achievement"`
+	ID          string           `json:"id"` // https:// and the domain
+	Type        []string         `json:"type"`
+	Name        string           `json:"name"`
+	LegalID     string           `json:"legalId"`
+	Domain      string           `json:"domain"` // A-labels
+	Level       int              `json:"level"`
+	Environment string           `json:"environment"`
+	Licences    []GrantedLicence `json:"licences,omitempty"`
+	Achievement achievement      `json:"achievement"`
 }
 
 type achievement struct {
@@ -108,18 +109,9 @@ func (c *credentials) put(b Badge, now time.Time, jwt []byte) {
 // that is a Conflict, an unknown badge NotFound.
 func (d *Desk) SignedCredential(ctx context.Context, id ID) ([]byte, error) {
 	now := d.now()
-	var b Badge
-	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		if b, err = LoadBadge(tx, id); err == nil {
-			b, err = b.live(tx, now)
-		}
-		return err
-	})
+	b, err := d.countsNow(ctx, id, now)
 	if err != nil {
 		return nil, err
-	}
-	if b.State != Active {
-		return nil, fault.New(fault.Conflict, "badge_not_active", "this badge does not count now, so there is no credential of it; look at its page")
 	}
 	if jwt, ok := d.credentials.get(b, now); ok {
 		return jwt, nil
@@ -135,6 +127,21 @@ func (d *Desk) SignedCredential(ctx context.Context, id ID) ([]byte, error) {
 	}
 	d.credentials.put(b, now, jwt)
 	return jwt, nil
+}
+
+// countsNow returns the badge if it counts; Conflict if it does not, NotFound
+// if there is none.
+func (d *Desk) countsNow(ctx context.Context, id ID, now time.Time) (b Badge, err error) {
+	err = d.Store.View(ctx, func(tx store.Tx) (err error) {
+		if b, err = LoadBadge(tx, id); err == nil {
+			b, err = b.live(tx, now)
+		}
+		return err
+	})
+	if err == nil && b.State != Active {
+		err = fault.New(fault.Conflict, "badge_not_active", "this badge does not count now, so there is no credential of it; look at its page")
+	}
+	return b, err
 }
 
 // credentialOf ends with the badge, with the key's certificate, or after a
@@ -155,13 +162,14 @@ func (d *Desk) credentialOf(b Badge, keyEnds, now time.Time) credential {
 		ValidFrom: now.Format(time.RFC3339), ValidUntil: until.UTC().Format(time.RFC3339),
 		Subject: credentialSubject{
 			ID: "https://" + b.Domain.ASCII, Type: []string{"AchievementSubject"}, Name: b.LegalName,
-			LegalID: string(b.Business), Domain: b.Domain.ASCII, Level: b.Level, Environment: string(b.Environment), Licence: b.Licence,
+			LegalID: string(b.Business), Domain: b.Domain.ASCII, Level: b.Level, Environment: string(b.Environment), Licences: b.shown(),
 			Achievement: achievement{
 				ID: d.Audience + "/badge/request", Type: []string{"Achievement"}, Name: "Mohr trust badge",
 				Description: "The business is identified, active and licensed, and controls the domain.",
 				Criteria:    criteria{ID: d.Audience + "/badge/request"},
 			},
 		},
+		Status:   d.statusOfCredential(b),
 		IssuedAt: now.Unix(), Expires: until.Unix(),
 	}
 }

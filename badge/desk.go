@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -50,14 +50,18 @@ type Config struct {
 	Nonces     *nonce.Source
 	Registry   Registry
 	Complaints Complaints
+	Status     Status
 	Stamper    Stamper
 	Receipts   Receipts
 	Seal       *seal.Box            // for the registries' answers, which name people
+	People     People               // nil: nobody is sent a message
+	Notifier   Notifier             // nil: the same
 	Credential func() ca.SigningKey // the current key that signs badge credentials
 	// Dialer looks at the proof of domain control, through each of its
 	// resolvers; it has at least as many as the rules' quorum.
 	Dialer     *gateway.Dialer
 	DomainPort int    // where shops serve HTTP; zero means 80
+	SitePort   int    // where shops serve HTTPS; zero means 443
 	Rules      Rules  // the zero Rules means DefaultRules
 	Audience   string // base URL of the portal, no slash at the end: https://localhost:8443
 }
@@ -72,10 +76,10 @@ func (c *Config) Validate() error {
 	}
 	need(c.Store != nil && c.CA != nil && c.Verifier != nil && c.Nonces != nil, "no store, authority, verifier or nonces")
 	need(c.Registry != nil && c.Complaints != nil, "no registry or no complaints")
-	need(c.Stamper != nil && c.Receipts != nil && c.Seal != nil, "no stamper, receipts or seal")
+	need(c.Status != nil && c.Stamper != nil && c.Receipts != nil && c.Seal != nil, "no status, stamper, receipts or seal")
 	need(c.Credential != nil, "no credential key")
 	need(c.Dialer != nil && len(c.Dialer.Resolvers()) >= c.Rules.Quorum, "fewer resolvers than the rules' quorum of views")
-	need(c.DomainPort >= 0 && c.DomainPort <= 65535, "the port of shops is no port")
+	need(min(c.DomainPort, c.SitePort) >= 0 && max(c.DomainPort, c.SitePort) <= 65535, "a port of shops is no port")
 	u, err := url.Parse(c.Audience)
 	need(err == nil && u.Host != "" && !strings.HasSuffix(c.Audience, "/"), "the audience is no base URL")
 	if err := c.Rules.Validate(); err != nil {
@@ -89,14 +93,19 @@ func (c *Config) Validate() error {
 type Desk struct {
 	Config
 	texts       *i18n.Catalog
-	portal      string         // host of Audience
-	clients     []*http.Client // one a resolver
+	portal      string // host of Audience
+	eyes        []eye  // one a resolver
 	credentials credentials
+	levels      serviceLevels
+	lists       lists
+	copies      copies
 
 	// What pictures are made of, for as long as it stays as it is.
 	badges       store.Memo[Badge]
 	certificates store.Memo[ca.Certificate]
 	drawings     *memo.Map[drawn, []byte]
+	codes        *memo.Map[tokenOf, []byte]
+	frame        *template.Template
 }
 
 // keptImages bounds the badges whose pictures are kept ready.
@@ -127,9 +136,13 @@ func New(c Config) (*Desk, error) {
 	d := &Desk{
 		Config: c, texts: texts, portal: u.Host, badges: store.NewMemo[Badge](keptImages),
 		certificates: store.NewMemo[ca.Certificate](keptImages), drawings: memo.New[drawn, []byte](2 * keptImages),
+		codes: memo.New[tokenOf, []byte](keptImages),
+	}
+	if d.frame, err = parseFrame(); err != nil {
+		return nil, fmt.Errorf("badge: %w", err)
 	}
 	for _, resolver := range c.Dialer.Resolvers() {
-		d.clients = append(d.clients, c.Dialer.Client(resolver))
+		d.eyes = append(d.eyes, eye{resolver, c.Dialer.Client(resolver), c.Dialer})
 	}
 	return d, nil
 }

@@ -74,11 +74,27 @@ func looksLikeAddress(host string) bool {
 // challengePath is where the proof of control lies (RFC 8615).
 const challengePath = "/.well-known/mohr-challenge/"
 
-// Challenge is what the merchant shows under its domain.
+// challengeLabel is the name below the domain that has the TXT record, and
+// challengeMeta the name of the meta element.
+const (
+	challengeLabel = "_mohr-challenge"
+	challengeMeta  = "mohr-challenge"
+)
+
+// Challenge is what the merchant shows under its domain, in one of three
+// ways: a file at URL, a TXT record of the name TXT, or in the head of the
+// page Front an element <meta name="mohr-challenge" content=CONTENT>.
 type Challenge struct {
 	Token   string `json:"token"`
 	URL     string `json:"url"`
-	Content string `json:"content"` // of the file, exactly; a line end after it is allowed
+	TXT     string `json:"txt,omitempty"`
+	Front   string `json:"front,omitempty"`
+	Content string `json:"content"` // exactly; in the file a line end after it is allowed
+}
+
+// Meta is the element for the front page. The content has nothing to escape.
+func (c Challenge) Meta() string {
+	return `<meta name="` + challengeMeta + `" content="` + c.Content + `">`
 }
 
 // newChallenge returns the challenge for a random token. Its content is bound
@@ -94,6 +110,8 @@ func newChallenge(token string, d Domain, spki []byte, port int) Challenge {
 	return Challenge{
 		Token:   token,
 		URL:     "http://" + host + challengePath + token,
+		TXT:     challengeLabel + "." + d.ASCII,
+		Front:   "http://" + host + "/",
 		Content: token + "." + base64.RawURLEncoding.EncodeToString(bound[:]),
 	}
 }

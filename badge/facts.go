@@ -16,9 +16,12 @@ type Facts struct {
 	Business  ca.BusinessID `json:"business"`
 	Signer    Signer        `json:"signer"`
 	Company   Company       `json:"company"`
-	Licence   LicenceAnswer `json:"licence"`
+	Licence   LicenceAnswer `json:"licence"` // the first of Licences
 	Domain    DomainViews   `json:"domain"`
 	Duties    Duties        `json:"duties"`
+
+	Licences []LicenceAnswer `json:"licences,omitempty"` // all that the request names
+	Site     Site            `json:"site,omitzero"`
 }
 
 // Source says where an answer came from and when; its hash leads to the bytes.
@@ -66,6 +69,7 @@ type Company struct {
 	Status  string `json:"status,omitempty"`  // "active", "dissolved", ...
 	Signs   string `json:"signs,omitempty"`   // "alone", "jointly", "mandate", "not": the person who signed
 	Mandate string `json:"mandate,omitempty"` // id of the mandate
+	Sole    bool   `json:"sole,omitempty"`    // there is no company: the business is the person
 }
 
 // Licence is a licence as a request names it.

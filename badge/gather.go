@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"mohr/internal/seal"
 	"mohr/internal/store"
@@ -31,7 +32,7 @@ type sealedAnswer struct {
 // gather asks everybody once, at the same time. Who does not answer leaves
 // its part of the facts unanswered; only a failing store is an error.
 func (d *Desk) gather(ctx context.Context, b Badge) (gathered, error) {
-	g := gathered{facts: Facts{Requested: b.ReceivedAt, Granted: !b.ValidFrom.IsZero(), Business: b.Business}}
+	g := gathered{facts: Facts{Requested: later(b.ReceivedAt, b.ReopenedAt), Granted: !b.ValidFrom.IsZero(), Business: b.Business}}
 	var code string
 	err := d.Store.View(ctx, func(tx store.Tx) error {
 		line, last, err := lineOf(tx, b.Certificate, d.now())
@@ -41,16 +42,37 @@ func (d *Desk) gather(ctx context.Context, b Badge) (gathered, error) {
 	if err != nil {
 		return g, err
 	}
-	var company, licence answer
+	asked := b.licences()
+	g.facts.Licences = make([]LicenceAnswer, len(asked))
+	answers := make([]answer, len(asked)+1)
+	of := string(b.Business)
+	if isSole(b.Business) {
+		of, g.facts.Company.Sole = code, true // no registry knows the opaque id
+	}
 	var all sync.WaitGroup
-	all.Go(func() { g.facts.Company, company = d.askCompany(ctx, b.Business, code) })
-	all.Go(func() { g.facts.Licence, licence = d.askLicence(ctx, b.Business, b.Asked) })
+	if !g.facts.Company.Sole {
+		all.Go(func() { g.facts.Company, answers[len(asked)] = d.askCompany(ctx, b.Business, code) })
+	}
+	for i, l := range asked {
+		all.Go(func() { g.facts.Licences[i], answers[i] = d.askLicence(ctx, of, l) })
+	}
 	all.Go(func() { g.facts.Duties = d.askDuties(ctx, b) })
 	all.Go(func() { g.facts.Domain = d.lookAtDomain(ctx, b, g.facts.Granted) })
+	all.Go(func() { g.facts.Site = d.lookAtSite(ctx, b) })
 	all.Wait()
 	g.facts.At = d.now()
-	g.answers, err = d.sealAnswers(company, licence)
+	if len(asked) > 0 {
+		g.facts.Licence = g.facts.Licences[0]
+	}
+	g.answers, err = d.sealAnswers(answers...)
 	return g, err
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func (d *Desk) sealAnswers(list ...answer) (map[string]sealedAnswer, error) {
@@ -81,11 +103,7 @@ func (d *Desk) askDuties(ctx context.Context, b Badge) Duties {
 }
 
 // lookAtDomain looks for the proof until the badge is granted; a merchant may
-// take it away then.
+// take it away then. Whether the name leads anywhere is always looked at.
 func (d *Desk) lookAtDomain(ctx context.Context, b Badge, granted bool) DomainViews {
-	views := DomainViews{Name: b.Domain.ASCII}
-	if !granted {
-		views.Views = look(ctx, d.clients, b.Challenge)
-	}
-	return views
+	return DomainViews{Name: b.Domain.ASCII, Views: look(ctx, d.eyes, b.Domain, b.Challenge, !granted)}
 }

@@ -198,7 +198,7 @@ func (b *bench) replays(t *testing.T, id badge.ID) {
 		}
 	}
 	last := traces[len(traces)-1]
-	last.Facts.Licence.ValidTo = "2001-01-01"
+	last.Facts.Licences[0].ValidTo = "2001-01-01"
 	if _, outcome, same := badge.Replay(last); same && last.Outcome == badge.Grant {
 		t.Errorf("a trace with other facts replays to %s", outcome)
 	}

@@ -3,6 +3,7 @@ package badge
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -18,18 +19,30 @@ func (d *Desk) Routes(s *web.Server) {
 		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "badge"}
 	}
 	web.Handle(s, op("GET", "/badges/nonce", "badge-nonce", "A nonce for one badge request"), d.apiNonce)
-	request := op("POST", "/badges", "request-badge", "Ask for a badge, or give one back, by a signed request (JWS)")
+	request := op("POST", "/badges", "request-badge", "Ask for a badge, or give one back, by a signed request: a JWS, or a CMS with its content")
 	request.Status, request.MaxBody = http.StatusCreated, maxRequest+1
-	request.Accepts = []string{"application/jose", "application/jose+json"}
+	request.Accepts = []string{"application/jose", "application/jose+json", "application/pkcs7-mime", "application/x-pem-file"}
 	web.Handle(s, request, d.apiRequest)
+	detached := op("POST", "/badges/detached", "request-badge-detached", "The same by a detached CMS and its document")
+	detached.Status, detached.MaxBody = http.StatusCreated, 2*maxRequest // base64
+	web.Handle(s, detached, d.apiDetached)
 	web.Handle(s, op("GET", "/badges/{id}", "get-badge", "The public record of a badge"), d.apiBadge)
 	web.Handle(s, op("POST", "/badges/{id}/check", "check-badge", "Check the facts now, as after putting the proof under the domain"), d.apiCheck)
 	receipt := op("GET", "/badges/{id}/receipt", "badge-receipt", "The signed receipt of the request (JWS)")
 	receipt.Produces = "application/jose"
 	web.Handle(s, receipt, d.apiReceipt)
 
+	web.Handle(s, op("GET", "/badges/service-level", "badge-service-level", "How fast requests are decided, and whom they wait for"), d.apiService)
+	d.routesOperators(s)
+	d.routesShowing(s)
+
 	s.Echo.GET("/badge", d.pageLookup)
+	s.Echo.GET("/badge/service", d.pageService)
 	s.Echo.GET("/badge/request", func(c echo.Context) error { return web.Page(c, http.StatusOK, "badge-request", d.Audience) })
+	s.Echo.GET("/badge/fakes", d.pageFakes)
+	s.Echo.GET("/badge/status/:list/:purpose", d.showList)
+	s.Echo.GET("/badge/qr/:token", d.showToken)
+	s.Echo.GET("/badge/:name/frame", d.showFrame)
 	s.Echo.GET("/badge/:name", d.show)
 	s.Echo.HEAD("/badge/:name", d.show)
 }
@@ -68,7 +81,26 @@ type requestInput struct {
 }
 
 func (d *Desk) apiRequest(ctx context.Context, in *requestInput) (*recordOutput, error) {
-	b, err := d.Request(ctx, in.RawBody)
+	return d.take(ctx, Letter{Signed: in.RawBody})
+}
+
+type detachedInput struct {
+	Body struct {
+		CMS      []byte `json:"cms" doc:"DER, as openssl cms -sign -cades -binary -outform DER makes it"`
+		Document []byte `json:"document" doc:"the statement as it was signed"`
+	}
+}
+
+func (d *Desk) apiDetached(ctx context.Context, in *detachedInput) (*recordOutput, error) {
+	l, err := detached(in.Body.CMS, in.Body.Document)
+	if err != nil {
+		return nil, err
+	}
+	return d.take(ctx, l)
+}
+
+func (d *Desk) take(ctx context.Context, l Letter) (*recordOutput, error) {
+	b, err := d.Request(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +133,9 @@ func (d *Desk) show(c echo.Context) error {
 	if id, ok := strings.CutSuffix(name, ".svg"); ok {
 		return d.showImage(c, ID(id))
 	}
+	if id, ok := strings.CutSuffix(name, ".qr.png"); ok {
+		return d.showQR(c, ID(id))
+	}
 	if id, ok := strings.CutSuffix(name, ".jwt"); ok {
 		return d.showCredential(c, ID(id))
 	}
@@ -116,6 +151,9 @@ func (d *Desk) showImage(c echo.Context, id ID) error {
 		lang = i18n.English
 	}
 	m := d.imageOf(r.Context(), id, r.Referer())
+	if m.elsewhere {
+		d.saw(id, m.domain, r.Referer())
+	}
 	web.Embeddable(c)
 	h := c.Response().Header()
 	h.Del("Set-Cookie") // ?lang= is of this picture, not of the reader
@@ -145,7 +183,83 @@ func (d *Desk) showRecord(c echo.Context, id ID) error {
 	if err != nil {
 		return err
 	}
-	return web.KeptPage(c, http.StatusOK, "badge-record", recordPage{Record: r, Hint: d.hint(r.Domain, c.Request().Referer())})
+	p := recordPage{Record: r, Hint: d.hint(r.Domain, c.Request().Referer())}
+	if p.Elsewhere() {
+		d.saw(id, r.Domain, c.Request().Referer())
+	}
+	return web.KeptPage(c, http.StatusOK, "badge-record", p)
+}
+
+// showFrame is the page for a shop's frame.
+func (d *Desk) showFrame(c echo.Context) error {
+	lang := i18n.Persian
+	if c.QueryParam("lang") == i18n.English {
+		lang = i18n.English
+	}
+	page, origins, err := d.Frame(c.Request().Context(), ID(c.Param("name")), lang)
+	if err != nil {
+		return err
+	}
+	web.Framable(c, origins...)
+	h := c.Response().Header()
+	h.Del("Set-Cookie")
+	h.Set("Cache-Control", "public, max-age=60")
+	return c.HTMLBlob(http.StatusOK, page)
+}
+
+func (d *Desk) showList(c echo.Context) error {
+	n, err := strconv.Atoi(c.Param("list"))
+	if err != nil {
+		n = -1
+	}
+	jwt, err := d.StatusList(c.Request().Context(), n, Purpose(c.Param("purpose")))
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Cache-Control", "public, max-age=60")
+	h.Set("Access-Control-Allow-Origin", "*")
+	return c.Blob(http.StatusOK, "application/vc+jwt", jwt)
+}
+
+func (d *Desk) showQR(c echo.Context, id ID) error {
+	png, err := d.QR(c.Request().Context(), id)
+	if err != nil {
+		return err
+	}
+	web.Embeddable(c)
+	c.Response().Header().Set("Cache-Control", "public, max-age=3600")
+	return c.Blob(http.StatusOK, "image/png", png)
+}
+
+// showToken is where a code on paper leads.
+func (d *Desk) showToken(c echo.Context) error {
+	t, r, err := d.CheckToken(c.Request().Context(), c.Param("token"))
+	p := tokenPage{Token: t, Record: r}
+	if _, ok := fault.Of(err); ok {
+		p.Fault = true
+		return web.Page(c, http.StatusBadRequest, "badge-token", p)
+	}
+	if err != nil {
+		return err
+	}
+	return web.Page(c, http.StatusOK, "badge-token", p)
+}
+
+func (d *Desk) pageFakes(c echo.Context) error {
+	list, err := d.Fakes(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return web.KeptPage(c, http.StatusOK, "badge-fakes", list)
+}
+
+func (d *Desk) pageService(c echo.Context) error {
+	l, err := d.ServiceLevel(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return web.KeptPage(c, http.StatusOK, "badge-service", l)
 }
 
 func (d *Desk) pageLookup(c echo.Context) error {
@@ -162,5 +276,8 @@ func (d *Desk) pageLookup(c echo.Context) error {
 		return err
 	}
 	p.Found = found
+	if p.Fake, err = d.fakeOf(c.Request().Context(), p.Asked); err != nil {
+		return err
+	}
 	return web.Page(c, http.StatusOK, "badge-lookup", p)
 }

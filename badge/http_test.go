@@ -23,18 +23,24 @@ import (
 // portalOf serves the bench's desk as the portal does.
 func (b *bench) portalOf(t testing.TB) *httptest.Server {
 	t.Helper()
+	server := httptest.NewServer(b.portalAt(t, portal))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// portalAt is the portal whose base URL is that.
+func (b *bench) portalAt(t testing.TB, base string) http.Handler {
+	t.Helper()
 	texts, err := i18n.Parse(web.Texts, badge.Texts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := web.New(web.Config{Store: b.Store, Texts: texts, Pages: []fs.FS{badge.Pages}, Portal: portal, Now: b.clock.Now})
+	s, err := web.New(web.Config{Store: b.Store, Texts: texts, Pages: []fs.FS{badge.Pages}, Portal: base, Now: b.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Routes(s)
-	server := httptest.NewServer(s.Handler())
-	t.Cleanup(server.Close)
-	return server
+	return s.Handler()
 }
 
 type answer struct {
@@ -141,8 +147,11 @@ func TestPictureOverHTTP(t *testing.T) {
 			t.Errorf("%s: headers %v", name, h)
 		}
 	}
-	says("in Persian", picture, "معتبر تا")
-	says("in English", picture+"?lang=en", "valid until")
+	says("in Persian", picture, "معتبر تا", "Referer", "https://www.shop.example/fa")
+	says("in English", picture+"?lang=en", "valid until", "Referer", "https://www.shop.example/")
+	says("seen from nowhere, in Persian", picture, "مقایسه کنید")
+	says("seen from nowhere", picture+"?lang=en", "Compare it with your address bar")
+	says("in our own frame", picture+"?lang=en", "valid until", "Referer", portal+"/badge/b-0/frame")
 	says("on the shop's page", picture+"?lang=en", "valid until", "Referer", "https://shop.example/")
 	says("on a copy", picture+"?lang=en", "belongs to", "Referer", "https://evil.example/shop.example")
 	says("of no badge", s.URL+"/badge/b-none.svg?lang=en", "no such badge")

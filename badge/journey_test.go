@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/asn1"
 	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"mohr/badge"
-	"mohr/ca"
 	"mohr/ca/timestamp"
 	"mohr/internal/gateway"
 	"mohr/internal/refregistry"
@@ -100,14 +98,7 @@ func benchInWorld(t *testing.T) (*bench, *world) {
 
 func TestABadgeOverTheReferenceRegistry(t *testing.T) {
 	b, w := benchInWorld(t)
-	unit, err := timestamp.New(timestamp.Config{
-		Key:    b.ca.SigningKey(t, "tsu", ca.Service{Profile: ca.TimeStamping, CommonName: "tsu"}),
-		Policy: asn1.ObjectIdentifier{2, 999, 7, 3}, Clock: func() error { return nil }, Now: b.clock.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Stamper = unit
+	b.realStamps(t)
 	raw := b.sign(t, b.key, b.ask())
 	got, err := b.Request(t.Context(), raw)
 	if err != nil {

@@ -51,9 +51,10 @@ func (d *Desk) askCompany(ctx context.Context, b ca.BusinessID, code string) (Co
 	return c, answer{source: a.Source, raw: a.Raw}
 }
 
-// askLicence asks the licence registry, once.
-func (d *Desk) askLicence(ctx context.Context, b ca.BusinessID, asked Licence) (LicenceAnswer, answer) {
-	a, err := d.Registry.Licence(ctx, string(b), asked.Type)
+// askLicence asks the registry of such licences, once. id is the legal id, or
+// the national code of a sole trader.
+func (d *Desk) askLicence(ctx context.Context, id string, asked Licence) (LicenceAnswer, answer) {
+	a, err := d.Registry.Licence(ctx, id, asked.Type)
 	if err != nil {
 		d.Log.Warn("licence registry did not answer", "error", err)
 		return LicenceAnswer{Asked: asked}, answer{}
@@ -61,7 +62,7 @@ func (d *Desk) askLicence(ctx context.Context, b ca.BusinessID, asked Licence) (
 	l := LicenceAnswer{Source: sourceOf(a), Asked: asked}
 	switch a.Value.Result {
 	case gateway.Match:
-		l.Found = a.Value.LegalID == string(b) && a.Value.Type == asked.Type
+		l.Found = a.Value.LegalID == id && a.Value.Type == asked.Type
 	case gateway.Mismatch:
 	default:
 		l.Answered = false

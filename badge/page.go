@@ -19,7 +19,7 @@ type Record struct {
 	Business    ca.BusinessID        `json:"business"`
 	LegalName   string               `json:"legal_name,omitempty"`
 	Domain      Domain               `json:"domain"`
-	Licence     *GrantedLicence      `json:"licence,omitempty"`
+	Licences    []GrantedLicence     `json:"licences,omitempty"`
 	Level       int                  `json:"level"`
 	Environment evidence.Environment `json:"environment"`
 	ReceivedAt  time.Time            `json:"received_at"`
@@ -33,10 +33,35 @@ type Record struct {
 	Challenge   *Challenge           `json:"challenge,omitempty"` // while the request is open
 	History     []Change             `json:"history"`
 	Complaints  *Headline            `json:"complaints,omitempty"` // once the business's record is public
+	RevokesAt   time.Time            `json:"revokes_at,omitzero" doc:"of a suspended badge: when it is revoked if nothing is mended"`
+	AppealUntil time.Time            `json:"appeal_until,omitzero" doc:"until when the business can appeal against the state"`
+	Appeal      *PublicAppeal        `json:"appeal,omitempty"`
+	Renewal     *PublicRenewal       `json:"renewal,omitempty"`
+	Waited      Waited               `json:"waited" doc:"seconds that the request waited until it was last checked, and for whom"`
 	Page        string               `json:"page"`
 	Image       string               `json:"image"`
 	Credential  string               `json:"credential,omitempty"` // while the badge is active
 }
+
+// PublicAppeal is what the public may know of an appeal.
+type PublicAppeal struct {
+	At       time.Time     `json:"at"`
+	Deadline time.Time     `json:"deadline"`
+	Outcome  AppealOutcome `json:"outcome,omitempty"`
+	Late     bool          `json:"late,omitempty"`
+}
+
+// PublicRenewal is what the public may know of a renewal under way or refused.
+type PublicRenewal struct {
+	ReceivedAt time.Time  `json:"received_at"`
+	Challenge  *Challenge `json:"challenge,omitempty"`
+	WaitingFor []Party    `json:"waiting_for,omitempty"`
+	Findings   []Finding  `json:"findings,omitempty"`
+	Refused    Why        `json:"refused,omitempty"`
+}
+
+// Sole reports whether the business is a sole trader, known by an opaque id.
+func (r Record) Sole() bool { return isSole(r.Business) }
 
 // Granted reports whether the badge was ever granted.
 func (r Record) Granted() bool { return !r.ValidFrom.IsZero() }
@@ -75,17 +100,45 @@ func (d *Desk) public(b Badge) Record {
 	page := d.Audience + "/badge/" + string(b.ID)
 	r := Record{
 		ID: b.ID, State: b.State, Why: b.Why, Business: b.Business, LegalName: b.LegalName, Domain: b.Domain,
-		Licence: b.Licence, Level: b.Level, Environment: b.Environment, ReceivedAt: b.ReceivedAt, DecidedAt: b.DecidedAt,
+		Licences: b.shown(), Level: b.Level, Environment: b.Environment, ReceivedAt: b.ReceivedAt, DecidedAt: b.DecidedAt,
 		CheckedAt: b.CheckedAt, ValidFrom: b.ValidFrom, ValidTo: b.ValidTo, Rules: b.Rules,
 		WaitingFor: b.WaitingFor, Findings: b.Findings, Page: page, Image: page + ".svg",
 	}
 	if b.State.Open() {
 		r.Challenge = &b.Challenge
 	}
+	d.publicLife(&r, b)
 	if b.State == Active {
 		r.Credential = page + ".jwt"
 	}
 	return r
+}
+
+// shown are the licences; records of before there were several have one.
+func (b Badge) shown() []GrantedLicence {
+	if len(b.Licences) == 0 && b.Licence != nil {
+		return []GrantedLicence{*b.Licence}
+	}
+	return b.Licences
+}
+
+// publicLife fills in what the badge's life has brought.
+func (d *Desk) publicLife(r *Record, b Badge) {
+	now := d.now()
+	r.Waited = b.Waited
+	r.RevokesAt = b.revokesAt(d.Rules)
+	if a := b.Appeal; a != nil {
+		r.Appeal = &PublicAppeal{At: a.At, Deadline: a.Deadline, Outcome: a.Outcome, Late: a.open() && now.After(a.Deadline)}
+	}
+	if b.appealable(d.Rules, now) == nil {
+		r.AppealUntil = b.StateAt.Add(d.Rules.AppealWithin)
+	}
+	if n := b.Renewal; n != nil {
+		r.Renewal = &PublicRenewal{ReceivedAt: n.ReceivedAt, WaitingFor: n.WaitingFor, Findings: n.Findings, Refused: n.Refused}
+		if n.open() {
+			r.Renewal.Challenge = &n.Challenge
+		}
+	}
 }
 
 // hint says where a reader seems to come from. It is the Referer's word, no
@@ -93,7 +146,8 @@ func (d *Desk) public(b Badge) Record {
 type hint string
 
 const (
-	hintNone  hint = "none"  // no Referer, or our own page
+	hintNone  hint = "none"  // no Referer
+	hintOurs  hint = "ours"  // a page of ours: the record, or the frame that browsers guard
 	hintSame  hint = "same"  // the registered domain
 	hintOther hint = "other" // another one: perhaps a copied badge
 )
@@ -105,8 +159,11 @@ func (d *Desk) hint(domain Domain, referer string) hint {
 		return hintNone
 	}
 	u, err := url.Parse(referer)
-	if err != nil || u.Host == "" || strings.EqualFold(u.Host, d.portal) {
+	if err != nil || u.Host == "" {
 		return hintNone
+	}
+	if strings.EqualFold(u.Host, d.portal) {
+		return hintOurs
 	}
 	if domain.Is(u.Host) {
 		return hintSame
@@ -128,6 +185,14 @@ type lookupPage struct {
 	Asked string // as typed
 	Fault bool   // what was typed is no domain
 	Found []Record
+	Fake  *Fake // the domain is known to show another's badge
+}
+
+// tokenPage is what the page of a code on paper shows.
+type tokenPage struct {
+	Token  Token
+	Record Record
+	Fault  bool // the code does not hold
 }
 
 // OfDomain returns the badges that were ever granted for the domain, the live

@@ -30,7 +30,7 @@ func TestTheRequestIsKeptWithItsProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(kept.JWS, raw) || !bytes.Equal(kept.Stamp, append([]byte("stamp over "), sum[:]...)) {
+	if !bytes.Equal(kept.Signed, raw) || !bytes.Equal(kept.Stamp, append([]byte("stamp over "), sum[:]...)) {
 		t.Error("the kept bytes or the stamp are others")
 	}
 	if len(kept.Chain) != 3 || !bytes.Equal(kept.Chain[0], b.cert.DER) || !bytes.Equal(kept.Chain[2], b.ca.Root.Raw) {

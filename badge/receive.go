@@ -1,18 +1,14 @@
 package badge
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"time"
 
 	"mohr/ca"
 	"mohr/internal/fault"
-	"mohr/internal/ledger"
 	"mohr/internal/store"
 )
 
@@ -24,39 +20,46 @@ const ReceiptKind = "badge-request"
 type ReceiptClaims struct {
 	Leaf          string        `json:"leaf"` // hex, ledger.Event.ID
 	Badge         ID            `json:"badge"`
-	RequestSHA256 string        `json:"request_sha256"` // hex, of the JWS as received
+	RequestSHA256 string        `json:"request_sha256"` // hex, of the JWS or CMS as received
 	StampSHA256   string        `json:"stamp_sha256"`   // hex, of the time stamp over it
+	StatusSHA256  string        `json:"status_sha256"`  // hex, of the OCSP answer for the signer
 	ReceivedAt    time.Time     `json:"received_at"`
 	Business      ca.BusinessID `json:"business"`
 	Domain        string        `json:"domain"` // A-labels
 	Action        Action        `json:"action"`
 }
 
-// Request takes a signed request in: a JWS, compact or flattened. What is
-// refused leaves nothing. An accepted one is stamped, recorded with its proof
-// and checked at once; the badge comes back as the checks leave it. The same
-// JWS again, and another one with the same request id for the same thing,
-// give the same badge.
-func (d *Desk) Request(ctx context.Context, raw []byte) (Badge, error) {
-	raw = bytes.TrimSpace(raw)
-	if b, err := d.ofJWS(ctx, hexSHA256(raw)); !errors.Is(err, fault.NotFound) {
+// Request takes a signed request in. What is refused leaves nothing. An
+// accepted one is stamped, recorded with its proof and checked at once; the
+// badge comes back as the checks leave it. The same letter again, and another
+// one with the same request id for the same thing, give the same badge.
+func (d *Desk) Request(ctx context.Context, l Letter) (Badge, error) {
+	l = l.trimmed()
+	if b, err := d.ofLetter(ctx, hexSHA256(l.Signed)); !errors.Is(err, fault.NotFound) {
 		return b, err
 	}
-	in, err := d.open(ctx, raw)
+	in, err := d.open(ctx, l)
 	if err != nil {
 		return Badge{}, err
 	}
 	if b, err := d.ofName(ctx, in); !errors.Is(err, fault.NotFound) {
 		return b, err
 	}
-	if in.ask.Action == ActionWithdrawal {
+	var b Badge
+	switch in.ask.Action {
+	case ActionWithdrawal:
 		return d.withdraw(ctx, in)
+	case ActionAppeal:
+		return d.appeal(ctx, in)
+	case ActionRenewal:
+		b, err = d.renew(ctx, in)
+	default:
+		b, err = d.accept(ctx, in)
 	}
-	b, err := d.accept(ctx, in)
 	if err != nil {
 		return Badge{}, err
 	}
-	d.Log.Info("badge requested", "badge", b.ID)
+	d.Log.Info("badge requested", "badge", b.ID, "action", in.ask.Action)
 	checked, err := d.Check(ctx, b.ID)
 	if err != nil {
 		// The request is safe; the job will check it.
@@ -66,10 +69,10 @@ func (d *Desk) Request(ctx context.Context, raw []byte) (Badge, error) {
 	return checked, nil
 }
 
-// ofJWS returns the badge a JWS was taken in for; NotFound if it was not.
-func (d *Desk) ofJWS(ctx context.Context, sum string) (b Badge, err error) {
+// ofLetter returns the badge a letter was taken in for; NotFound if it was not.
+func (d *Desk) ofLetter(ctx context.Context, sum string) (b Badge, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		b, err = badgeOfJWS(tx, sum)
+		b, err = badgeOfLetter(tx, sum)
 		if err == nil {
 			b, err = b.live(tx, d.now())
 		}
@@ -78,7 +81,7 @@ func (d *Desk) ofJWS(ctx context.Context, sum string) (b Badge, err error) {
 	return b, err
 }
 
-func badgeOfJWS(tx store.Tx, sum string) (Badge, error) {
+func badgeOfLetter(tx store.Tx, sum string) (Badge, error) {
 	r, err := store.Load[Request](tx, requestBucket, sum)
 	if errors.Is(err, store.ErrNotFound) {
 		return Badge{}, errBadgeUnknown()
@@ -122,43 +125,6 @@ func badgeOfName(tx store.Tx, in incoming) (Badge, error) {
 	return LoadBadge(tx, n.Badge)
 }
 
-// prove stamps the request and signs a receipt for it, outside of any
-// transaction. Nothing is kept until the request is recorded. e is the event
-// that the request will be in the public log.
-func (d *Desk) prove(ctx context.Context, in incoming, id ID, e ledger.Event) (Request, error) {
-	r := Request{Badge: id, JWS: in.signed.Raw(), ReceivedAt: in.at}
-	chain, err := d.chain(in.signer().Issuer)
-	if err != nil {
-		return r, err
-	}
-	r.Chain = append([][]byte{in.signed.Standing().Leaf().Raw}, chain...)
-	sum := sha256.Sum256(r.JWS)
-	if r.Stamp, err = d.Stamper.Stamp(ctx, sum[:]); err != nil {
-		return r, fmt.Errorf("stamp badge request: %w", err)
-	}
-	leaf, err := e.ID()
-	if err != nil {
-		return r, err
-	}
-	r.Receipt, err = d.Receipts.Issue(ctx, ReceiptKind, ReceiptClaims{
-		Leaf: leaf, Badge: id, RequestSHA256: in.sum(), StampSHA256: hexSHA256(r.Stamp), ReceivedAt: in.at,
-		Business: in.business, Domain: in.domain.ASCII, Action: in.ask.Action,
-	})
-	if err != nil {
-		return r, fmt.Errorf("receipt of badge request: %w", err)
-	}
-	return r, nil
-}
-
-// chain returns the DER of what stands above the signer's certificate.
-func (d *Desk) chain(id ca.IssuerID) ([][]byte, error) {
-	issuer, ok := d.CA.Issuer(id)
-	if !ok {
-		return nil, fmt.Errorf("chain of badge request: issuer %s is not here", id)
-	}
-	return append(issuer.Delivered(nil)[1:], d.CA.RootOf(issuer).Raw), nil
-}
-
 // accept records the request and the badge it asks for.
 func (d *Desk) accept(ctx context.Context, in incoming) (Badge, error) {
 	proof, err := d.prove(ctx, in, in.id(), event(in.id(), Checking, "received", in.sum(), in.at))
@@ -170,14 +136,15 @@ func (d *Desk) accept(ctx context.Context, in incoming) (Badge, error) {
 	leaf := in.signed.Standing().Leaf()
 	fresh := Badge{
 		ID: in.id(), Business: in.business, Holder: in.signer().Holder, Certificate: in.signer().Serial,
-		Domain: in.domain, Asked: in.ask.Licence, Environment: in.signer().Environment,
-		Challenge: newChallenge(hex.EncodeToString(token), in.domain, leaf.RawSubjectPublicKeyInfo, d.DomainPort),
-		Request:   in.sum(), ReceivedAt: in.at, Rules: d.Rules.Version, Due: in.at,
+		Domain: in.domain, Asked: in.ask.Licence, AlsoAsked: in.ask.Licences, Least: in.ask.Level, Contact: in.ask.Contact,
+		Environment: in.signer().Environment,
+		Challenge:   newChallenge(hex.EncodeToString(token), in.domain, leaf.RawSubjectPublicKeyInfo, d.DomainPort),
+		Request:     in.sum(), ReceivedAt: in.at, Rules: d.Rules.Version, Due: in.at,
 	}
 	var b Badge
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		b = fresh
-		if had, err := badgeOfJWS(tx, in.sum()); !errors.Is(err, fault.NotFound) {
+		if had, err := badgeOfLetter(tx, in.sum()); !errors.Is(err, fault.NotFound) {
 			b = had
 			return err
 		}

@@ -13,7 +13,6 @@ import (
 	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
-	"mohr/internal/ledger"
 	"mohr/internal/store"
 )
 
@@ -21,7 +20,7 @@ import (
 const (
 	badgeBucket   = "badge_badges"   // id -> Badge
 	historyBucket = "badge_history"  // id/number -> Change; append-only
-	requestBucket = "badge_requests" // hex SHA-256 of the JWS -> Request
+	requestBucket = "badge_requests" // hex SHA-256 of the JWS or CMS -> Request
 	namedBucket   = "badge_named"    // holder/request id -> named
 	jtiBucket     = "badge_jti"      // serial/jti -> usedJTI
 	traceBucket   = "badge_traces"   // id/number -> Trace; append-only
@@ -29,44 +28,17 @@ const (
 	domainBucket  = "badge_domains"  // domain/id -> id, of badges that were granted
 	triesBucket   = "badge_tries"    // id -> times of the last checks on demand
 	dueBucket     = "badge_due"      // time/id -> id: to be checked then
+	deedBucket    = "badge_deeds"    // id/number -> Deed; append-only
+	appealBucket  = "badge_appeals"  // id -> id, of open appeals
+	noticeBucket  = "badge_notices"  // id/name -> Notice, to be sent
+	placeBucket   = "badge_places"   // list/entry -> id, in the status lists
+	counterBucket = "badge_counters" // name -> int
+	keyBucket     = "badge_keys"     // key id -> Key that signed short tokens
+	copyBucket    = "badge_copies"   // id/host -> Copy
+	fakeBucket    = "badge_fakes"    // host -> Fake
+	openBucket    = "badge_open"     // id -> id, of undecided requests
+	decidedBucket = "badge_decided"  // time/id -> Decided, of first decisions
 )
-
-// ID names a badge: "b-" and 32 hex digits, taken from the hash of the
-// request that asked for it.
-type ID string
-
-// State of a badge.
-type State string
-
-// The states. A badge counts only while it is Active.
-const (
-	Checking  State = "checking"  // accepted, not judged yet
-	Waiting   State = "waiting"   // judged, and something could not be found out
-	Refused   State = "refused"   // for good; another request may follow
-	Active    State = "active"    //
-	Suspended State = "suspended" // a fact turned bad; may come back
-	Revoked   State = "revoked"   // for good
-	Expired   State = "expired"   // for good
-)
-
-// Open reports whether the request behind the badge is still undecided.
-func (s State) Open() bool { return s == Checking || s == Waiting }
-
-// moves is the life of a badge: the states each state may go to.
-func (s State) mayBecome(next State) bool {
-	switch s {
-	case "":
-		return next == Checking
-	case Checking, Waiting:
-		return next == Waiting || next == Refused || next == Active
-	case Active:
-		return next == Suspended || next == Revoked || next == Expired
-	case Suspended:
-		// To itself: the domain was taken over meanwhile, which is for good.
-		return next == Active || next == Suspended || next == Revoked || next == Expired
-	}
-	return false
-}
 
 // Badge is the record of one badge. Nothing in it is personal.
 type Badge struct {
@@ -78,13 +50,18 @@ type Badge struct {
 	Holder      ca.HolderID          `json:"holder"`
 	Certificate string               `json:"certificate"` // serial that signed the request
 	Domain      Domain               `json:"domain"`
-	Asked       Licence              `json:"asked"`             // the licence named in the request
-	Licence     *GrantedLicence      `json:"licence,omitempty"` // as the registry holds it
+	Asked       Licence              `json:"asked"`                // the first licence named in the request
+	AlsoAsked   []Licence            `json:"also_asked,omitempty"` // the others
+	Least       *int                 `json:"least,omitempty"`      // stars the request takes at the lowest; nil: 1
+	Contact     string               `json:"contact,omitempty"`    // path of the shop's contact page
+	Licence     *GrantedLicence      `json:"licence,omitempty"`    // as its registry holds it: the first
+	Licences    []GrantedLicence     `json:"licences,omitempty"`   // all
 	Challenge   Challenge            `json:"challenge"`
 	Level       int                  `json:"level"` // stars
 	Environment evidence.Environment `json:"environment,omitempty"`
-	Request     string               `json:"request"`               // hex SHA-256 of the JWS
+	Request     string               `json:"request"`               // hex SHA-256 of the JWS or CMS
 	ReceivedAt  time.Time            `json:"received_at"`           // the clock of the decision starts
+	ReopenedAt  time.Time            `json:"reopened_at,omitzero"`  // by an appeal
 	DecidedAt   time.Time            `json:"decided_at,omitzero"`   // and stops
 	CheckedAt   time.Time            `json:"checked_at,omitzero"`   // last time all facts were gathered
 	ValidFrom   time.Time            `json:"valid_from,omitzero"`   //
@@ -92,10 +69,47 @@ type Badge struct {
 	WaitingFor  []Party              `json:"waiting_for,omitempty"` // while Waiting
 	Findings    []Finding            `json:"findings,omitempty"`    // of the last check
 	Rules       string               `json:"rules,omitempty"`       // version that judged
+	Waited      Waited               `json:"waited,omitzero"`       // until the decision, and for whom
+	ClockAt     time.Time            `json:"clock_at,omitzero"`     // until when Waited counts
+	Alarmed     bool                 `json:"alarmed,omitempty"`     // that the decision is late was logged
+	SiteEnds    time.Time            `json:"site_ends,omitzero"`    // of the site's certificate, where it is valid
+	SuspendedAt time.Time            `json:"suspended_at,omitzero"` // while Suspended
+	Hold        *Hold                `json:"hold,omitempty"`        // while an operator suspends it
+	Appeal      *Appeal              `json:"appeal,omitempty"`      // the last one
+	Renewal     *Renewal             `json:"renewal,omitempty"`     // under way
+	Reminded    []string             `json:"reminded,omitempty"`    // of what, by name and day
+	StateAt     time.Time            `json:"state_at,omitzero"`     // when it came to its state
+	Deeds       int                  `json:"deeds,omitempty"`       // of operators
+	Owed        []Notice             `json:"owed,omitempty"`        // to be put among the notices when it is saved
+	Place       *Place               `json:"place,omitempty"`       // in the status lists
 	Changes     int                  `json:"changes"`               // entries of the history
 	Traces      int                  `json:"traces"`                // entries of the trace
 	Due         time.Time            `json:"due,omitzero"`          // of the next check by the job
 	Version     int                  `json:"version"`
+}
+
+// least is the lowest level the request takes.
+func (b *Badge) least() int {
+	if b.Least == nil {
+		return 1
+	}
+	return *b.Least
+}
+
+// had is the level the badge has, -1 before it is granted.
+func (b *Badge) had() int {
+	if b.ValidFrom.IsZero() {
+		return -1
+	}
+	return b.Level
+}
+
+// licences are those the request names.
+func (b *Badge) licences() []Licence {
+	if b.Asked.Type == "" {
+		return nil
+	}
+	return append([]Licence{b.Asked}, b.AlsoAsked...)
 }
 
 // GrantedLicence is a licence as its registry holds it.
@@ -116,20 +130,16 @@ func (l GrantedLicence) End() time.Time {
 	return t
 }
 
-// Change is one entry of a badge's public history.
-type Change struct {
-	At    time.Time `json:"at"`
-	State State     `json:"state"`
-	Why   Why       `json:"why,omitempty"`
-}
-
-// Request is a signed request as received, with what proves it later: the
-// chain, a time stamp over its hash, and the receipt given for it.
+// Request is a signed request as received, with what proves it later (see
+// Verify): the chain, the signer's OCSP answer, a time stamp over its hash,
+// and the receipt given for it.
 type Request struct {
 	Badge      ID        `json:"badge"`
-	JWS        []byte    `json:"jws"`
-	Chain      [][]byte  `json:"chain"` // DER, the signer first
-	Stamp      []byte    `json:"stamp"` // TimeStampResp over SHA-256 of JWS
+	Signed     []byte    `json:"jws"`                // a JWS or a CMS: the name is from when there were only JWS
+	Document   []byte    `json:"document,omitempty"` // what a detached CMS signs
+	Chain      [][]byte  `json:"chain"`              // DER, the signer first, the root last
+	Status     []byte    `json:"status,omitempty"`   // OCSPResponse for the signer at receipt
+	Stamp      []byte    `json:"stamp"`              // TimeStampResp over SHA-256 of Signed
 	Receipt    []byte    `json:"receipt"`
 	ReceivedAt time.Time `json:"received_at"`
 }
@@ -178,48 +188,28 @@ func (b *Badge) save(tx store.Tx) error {
 			return err
 		}
 	}
+	if err := b.saveOpen(tx, old); err != nil {
+		return err
+	}
+	if err := b.saveOwed(tx); err != nil {
+		return err
+	}
 	b.Version++
 	return store.Save(tx, badgeBucket, string(b.ID), *b)
 }
 
+// saveOpen keeps the list of undecided requests.
+func (b *Badge) saveOpen(tx store.Tx, old Badge) error {
+	if b.State.Open() {
+		return store.Save(tx, openBucket, string(b.ID), b.ID)
+	}
+	if old.State.Open() {
+		return tx.Delete(openBucket, string(b.ID))
+	}
+	return nil
+}
+
 func (b *Badge) dueKey() string { return fmt.Sprintf("%016x/%s", b.Due.Unix(), b.ID) }
-
-// move takes the badge to another state at now: the history and the public
-// log get an entry each. hash is that of what the decision rested on; since
-// is when what the state says came to be, zero for now.
-func (b *Badge) move(tx store.Tx, next State, why Why, hash string, since, now time.Time) error {
-	if !b.State.mayBecome(next) {
-		return fmt.Errorf("badge %s: from %q to %q: no such move", b.ID, b.State, next)
-	}
-	b.State, b.Why = next, why
-	if !next.Open() && b.DecidedAt.IsZero() {
-		b.DecidedAt = now
-	}
-	if since.IsZero() {
-		since = now
-	}
-	key := fmt.Sprintf("%s/%06d", b.ID, b.Changes)
-	b.Changes++
-	if err := store.Save(tx, historyBucket, key, Change{At: since, State: next, Why: why}); err != nil {
-		return err
-	}
-	return ledger.Append(tx, event(b.ID, next, why, hash, now))
-}
-
-// event is what the public log says of a change.
-func event(id ID, next State, why Why, hash string, now time.Time) ledger.Event {
-	return ledger.Event{Kind: "badge." + string(next), Subject: string(id), At: now, Hash: hash, Note: string(why)}
-}
-
-// history returns the badge's changes, oldest first.
-func history(tx store.Tx, id ID) ([]Change, error) {
-	var list []Change
-	err := store.Each(tx, historyBucket, string(id)+"/", "", func(_ string, c Change) error {
-		list = append(list, c)
-		return nil
-	})
-	return list, err
-}
 
 // canonicalSHA256 is the hex SHA-256 of v as canonical JSON (RFC 8785).
 func canonicalSHA256(v any) (string, error) {

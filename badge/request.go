@@ -13,12 +13,8 @@ import (
 	"mohr/internal/nonce"
 )
 
-// RequestType is the type and the JWS typ of a request.
+// RequestType is the type of a request, and its typ as a JWS.
 const RequestType = "mohr-badge-request/1"
-
-// maxRequest bounds a request as received, in octets: a chain of a few
-// certificates in x5c and a small payload.
-const maxRequest = 64 << 10
 
 // Action is what a request asks for.
 type Action string
@@ -27,17 +23,24 @@ type Action string
 const (
 	ActionGrant      Action = "grant"
 	ActionWithdrawal Action = "withdrawal"
+	ActionRenewal    Action = "renewal" // a grant's fields, for the badge that there is
+	ActionAppeal     Action = "appeal"  // against what was decided; with reasons
 )
 
 // Ask is the payload of a request.
 type Ask struct {
 	signature.Claims
-	JTI     string  `json:"jti"`     // the statement's own id
-	Request string  `json:"request"` // the applicant's id for what is asked: the same in every try
-	LegalID string  `json:"legal_id"`
+	JTI     string  `json:"jti"`      // the statement's own id
+	Request string  `json:"request"`  // the applicant's id for what is asked: the same in every try
+	LegalID string  `json:"legal_id"` // empty: the signer is a sole trader
 	Domain  string  `json:"domain"`
 	Licence Licence `json:"licence,omitzero"`
 	Action  Action  `json:"action"`
+
+	Licences []Licence `json:"licences,omitempty"` // further ones
+	Level    *int      `json:"level,omitempty"`    // stars taken at the lowest; absent: 1
+	Contact  string    `json:"contact,omitempty"`  // path of the contact page; absent: /contact
+	Reasons  string    `json:"reasons,omitempty"`  // of an appeal
 }
 
 // incoming is a request that passed every check on the request itself.
@@ -46,6 +49,7 @@ type incoming struct {
 	business ca.BusinessID
 	domain   Domain
 	signed   signature.Signed
+	document []byte // beside a detached CMS
 	nonce    nonce.Checked
 	at       time.Time // of receipt
 }
@@ -60,13 +64,10 @@ func (in incoming) id() ID { return ID("b-" + in.sum()[:32]) }
 // open checks a request in the order of the specification: size, signature
 // and chain, key usage, validity and revocation at receipt, the statement's
 // binding, nonce, and authority. Each refusal is a fault and leaves nothing.
-func (d *Desk) open(ctx context.Context, raw []byte) (incoming, error) {
-	in := incoming{at: d.now()}
-	if len(raw) > maxRequest {
-		return in, fault.New(fault.Invalid, "badge_request_too_large", "a badge request has at most %d octets; send the JWS alone", maxRequest)
-	}
+func (d *Desk) open(ctx context.Context, l Letter) (incoming, error) {
+	in := incoming{at: d.now(), document: l.Document}
 	var err error
-	if in.signed, err = d.Verifier.JWS(ctx, raw, RequestType); err != nil {
+	if in.signed, err = l.verify(ctx, d.Verifier); err != nil {
 		return in, err
 	}
 	if err := mayAsk(in.signed.Standing()); err != nil {
@@ -75,13 +76,13 @@ func (d *Desk) open(ctx context.Context, raw []byte) (incoming, error) {
 	if in.ask, _, err = signature.ParseClaims[Ask](in.signed, RequestType, d.Audience, in.at); err != nil {
 		return in, err
 	}
-	if err := in.read(); err != nil {
+	if err := d.read(&in); err != nil {
 		return in, err
 	}
 	if in.nonce, err = d.Nonces.Redeemable(NoncePurpose, in.ask.Nonce); err != nil {
 		return in, err
 	}
-	return in, in.authority()
+	return in, d.authority(in)
 }
 
 // mayAsk refuses certificates that are not for signing as a person, and those
@@ -96,12 +97,14 @@ func mayAsk(s ca.Standing) error {
 }
 
 // read checks the fields that only badge requests have.
-func (in *incoming) read() (err error) {
+func (d *Desk) read(in *incoming) (err error) {
 	a := in.ask
 	if !isName(a.JTI) || !isName(a.Request) {
 		return fault.New(fault.Invalid, "badge_request_id_malformed", "jti and request are 1 to 64 letters, digits, '-', '_' or '.'; choose such ones")
 	}
-	if in.business, err = ca.ParseBusinessID(a.LegalID); err != nil {
+	if a.LegalID == "" {
+		in.business = d.CA.Trader(in.signer().Holder)
+	} else if in.business, err = ca.ParseBusinessID(a.LegalID); err != nil {
 		return err
 	}
 	if in.domain, err = ParseDomain(a.Domain); err != nil {
@@ -110,21 +113,53 @@ func (in *incoming) read() (err error) {
 	switch a.Action {
 	case ActionWithdrawal:
 		return nil
-	case ActionGrant:
-		if !isName(a.Licence.Type) || a.Licence.Number != "" && !isName(a.Licence.Number) {
-			return fault.New(fault.Invalid, "badge_licence_missing", "the request names no licence; give its type, and its number if there are several")
+	case ActionGrant, ActionRenewal:
+		return a.checkWish()
+	case ActionAppeal:
+		if a.Reasons == "" || len(a.Reasons) > maxReasons {
+			return errReasons()
 		}
 		return nil
 	}
-	return fault.New(fault.Invalid, "badge_action_unknown", "a request asks for \"grant\" or \"withdrawal\"; say which")
+	return fault.New(fault.Invalid, "badge_action_unknown", "a request asks for \"grant\", \"renewal\", \"withdrawal\" or \"appeal\"; say which")
 }
 
-// authority refuses a certificate that acts for another business. One that
-// acts for none is a person's own: whether it may bind the business is for
-// the company registry to say, and is judged with the other facts.
-func (in incoming) authority() error {
+// maxLicences bounds the licences of one request: each is asked for.
+const maxLicences = 5
+
+// checkWish checks what a grant asks for.
+func (a Ask) checkWish() error {
+	if a.Level != nil && (*a.Level < 0 || *a.Level > maxStars) {
+		return fault.New(fault.Invalid, "badge_level_unknown", "there are levels of 0 to %[1]d stars; name one of them, or none for 1", maxStars)
+	}
+	if !isContact(a.Contact) {
+		return fault.New(fault.Invalid, "badge_contact_malformed", "the contact page is named by its path alone, like /contact; write it so")
+	}
+	list := a.Licences
+	if temporary := a.Level != nil && *a.Level == 0; a.Licence.Type != "" || !temporary || len(list) > 0 {
+		list = append([]Licence{a.Licence}, list...)
+	}
+	seen := map[string]bool{}
+	for _, l := range list {
+		if !isName(l.Type) || l.Number != "" && !isName(l.Number) {
+			return fault.New(fault.Invalid, "badge_licence_missing", "the request names no licence; give its type, and its number if there are several")
+		}
+		if seen[l.Type] || len(list) > maxLicences {
+			return fault.New(fault.Invalid, "badge_licences_many", "a request names each kind of licence once, and %[1]d at most; leave the others out", maxLicences)
+		}
+		seen[l.Type] = true
+	}
+	return nil
+}
+
+// authority refuses a certificate that acts for another business, and the
+// opaque id of another sole trader. A certificate that acts for no business is
+// a person's own: whether it may bind a company is for the company registry to
+// say, and is judged with the other facts.
+func (d *Desk) authority(in incoming) error {
 	acts := in.signer().Business
-	if acts != "" && acts != in.business {
+	foreign := isSole(in.business) && in.business != d.CA.Trader(in.signer().Holder)
+	if foreign || acts != "" && acts != in.business {
 		return fault.New(fault.Denied, "badge_business_foreign", "this certificate does not act for the business that the request names; sign with one that does")
 	}
 	return nil
@@ -138,8 +173,15 @@ func (in incoming) asked() (string, error) {
 		Domain   string        `json:"domain"`
 		Licence  Licence       `json:"licence"`
 		Action   Action        `json:"action"`
-	}{in.business, in.domain.ASCII, in.ask.Licence, in.ask.Action})
+		Licences []Licence     `json:"licences,omitempty"`
+		Level    *int          `json:"level,omitempty"`
+		Contact  string        `json:"contact,omitempty"`
+		Reasons  string        `json:"reasons,omitempty"`
+	}{in.business, in.domain.ASCII, in.ask.Licence, in.ask.Action, in.ask.Licences, in.ask.Level, in.ask.Contact, in.ask.Reasons})
 }
+
+// isSole reports whether the business is a sole trader's opaque id.
+func isSole(b ca.BusinessID) bool { return strings.HasPrefix(string(b), "s-") }
 
 // isName reports whether s may be a key here: short, and of harmless letters.
 func isName(s string) bool {

@@ -154,7 +154,7 @@ func TestRequestsAreRefusedAndLeaveNothing(t *testing.T) {
 		}, fault.Invalid, "statement_malformed"},
 		{"an unknown field in the payload", func(t *testing.T, b *bench) []byte {
 			p, _ := json.Marshal(b.ask())
-			return b.sign(t, b.key, bytes.Replace(p, []byte(`{`), []byte(`{"level":2,`), 1))
+			return b.sign(t, b.key, bytes.Replace(p, []byte(`{`), []byte(`{"stars":2,`), 1))
 		}, fault.Invalid, "statement_malformed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

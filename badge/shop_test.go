@@ -50,6 +50,30 @@ type resolver struct {
 	mu    sync.Mutex
 	addr  string
 	names map[string]string // name with its last dot -> IPv4 address; "" fails
+	texts map[string][]string
+	turns map[string][]string // addresses given out in turn
+}
+
+func (r *resolver) setTXT(name string, texts ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.texts == nil {
+		r.texts = map[string][]string{}
+	}
+	r.texts[name+"."] = texts
+}
+
+func (r *resolver) forget(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.names, name+".")
+}
+
+// alternate gives out one address after the other, as in DNS rebinding.
+func (r *resolver) alternate(name string, addresses ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turns = map[string][]string{name + ".": addresses}
 }
 
 func newResolver(t testing.TB) *resolver {
@@ -77,7 +101,14 @@ func (r *resolver) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	m := new(dns.Msg).SetReply(q)
 	name := q.Question[0].Name
 	address, known := r.names[name]
+	if turns := r.turns[name]; len(turns) > 0 && q.Question[0].Qtype == dns.TypeA {
+		address, r.turns[name] = turns[0], append(turns[1:], turns[0])
+	}
 	switch {
+	case q.Question[0].Qtype == dns.TypeTXT && len(r.texts[name]) > 0:
+		for _, s := range r.texts[name] {
+			m.Answer = append(m.Answer, &dns.TXT{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 1}, Txt: []string{s}})
+		}
 	case !known:
 		m.Rcode = dns.RcodeNameError
 	case address == "":
@@ -88,14 +119,15 @@ func (r *resolver) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	w.WriteMsg(m)
 }
 
-// dialer is the way out that production takes, with the shop's address allowed.
-func (b *bench) dialer(t testing.TB) *gateway.Dialer {
+// dialer is the way out that production takes, with the shop's address
+// allowed and so many resolvers.
+func (b *bench) dialer(t testing.TB, resolvers int) *gateway.Dialer {
 	t.Helper()
 	c := gateway.DialConfig{
 		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
 		Ports: map[uint16]uint16{80: netip.MustParseAddrPort(b.shop.Listener.Addr().String()).Port()},
 	}
-	for range 2 {
+	for range resolvers {
 		r := newResolver(t)
 		for _, name := range []string{domain, "second.example", "evil.example"} {
 			r.set(name, "127.0.0.1")

@@ -76,7 +76,7 @@ func TestTheProofOfADomain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			i := slices.IndexFunc(got.Findings, func(f badge.Finding) bool { return f.Rule == "domain.control@1" })
+			i := slices.IndexFunc(got.Findings, func(f badge.Finding) bool { return f.Rule == "domain.control@2" })
 			if got.Findings[i].Why != test.want {
 				t.Errorf("got %s, want %s", got.Findings[i].Why, test.want)
 			}

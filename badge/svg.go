@@ -21,6 +21,7 @@ type image struct {
 	state     State // live; "" means there is no such badge
 	unsure    bool  // the record could not be read
 	elsewhere bool  // the picture was asked for from another domain's page
+	unseen    bool  // nothing says from where
 	domain    Domain
 	name      string
 	validTo   time.Time
@@ -31,7 +32,7 @@ type image struct {
 // imageOf looks the badge up as it stands now. It has no error: whatever
 // happens, there is a true thing to say.
 func (d *Desk) imageOf(ctx context.Context, id ID, referer string) (m image) {
-	b, err := d.read(ctx, id)
+	b, err := d.standing(ctx, id)
 	switch {
 	case errors.Is(err, fault.NotFound), errors.Is(err, store.ErrNotFound):
 		return image{}
@@ -41,15 +42,16 @@ func (d *Desk) imageOf(ctx context.Context, id ID, referer string) (m image) {
 	case b.ValidFrom.IsZero(): // never granted: not the public's business
 		return image{}
 	}
+	from := d.hint(b.Domain, referer)
 	return image{
-		state: b.State, elsewhere: d.hint(b.Domain, referer) == hintOther, domain: b.Domain, name: b.LegalName,
+		state: b.State, elsewhere: from == hintOther, unseen: from == hintNone, domain: b.Domain, name: b.LegalName,
 		validTo: b.ValidTo, level: b.Level, simulated: b.Environment != evidence.Production,
 	}
 }
 
-// read returns the badge as it stands now. It reads the store as every other
+// standing returns the badge as it stands now. It reads the store as every other
 // way does, and spares the decoding of records that have not changed.
-func (d *Desk) read(ctx context.Context, id ID) (b Badge, err error) {
+func (d *Desk) standing(ctx context.Context, id ID) (b Badge, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
 		if b, err = d.badges.Load(tx, badgeBucket, string(id)); err != nil || b.State != Active && b.State != Suspended {
 			return err
@@ -92,9 +94,13 @@ const (
 	colourNeutral = "#555555"
 )
 
+// neutral is a badge in force where nothing says on whose page it stands: a
+// picture that is copied together with "no Referer" must not say "valid".
+func (m image) neutral() bool { return m.unseen && m.state == Active && !m.unsure }
+
 func (m image) colour() string {
 	switch {
-	case m.unsure || m.state == "":
+	case m.unsure || m.state == "" || m.neutral():
 		return colourNeutral
 	case m.elsewhere || m.state == Revoked:
 		return colourBad
@@ -113,6 +119,8 @@ func (m image) words(texts *i18n.Catalog, lang string) (heading, status string) 
 		return texts.Text(lang, "badge_image_title"), texts.Text(lang, "badge_image_none")
 	case m.elsewhere:
 		return texts.Text(lang, "badge_image_belongs"), texts.Text(lang, "badge_image_compare")
+	case m.neutral():
+		heading, status = texts.Text(lang, "badge_image_title"), texts.Text(lang, "badge_image_compare")
 	case m.state == Active:
 		heading, status = texts.Text(lang, "badge_image_title"), texts.Text(lang, "badge_image_valid", m.validTo)
 	default:
@@ -152,9 +160,13 @@ func (m image) svg(texts *i18n.Catalog, lang string) []byte {
 	}
 	line(24, 13, "600", m.colour(), dir, clean(heading, 40))
 	name := domainLine(m.domain.ASCII)
-	line(48, domainSize(name), "700", "#111111", "ltr", name)
+	size, y := domainSize(name), 48
+	if m.neutral() {
+		size, y = max(size, min(size*3/2, domainWidth/max(1, len([]rune(name))))), 52
+	}
+	line(y, size, "700", "#111111", "ltr", name)
 	if m.domain.IDN() {
-		line(65, 12, "400", "#333333", "ltr", domainLine(clean(m.domain.Unicode, 253)))
+		line(y+17, 12, "400", "#333333", "ltr", domainLine(clean(m.domain.Unicode, 253)))
 	}
 	line(82, 12, "400", "#333333", dir, clean(m.name, 36))
 	line(100, 12, "600", m.colour(), dir, strings.TrimSpace(strings.Repeat("★", m.stars())+" "+status))
@@ -163,11 +175,15 @@ func (m image) svg(texts *i18n.Catalog, lang string) []byte {
 }
 
 func (m image) stars() int {
-	if m.state != Active || m.elsewhere || m.unsure {
+	if m.state != Active || m.elsewhere || m.unsure || m.unseen {
 		return 0
 	}
 	return m.level
 }
+
+// domainWidth is the width for a domain times what its letters are higher
+// than wide, in pixels.
+const domainWidth = 370
 
 // domainLine cuts a long name on the left: its end says whose it is.
 func domainLine(s string) string {

@@ -71,6 +71,8 @@ func TestPicturesSayTheTruth(t *testing.T) {
 		{"a revoked one is red", with(func(m *image) { m.state = Revoked }), "en", []string{"Revoked", "shop.example"}, []string{"valid until", "★"}, colourBad},
 		{"an expired one", with(func(m *image) { m.state = Expired }), "en", []string{"Expired"}, []string{"valid until", "★"}, colourWaiting},
 		{"a suspended one", with(func(m *image) { m.state = Suspended }), "en", []string{"Suspended"}, []string{"valid until", "★"}, colourWaiting},
+		{"one seen from nowhere says whose it is and not that it is valid", with(func(m *image) { m.unseen = true }), "en", []string{"Compare it", "shop.example"}, []string{"valid", "★"}, colourNeutral},
+		{"a revoked one seen from nowhere", with(func(m *image) { m.unseen, m.state = true, Revoked }), "en", []string{"Revoked", "shop.example"}, []string{"valid until", "★"}, colourBad},
 		{"one seen elsewhere", with(func(m *image) { m.elsewhere = true }), "en", []string{"belongs to", "shop.example"}, []string{"valid until", "★"}, colourBad},
 		{"none", image{}, "en", []string{"no such badge"}, []string{"valid"}, colourNeutral},
 		{"one that cannot be read", image{unsure: true}, "en", []string{"cannot be confirmed"}, []string{"valid"}, colourNeutral},
@@ -144,10 +146,19 @@ func TestEveryReasonHasItsWords(t *testing.T) {
 // reasons judges facts of every kind and returns the reasons that came out,
 // and those that states have besides.
 func reasons() []Why {
-	list := []Why{"received", "withdrawn", "badge_expired", "domain_taken_over", "all_checks_hold", "not_checked"}
+	list := []Why{
+		"received", "withdrawn", "badge_expired", "domain_taken_over", "all_checks_hold", "not_checked", "level_unknown", "level_raised", "level_lowered",
+		"suspended_too_long", "renewal_received", "renewal_refused", "renewed", "appeal_received", "appeal_" + Why(Upheld), "appeal_" + Why(Rejected),
+	}
+	for _, g := range []Ground{Fraud, Misuse, CourtOrder, Resolved} {
+		list = append(list, g.why())
+	}
 	r := DefaultRules()
-	r.Apply = append(r.Apply, "no.such@1")
+	r.Apply = append(r.Apply, "company.active@1", "signer.authority@1", "licence.valid@1", "domain.control@1", "no.such@1")
 	add := func(r Rules, f Facts) {
+		if f.Licence != (LicenceAnswer{}) {
+			f.Licences = []LicenceAnswer{f.Licence}
+		}
 		for _, finding := range r.Judge(f) {
 			list = append(list, finding.Why)
 		}
@@ -176,6 +187,19 @@ func reasons() []Why {
 	add(r, Facts{Licence: LicenceAnswer{Source: yes, Found: true, Asked: Licence{Number: "2"}, Number: "1"}})
 	for _, s := range []Sight{SightMatch, SightMissing, SightWrong, SightRedirected, SightPrivate, SightFailing, SightUnreachable, SightBlind} {
 		add(r, Facts{Domain: views(s, s)})
+	}
+	for _, m := range append(methods(), byName) {
+		for _, s := range []Sight{SightMatch, SightMissing, SightWrong, SightPrivate, SightBlind} {
+			for _, granted := range []bool{true, false} {
+				add(r, Facts{Granted: granted, Domain: DomainViews{Views: []View{{1, m, s}, {2, m, s}}}})
+			}
+		}
+	}
+	for _, t := range []TLS{"", tlsValid, tlsExpired, tlsOtherName, tlsUntrusted, tlsUnreachable} {
+		add(r, Facts{Site: Site{TLS: t, NotAfter: time.Unix(1<<31, 0)}, Company: Company{Sole: true}})
+	}
+	for _, s := range []Sight{SightMatch, SightMissing, SightFailing} {
+		add(r, Facts{Site: Site{Contact: s}})
 	}
 	add(r, Facts{Domain: views(SightMatch, SightMissing)})
 	add(r, Facts{Domain: views(SightMissing, SightMissing), At: time.Unix(1<<31, 0)})

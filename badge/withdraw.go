@@ -26,7 +26,7 @@ func (d *Desk) withdraw(ctx context.Context, in incoming) (Badge, error) {
 	}
 	var b Badge
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		had, err := badgeOfJWS(tx, in.sum())
+		had, err := badgeOfLetter(tx, in.sum())
 		if !errors.Is(err, fault.NotFound) {
 			b = had
 			return err

@@ -24,6 +24,14 @@ func HolderOf(key []byte, nationalCode string) HolderID {
 // opaque id for a sole trader.
 type BusinessID string
 
+// Trader returns the opaque id of the business that a person is as a sole
+// trader. Who knows it learns neither the person's code nor the HolderID.
+func (a *Authority) Trader(h HolderID) BusinessID {
+	m := hmac.New(sha256.New, a.HolderKey)
+	m.Write([]byte("mohr sole trader\x00" + string(h)))
+	return BusinessID("s-" + hex.EncodeToString(m.Sum(nil)[:16]))
+}
+
 // ParseBusinessID checks s: an 11-digit legal id with its checksum, or "s-"
 // and 32 hex digits.
 func ParseBusinessID(s string) (BusinessID, error) {

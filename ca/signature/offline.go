@@ -66,3 +66,12 @@ func OpenCMS(raw, detached []byte) (content []byte, leaf *x509.Certificate, err 
 	}
 	return o.content, o.leaf, nil
 }
+
+// OpenJWS is OpenCMS for a JWS of the kind typ.
+func OpenJWS(raw []byte, typ string) (payload []byte, leaf *x509.Certificate, err error) {
+	j, err := openJWS(raw, typ)
+	if err != nil {
+		return nil, nil, err
+	}
+	return j.payload, j.chain[0], nil
+}

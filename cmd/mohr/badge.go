@@ -21,7 +21,41 @@ import (
 // badgeAsk is what a merchant wants of the service.
 type badgeAsk struct {
 	legalID, domain, licence string
-	withdraw                 bool
+	licences                 []string // further ones
+	level                    int      // stars at the lowest; -1: as the service has it
+	contact                  string   // path of the contact page
+	appeal                   string   // reasons
+	withdraw, renew          bool
+}
+
+// action is what is asked for.
+func (a badgeAsk) action() badge.Action {
+	switch {
+	case a.withdraw:
+		return badge.ActionWithdrawal
+	case a.appeal != "":
+		return badge.ActionAppeal
+	case a.renew:
+		return badge.ActionRenewal
+	}
+	return badge.ActionGrant
+}
+
+// put writes the wish into the payload.
+func (a badgeAsk) put(ask *badge.Ask) {
+	ask.LegalID, ask.Domain, ask.Action = a.legalID, a.domain, a.action()
+	if ask.Reasons = a.appeal; a.withdraw || a.appeal != "" {
+		return
+	}
+	ask.Licence.Type, ask.Licence.Number, _ = strings.Cut(a.licence, ":")
+	for _, l := range a.licences {
+		var one badge.Licence
+		one.Type, one.Number, _ = strings.Cut(l, ":")
+		ask.Licences = append(ask.Licences, one)
+	}
+	if ask.Contact = a.contact; a.level >= 0 {
+		ask.Level = &a.level
+	}
 }
 
 // badgeRequest makes the payload and the signed request for it.
@@ -30,11 +64,8 @@ func (h *holder) badgeRequest(ctx context.Context, api *client, a badgeAsk) (pay
 	if err != nil {
 		return nil, nil, err
 	}
-	ask := badge.Ask{Claims: h.claims(c), JTI: randomID(), Request: randomID(), LegalID: a.legalID, Domain: a.domain, Action: badge.ActionGrant}
-	ask.Licence.Type, ask.Licence.Number, _ = strings.Cut(a.licence, ":")
-	if a.withdraw {
-		ask.Action, ask.Licence = badge.ActionWithdrawal, badge.Licence{}
-	}
+	ask := badge.Ask{Claims: h.claims(c), JTI: randomID(), Request: randomID()}
+	a.put(&ask)
 	if payload, err = json.Marshal(ask); err != nil {
 		return nil, nil, err
 	}
@@ -74,7 +105,8 @@ type badgeFlags struct {
 }
 
 func badgeCommand() *cobra.Command {
-	return group("badge", "Ask for a trust badge", badgeRequestCommand(), badgeCheckCommand())
+	return group("badge", "Ask for a trust badge, verify one, and keep watch over all", badgeRequestCommand(), badgeCheckCommand(), badgeVerifyCommand(),
+		badgeReplayCommand(), badgeTryCommand(), badgeActCommand(), badgeAppealCommand(), badgeAppealsCommand())
 }
 
 func badgeRequestCommand() *cobra.Command {
@@ -83,13 +115,21 @@ func badgeRequestCommand() *cobra.Command {
 		Use: "request", Short: "Ask for a badge by a signed request",
 		Long: "Ask for a badge by a request signed with the key of a certificate for the organisation.\nThe service answers with a file to put under the shop's /.well-known/; once it is there, the checks go on.",
 		Example: `  mohr badge request --key holder.key --cert holder.pem --legal-id 14003456780 --domain shop.example --licence trade
-  mohr badge request ... --wait 10m      # until the file is there and the decision is made`, Args: exactly(0),
+  mohr badge request ... --wait 10m      # until the file is there and the decision is made
+  mohr badge request ... --licences cosmetics --level 2 --contact /about/contact
+  mohr badge request ... --renew         # within 60 days before its end
+  mohr badge request --appeal "the licence was extended on 3 May" --legal-id 14003456780 --domain shop.example`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.OutOrStdout()) },
 	}
 	f.register(c.Flags())
-	c.Flags().StringVar(&f.legalID, "legal-id", "", "legal id of the business")
+	c.Flags().StringVar(&f.legalID, "legal-id", "", "legal id of the business; none: the signer is a sole trader")
 	c.Flags().StringVar(&f.domain, "domain", "", "domain of the shop")
 	c.Flags().StringVar(&f.licence, "licence", "", "TYPE or TYPE:NUMBER of the licence")
+	c.Flags().StringSliceVar(&f.licences, "licences", nil, "further ones, with commas between")
+	c.Flags().IntVar(&f.level, "level", -1, "stars taken at the lowest: 0 is a temporary badge without a licence (default 1)")
+	c.Flags().StringVar(&f.contact, "contact", "", "path of the shop's contact page (default /contact)")
+	c.Flags().BoolVar(&f.renew, "renew", false, "renew the badge that there is")
+	c.Flags().StringVar(&f.appeal, "appeal", "", "appeal against what was decided, with these reasons")
 	c.Flags().BoolVar(&f.withdraw, "withdraw", false, "give the badge back")
 	c.Flags().StringVar(&f.out, "out", "", "file for the signed request")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "how long to wait for the decision")
@@ -98,8 +138,8 @@ func badgeRequestCommand() *cobra.Command {
 }
 
 func (f *badgeFlags) run(ctx context.Context, out io.Writer) error {
-	if f.legalID == "" || f.domain == "" {
-		return usageError{errors.New("--legal-id and --domain are needed")}
+	if f.domain == "" {
+		return usageError{errors.New("--domain is needed")}
 	}
 	h, api, ring, err := f.open(ctx)
 	if err != nil {
@@ -153,8 +193,13 @@ func (f *badgeFlags) print(out io.Writer, r badge.Record, raw []byte) error {
 		return err
 	}
 	fmt.Fprintf(out, "Badge %s: %s.\n", r.ID, r.State)
-	if r.Challenge != nil && r.State.Open() {
-		fmt.Fprintf(out, "Put this line at %s and run: mohr badge check %s\n%s\n", r.Challenge.URL, r.ID, r.Challenge.Content)
+	challenge := r.Challenge
+	if r.Renewal != nil {
+		challenge = r.Renewal.Challenge
+	}
+	if c := challenge; c != nil {
+		fmt.Fprintf(out, "Put this line at %s and run: mohr badge check %s\n%s\n", c.URL, r.ID, c.Content)
+		fmt.Fprintf(out, "Or as a TXT record of %s, or into the head of %s:\n%s\n", c.TXT, c.Front, c.Meta())
 	}
 	return nil
 }

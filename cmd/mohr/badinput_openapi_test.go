@@ -53,8 +53,14 @@ GET /applications/{id}/certificate get-certificate
 GET /applications/{id}/decision explain-decision
 GET /applications/{id}/evidence/emrtd_chip/challenge chip-challenge
 GET /applications/{id}/export export-application
+GET /badges/appeals list-badge-appeals
+GET /badges/fakes badge-fakes
+GET /badges/keys badge-keys
 GET /badges/nonce badge-nonce
+GET /badges/service-level badge-service-level
 GET /badges/{id} get-badge
+GET /badges/{id}/case badge-case
+GET /badges/{id}/copies badge-copies
 GET /badges/{id}/receipt badge-receipt
 GET /blocked-keys list-blocked-keys
 GET /businesses/{id}/complaints list-own-complaints
@@ -108,7 +114,12 @@ POST /applications/{id}/otp send-code
 POST /applications/{id}/resume ask-resume
 POST /applications/{id}/resume/code resume-application
 POST /badges request-badge
+POST /badges/detached request-badge-detached
+POST /badges/fakes mark-fake-badge
+POST /badges/trial try-badge-rules
+POST /badges/{id}/appeal decide-badge-appeal
 POST /badges/{id}/check check-badge
+POST /badges/{id}/deeds act-on-badge
 POST /businesses/{id}/notices set-notices
 POST /businesses/{id}/orders report-orders
 POST /businesses/{id}/publication set-publication

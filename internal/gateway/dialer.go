@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +30,8 @@ type DialConfig struct {
 	Timeout time.Duration
 	// MaxBody bounds what Client reads of an answer, octets; zero means 64 KiB.
 	MaxBody int64
+	// Roots are whom Client and Transport believe as CAs; nil: the system's.
+	Roots *x509.CertPool
 }
 
 // ErrAddress is in every error about an address that is not to be dialed.

@@ -27,7 +27,7 @@ func (d *Dialer) transport(resolver string) *http.Transport {
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			return d.dial(ctx, resolver, network, addr)
 		},
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: d.c.Roots},
 		TLSHandshakeTimeout:    d.c.Timeout,
 		ResponseHeaderTimeout:  d.c.Timeout,
 		MaxResponseHeaderBytes: 16 << 10,

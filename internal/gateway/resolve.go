@@ -44,8 +44,8 @@ func ask(ctx context.Context, resolver, host string) ([]netip.Addr, error) {
 	return nil, errResolver()
 }
 
-// query asks for one type, over TCP if the answer does not fit a datagram.
-func query(ctx context.Context, resolver, host string, qtype uint16) ([]netip.Addr, error) {
+// exchange asks for one type, over TCP if the answer does not fit a datagram.
+func exchange(ctx context.Context, resolver, host string, qtype uint16) ([]dns.RR, error) {
 	m := new(dns.Msg)
 	m.SetQuestion(dns.Fqdn(host), qtype)
 	m.SetEdns0(1232, false)
@@ -63,8 +63,17 @@ func query(ctx context.Context, resolver, host string, qtype uint16) ([]netip.Ad
 	case reply.Rcode != dns.RcodeSuccess:
 		return nil, errResolver()
 	}
+	return reply.Answer, nil
+}
+
+// query asks for the addresses of one type.
+func query(ctx context.Context, resolver, host string, qtype uint16) ([]netip.Addr, error) {
+	answer, err := exchange(ctx, resolver, host, qtype)
+	if err != nil {
+		return nil, err
+	}
 	var list []netip.Addr
-	for _, rr := range reply.Answer {
+	for _, rr := range answer {
 		var ip net.IP
 		switch r := rr.(type) {
 		case *dns.A:

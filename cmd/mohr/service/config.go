@@ -64,6 +64,11 @@ type Config struct {
 	// (docs/eid.md); default none.
 	EID  *eid.File  `yaml:"eid"`
 	Chip ChipConfig `yaml:"chip"`
+	// BadgeRules is a file of rules in place of the built-in ones.
+	BadgeRules string `yaml:"badge_rules"`
+	// LicenceRegistries are connector files for kinds of licences that another
+	// registry answers for: cosmetics: fda.yaml.
+	LicenceRegistries map[string]string `yaml:"licence_registries"`
 
 	// ComplaintPolicy names the answer windows: "default" is single(96h),
 	// "centre" the staged windows of the national centre; or a YAML file of
@@ -90,6 +95,8 @@ type DomainConfig struct {
 	Resolvers []string `yaml:"resolvers"` // host:port, two at least
 	Allow     []string `yaml:"allow"`     // prefixes that are dialled although they are private
 	Port      int      `yaml:"port"`      // of the challenge; default 80
+	TLSPort   int      `yaml:"tls_port"`  // of the shops' sites; default 443
+	Roots     string   `yaml:"roots"`     // PEM file of the CAs whose certificates shops may have; default the system's
 }
 
 // LoadConfig reads the file; "" is an empty one.

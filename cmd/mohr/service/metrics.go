@@ -21,6 +21,9 @@ var (
 	clockTrusted     = describe("mohr_clock_trusted", "1 while the time may go into signatures.")
 	keySignatures    = describe("mohr_key_signatures_total", "Signatures since the start of this process.", "key")
 	keyFailures      = describe("mohr_key_failures_total", "Tries to sign that failed since the start of this process.", "key")
+	badgesOpen       = describe("mohr_badge_open", "Badge requests that are not decided.")
+	badgesLate       = describe("mohr_badge_late", "Badge requests that wait for a registry or for us for more than 45 minutes.")
+	badgesOldest     = describe("mohr_badge_waiting_seconds", "How long the longest of the open badge requests has waited for a registry or for us.")
 	collectionFailed = describe("mohr_metrics_failed", "1 if some of these figures could not be read.")
 )
 
@@ -46,6 +49,11 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 		waiting = max(0, time.Since(since).Seconds())
 	}
 	gauge(logWaiting, waiting)
+	badges, err := g.badge.ServiceLevel(ctx)
+	failed = failed || err != nil
+	gauge(badgesOpen, float64(badges.Open))
+	gauge(badgesLate, float64(badges.Late))
+	gauge(badgesOldest, float64(badges.Oldest))
 	gauge(clockTrusted, one(g.Clock.Check() == nil))
 	for _, k := range g.Ring.Keys() {
 		to <- prometheus.MustNewConstMetric(keySignatures, prometheus.CounterValue, float64(k.Uses.Signatures), k.URI)

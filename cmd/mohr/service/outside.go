@@ -33,7 +33,11 @@ func (r *rooms) openOutside(context.Context) error {
 		}
 		allow = append(allow, p)
 	}
-	r.dialer, err = gateway.NewDialer(gateway.DialConfig{Resolvers: r.Config.Domains.Resolvers, Allow: allow})
+	roots, err := readRoots(r.Config.Domains.Roots)
+	if err != nil {
+		return fmt.Errorf("domains.roots: %w", err)
+	}
+	r.dialer, err = gateway.NewDialer(gateway.DialConfig{Resolvers: r.Config.Domains.Resolvers, Allow: allow, Roots: roots, MaxBody: maxShopPage})
 	if err != nil {
 		return err
 	}
@@ -46,6 +50,25 @@ func (r *rooms) openOutside(context.Context) error {
 	}
 	r.registry, err = openRegisters(registry, r.Config, r.Log)
 	return err
+}
+
+// maxShopPage bounds an answer of a shop, octets: its front page may be long.
+const maxShopPage = 1 << 20
+
+// readRoots reads certificates of CAs; nil, for the system's, if there is no file.
+func readRoots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s holds no certificate", file)
+	}
+	return pool, nil
 }
 
 // registryTransport reaches the registry where the configuration says it is:

@@ -17,7 +17,8 @@ import (
 type registers struct {
 	*gateway.Client
 	connectors map[gateway.Kind]*gateway.Connector
-	messages   []*gateway.Connector // tried in this order; none: the registry's
+	messages   []*gateway.Connector          // tried in this order; none: the registry's
+	licences   map[string]*gateway.Connector // by kind of licence
 }
 
 // vendors are the connectors to whose pages people go.
@@ -50,7 +51,25 @@ func openRegisters(registry *gateway.Client, c Config, log *slog.Logger) (*regis
 		}
 		r.connectors[n.Asks()] = n
 	}
-	return r, nil
+	return r, r.openLicences(c, log)
+}
+
+// openLicences reads the connectors for single kinds of licences.
+func (r *registers) openLicences(c Config, log *slog.Logger) error {
+	r.licences = map[string]*gateway.Connector{}
+	for kind, file := range c.LicenceRegistries {
+		n, err := ReadConnector(file, log)
+		switch {
+		case err != nil:
+			return fmt.Errorf("licence_registries: %w", err)
+		case n.Asks() != gateway.AskLicence:
+			return fmt.Errorf("licence_registries: %s asks for %s, not for a licence", n.Name(), n.Asks())
+		case c.Production && n.Environment() != "production":
+			return fmt.Errorf("licence_registries: %s is simulated, but production is set", n.Name())
+		}
+		r.licences[kind] = n
+	}
+	return nil
 }
 
 // ReadConnector reads a connector file. log may be nil.
@@ -88,6 +107,9 @@ func (r *registers) Legal(ctx context.Context, legalID string) (gateway.Answer[g
 }
 
 func (r *registers) Licence(ctx context.Context, legalID, licenceType string) (gateway.Answer[gateway.Licence], error) {
+	if n := r.licences[licenceType]; n != nil {
+		return n.Licence(ctx, legalID, licenceType)
+	}
 	if n := r.connectors[gateway.AskLicence]; n != nil {
 		return n.Licence(ctx, legalID, licenceType)
 	}

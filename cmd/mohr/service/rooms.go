@@ -211,10 +211,15 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 	return nil
 }
 
-func (r *rooms) openBadge(context.Context) (err error) {
+func (r *rooms) openBadge(context.Context) error {
+	rules, err := r.badgeRules()
+	if err != nil {
+		return err
+	}
 	r.badge, err = badge.New(badge.Config{
+		Rules: rules, People: phones{r.enroll, r.CA}, Notifier: notifier{r.registry}, SitePort: r.Config.Domains.TLSPort,
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Complaints: r.complaints,
-		Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential.key, Dialer: r.dialer, DomainPort: r.Config.Domains.Port,
+		Status: r.status, Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential.key, Dialer: r.dialer, DomainPort: r.Config.Domains.Port,
 		Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
