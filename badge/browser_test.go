@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"mohr/badge"
+	"mohr/internal/browser"
 	"mohr/internal/pkitest"
 )
 
@@ -63,14 +64,19 @@ func newVisitor(t *testing.T) (*bench, *visitor, badge.Badge) {
 	}))
 	rules := fmt.Sprintf("MAP portal.example %s, MAP shop.example %s, MAP evil.example %s", portal, sites, sites)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(filepath.Join(v.dir, "profile")),
+		chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(browser.Profile(t)),
 		chromedp.Flag("host-resolver-rules", rules), chromedp.Flag("ignore-certificate-errors", true), chromedp.WindowSize(900, 500),
 		chromedp.WSURLReadTimeout(time.Minute),
 	)
 	alloc, end := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	ctx, closeTab := chromedp.NewContext(alloc)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(func() { cancel(); closeTab(); end() })
+	t.Cleanup(func() {
+		chromedp.Cancel(ctx)
+		cancel()
+		closeTab()
+		end()
+	})
 	v.ctx = ctx
 	return b, v, got
 }

@@ -74,17 +74,34 @@ type Chromium struct {
 func Start(t testing.TB, resolve ...string) *Chromium {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(pkitest.Need(t, "chromium", "chromium")),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(Profile(t)),
 		chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", strings.Join(append(resolve, "MAP * ~NOTFOUND", "EXCLUDE localhost", "EXCLUDE 127.0.0.1"), ",")),
 		chromedp.WSURLReadTimeout(patience))
 	alloc, end := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(func() { cancel(); end() })
+	t.Cleanup(func() {
+		chromedp.Cancel(ctx) // waits until the browser has gone
+		cancel()
+		end()
+	})
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("start Chromium: %v", err)
 	}
 	return &Chromium{t, ctx}
+}
+
+// Profile returns a folder for a browser's profile. It is removed when the test
+// has ended, as far as can be: a process of the browser may still write there,
+// and that fails no test.
+func Profile(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "mohr-browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // Tab is one page and what it did. Its methods fail the test.
