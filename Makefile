@@ -9,7 +9,7 @@ export STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 OUT      ?= tour
 
-.PHONY: test lint fuzz tour install-deps
+.PHONY: test lint fuzz tour screenshots install-deps
 
 # Quick packages first, then everything under the race detector (unit tests,
 # fuzz seeds, SoftHSM, the journeys of cmd/mohr), then the build without cgo,
@@ -33,6 +33,11 @@ fuzz:
 # All journeys against a service of its own; every artifact stays in OUT.
 tour:
 	$(GO) run ./cmd/mohr tour --out $(OUT)
+
+# Pictures of the main pages, in both languages and sizes, light and dark.
+screenshots: install-deps
+	mkdir -p docs/screenshots
+	$(GO) test ./cmd/mohr -run 'InABrowser' -args -shots $(CURDIR)/docs/screenshots
 
 # The Debian packages that the tests need.
 install-deps:

@@ -135,6 +135,7 @@ func session(c echo.Context) (id, token string, err error) {
 type applicationPage struct {
 	State
 	Next       Need
+	Steps      []Milestone
 	Revocation string // code, while it is handed out
 	Error      *web.FormError
 }
@@ -166,6 +167,7 @@ func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 	if len(p.Needs) > 0 {
 		p.Next = p.Needs[0]
 	}
+	p.Steps = p.milestones()
 	p.Needs = append(p.Needs, p.Ways...) // each is a step to choose
 	if a.Stage == Issued {
 		i, err := d.Delivered(ctx, id, token)

@@ -221,10 +221,14 @@ func (tab *Tab) Go(url string) {
 	tab.do("open "+url, chromedp.Navigate(url))
 }
 
-// Fill types text into the field.
+// Fill puts text into the field, or picks the value of a list.
 func (tab *Tab) Fill(selector, text string) {
 	tab.t.Helper()
-	tab.do("fill "+selector, chromedp.SetValue(selector, "", chromedp.ByQuery), chromedp.SendKeys(selector, text, chromedp.ByQuery))
+	var ok bool
+	tab.do("fill "+selector, tab.eval(fmt.Sprintf("(e => { if (!e) return false; e.focus(); e.value = %q; return e.value === %q; })(document.querySelector(%q))", text, text, selector), &ok))
+	if !ok {
+		tab.t.Fatalf("%s: %q does not fit into %s\n%s", tab.Look, text, selector, tab.peek())
+	}
 }
 
 // Click clicks what stays on the page.

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"mohr/badge"
+	"mohr/internal/browser"
+)
+
+// shots is where pictures of the main pages go: make screenshots.
+var shots = flag.String("shots", "", "write pictures of the pages to this folder")
+
+// seen holds the page against what every page promises, and keeps its picture
+// if pictures are wanted.
+func seen(t *testing.T, tab *browser.Tab, name string) {
+	t.Helper()
+	holdPage(t, tab, name)
+	if *shots != "" && !tab.NoScript {
+		tab.Shot(filepath.Join(*shots, name+"-"+tab.Look.String()+".png"))
+	}
+}
+
+// TestAPersonGetsACertificateInABrowser goes the whole way by clicks, and
+// counts them.
+func TestAPersonGetsACertificateInABrowser(t *testing.T) {
+	s := startService(t, "")
+	chromium := browser.Start(t)
+	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true, NoScript: true}, {Lang: "fa", Phone: true}, {Lang: "en", Dark: true}} {
+		t.Run(l.String(), func(t *testing.T) {
+			who := []applicant{zahra, davood, mina, narges}[i]
+			tab := chromium.Tab(t, l)
+			clicks := 0
+			next := func(selector string) { tab.Follow(selector); clicks++ }
+			tab.Go(s.Config.Portal + "/")
+			seen(t, tab, "home")
+			next(`.hero a[href="/enroll"]`)
+			seen(t, tab, "enroll-start")
+			tab.Fill("#national_code", "1")
+			tab.Fill("#birth_date", who.BirthDate)
+			tab.Fill("#mobile", who.Mobile)
+			tab.Follow("form[action='/enroll'] button")
+			seen(t, tab, "enroll-error")
+			tab.Fill("#national_code", who.NationalCode)
+			next("form[action='/enroll'] button")
+			seen(t, tab, "enroll-consent")
+			tab.Click("#accepted")
+			clicks++
+			next("form[action$='/consent'] button")
+			seen(t, tab, "enroll-code")
+			code, err := s.code(t, who.Mobile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tab.Fill("#code", code)
+			next("form[action$='/code'] button")
+			seen(t, tab, "enroll-face")
+			next("form[action$='/face'] button")
+			seen(t, tab, "enroll-key")
+			tab.Upload("#file", s.requestFile(t))
+			next("form[action$='/csr'] button")
+			seen(t, tab, "enroll-certificate")
+			if !tab.Has(`a[href$="/certificate.pem"]`) {
+				t.Error("there is no certificate to fetch")
+			}
+			t.Logf("%d clicks from the first page to the certificate", clicks)
+		})
+	}
+}
+
+// requestFile is a certification request for a new key, as a file.
+func (s *running) requestFile(t *testing.T) string {
+	t.Helper()
+	_, _, csr := s.newKey(t)
+	file := filepath.Join(t.TempDir(), "holder.csr")
+	if err := os.WriteFile(file, csr, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestTheRecordOfAShopInABrowser looks at what a consumer sees: badge, record,
+// complaint, from the badge's page on.
+func TestTheRecordOfAShopInABrowser(t *testing.T) {
+	s := newScene(t)
+	s.prove(t, s.badge)
+	if r := s.check(t, s.badge.ID); r.State != badge.Active {
+		t.Fatalf("the badge is %s: %+v", r.State, r.Findings)
+	}
+	for _, state := range []string{"invited", "public"} {
+		s.operator.done(t, post("/api/v1/businesses/"+zahraCompany+"/publication", "", map[string]string{"state": state}), http.StatusOK, nil)
+	}
+	chromium := browser.Start(t)
+	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true, NoScript: true}, {Lang: "fa", Phone: true}, {Lang: "en", Dark: true}} {
+		t.Run(l.String(), func(t *testing.T) {
+			tab := chromium.Tab(t, l)
+			for _, p := range []struct{ name, path string }{
+				{"badge", "/badge/" + string(s.badge.ID)}, {"badge-service", "/badge/service"}, {"badge-fakes", "/badge/fakes"},
+				{"badge-lookup", "/badge?domain=" + zahraOtherShop}, {"businesses", "/businesses"}, {"record", "/businesses/" + zahraCompany},
+			} {
+				tab.Go(s.Config.Portal + p.path)
+				seen(t, tab, p.name)
+			}
+			tab.Go(s.Config.Portal + "/complaints/new?business=" + zahraCompany)
+			seen(t, tab, "complaint-new")
+			mobile := fmt.Sprintf("+98999000000%d", i)
+			for field, text := range map[string]string{"order": "T-1", "day": time.Now().UTC().AddDate(0, 0, -3).Format(time.DateOnly), "amount": "1250000", "text": "The parcel never came.", "mobile": mobile} {
+				tab.Fill("#"+field, text)
+			}
+			tab.Fill("#category", "late_delivery")
+			tab.Follow("form[action='/complaints/new'] button")
+			seen(t, tab, "complaint-code")
+			code, err := s.code(t, mobile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tab.Fill("#code", code)
+			tab.Follow("main form button")
+			seen(t, tab, "complaint-filed")
+		})
+	}
+}
