@@ -250,5 +250,9 @@ func (d *Desk) pageRecord(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(c, http.StatusOK, "complaints-record", recordPage{Record: r})
+	s, err := d.Sheet(ctx, b, r.At)
+	if err != nil {
+		return err
+	}
+	return web.Page(c, http.StatusOK, "complaints-record", recordPage{r, s})
 }

@@ -10,7 +10,10 @@ const (
 )
 
 // recordPage is the Data of a public record's page.
-type recordPage struct{ Record }
+type recordPage struct {
+	Record
+	Sheet Sheet
+}
 
 // None reports whether there never was a complaint.
 func (p recordPage) None() bool { return p.Lifetime.Received == 0 }

@@ -105,6 +105,9 @@ func TestTheRecordOfAShopInABrowser(t *testing.T) {
 			} {
 				tab.Go(s.Config.Portal + p.path)
 				seen(t, tab, p.name)
+				if p.name == "record" && !tab.Has("th[scope=row]") {
+					t.Error("the record does not say what complaints are about")
+				}
 			}
 			tab.Go(s.Config.Portal + "/complaints/new?business=" + zahraCompany)
 			seen(t, tab, "complaint-new")
