@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 type badgeAsk struct {
 	legalID, domain, licence string
 	licences                 []string // further ones
-	level                    int      // stars at the lowest; -1: as the service has it
+	level                    string   // stars at the lowest: 0, 1 or 2; "": as the service has it
 	contact                  string   // path of the contact page
 	appeal                   string   // reasons
 	withdraw, renew          bool
@@ -53,8 +54,12 @@ func (a badgeAsk) put(ask *badge.Ask) {
 		one.Type, one.Number, _ = strings.Cut(l, ":")
 		ask.Licences = append(ask.Licences, one)
 	}
-	if ask.Contact = a.contact; a.level >= 0 {
-		ask.Level = &a.level
+	if ask.Contact = a.contact; a.level != "" {
+		level, err := strconv.Atoi(a.level)
+		if err != nil {
+			level = -1 // the service says what it takes
+		}
+		ask.Level = &level
 	}
 }
 
@@ -126,7 +131,7 @@ func badgeRequestCommand() *cobra.Command {
 	c.Flags().StringVar(&f.domain, "domain", "", "domain of the shop")
 	c.Flags().StringVar(&f.licence, "licence", "", "TYPE or TYPE:NUMBER of the licence")
 	c.Flags().StringSliceVar(&f.licences, "licences", nil, "further ones, with commas between")
-	c.Flags().IntVar(&f.level, "level", -1, "stars taken at the lowest: 0 is a temporary badge without a licence (default 1)")
+	c.Flags().StringVar(&f.level, "level", "", "stars taken at the lowest: 0 is a temporary badge without a licence (default 1)")
 	c.Flags().StringVar(&f.contact, "contact", "", "path of the shop's contact page (default /contact)")
 	c.Flags().BoolVar(&f.renew, "renew", false, "renew the badge that there is")
 	c.Flags().StringVar(&f.appeal, "appeal", "", "appeal against what was decided, with these reasons")

@@ -81,6 +81,7 @@ GET /invitations/nonce invitation-nonce
 GET /keys list-keys
 GET /locks/{id}/certificates list-named
 GET /lookups list-lookups
+GET /mandates/nonce mandate-nonce
 GET /open/complaints list-open-data
 GET /open/complaints/{day} get-open-data
 GET /operators list-operators
@@ -158,6 +159,10 @@ POST /keys/{purpose}/rotate rotate-key
 POST /locks ask-lock
 POST /locks/{id}/code prove-lock
 POST /locks/{id}/disown disown
+POST /mandates give-mandate
+POST /mandates/list list-mandates
+POST /mandates/plan plan-mandate-revocation
+POST /mandates/revocations revoke-mandate
 POST /plans make-plan
 POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan

@@ -87,10 +87,10 @@ func TestAStepThatNeedsARegistryThatIsDownCanBeTakenLater(t *testing.T) {
 func TestABadgeWaitsForARegistryThatIsDown(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, route, mode, rule, why string }{
-		{"the licence registry is down", licenceRoute, "down", "licence.valid@1", "licence_registry_silent"},
-		{"the company registry is down", legalRoute, "down", "company.active@1", "company_registry_silent"},
-		{"the licence registry contradicts itself", licenceRoute, "lie", "licence.valid@1", "licence_registry_silent"},
-		{"the company registry contradicts itself", legalRoute, "lie", "company.active@1", "company_registry_silent"},
+		{"the licence registry is down", licenceRoute, "down", "licence.valid@2", "licence_registry_silent"},
+		{"the company registry is down", legalRoute, "down", "company.active@2", "company_registry_silent"},
+		{"the licence registry contradicts itself", licenceRoute, "lie", "licence.valid@2", "licence_registry_silent"},
+		{"the company registry contradicts itself", legalRoute, "lie", "company.active@2", "company_registry_silent"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := startService(t, "")

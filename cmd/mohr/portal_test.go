@@ -50,9 +50,9 @@ func TestEveryPublicPageInABrowser(t *testing.T) {
 // purpose, codes and addresses, is marked as such and left out.
 var latinDigits = regexp.MustCompile(`[0-9]`)
 
-// standards are names that are written in Latin everywhere: SHA-256, P-256,
-// RFC 3339, terms_sha256.
-var standards = regexp.MustCompile(`\b((SHA|RFC|P|PKCS|X)[-# .]?\d+|[a-z]+_[a-z]*\d+)\b`)
+// standards are what is written in Latin everywhere: words that begin with a
+// Latin letter, as SHA-256, terms_sha256 and renewal.p7s, and RFC 3339.
+var standards = regexp.MustCompile(`\bRFC \d+|\b[A-Za-z][A-Za-z0-9_./-]*`)
 
 // holdPage holds the page that is shown against what every page promises.
 func holdPage(t *testing.T, tab *browser.Tab, name string) {

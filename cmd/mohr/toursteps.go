@@ -144,7 +144,7 @@ func (t *tour) renewStep(ctx context.Context) error {
 }
 
 func (t *tour) badgeStep(ctx context.Context) error {
-	payload, jws, err := t.renewed.badgeRequest(ctx, t.api, badgeAsk{legalID: tourCompany, domain: tourShop, licence: tourLicence, level: -1})
+	payload, jws, err := t.renewed.badgeRequest(ctx, t.api, badgeAsk{legalID: tourCompany, domain: tourShop, licence: tourLicence})
 	if err != nil {
 		return err
 	}
