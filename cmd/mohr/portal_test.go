@@ -51,8 +51,8 @@ func TestEveryPublicPageInABrowser(t *testing.T) {
 var latinDigits = regexp.MustCompile(`[0-9]`)
 
 // standards are what is written in Latin everywhere: words that begin with a
-// Latin letter, as SHA-256, terms_sha256 and renewal.p7s, and RFC 3339.
-var standards = regexp.MustCompile(`\bRFC \d+|\b[A-Za-z][A-Za-z0-9_./-]*`)
+// Latin letter, as SHA-256, terms_sha256 and renewal.p7s, RFC 3339 and PKCS #10.
+var standards = regexp.MustCompile(`\b(RFC|PKCS) #?\d+|\b[A-Za-z][A-Za-z0-9_./-]*`)
 
 // holdPage holds the page that is shown against what every page promises.
 func holdPage(t *testing.T, tab *browser.Tab, name string) {
