@@ -202,6 +202,9 @@ func (b *Badge) overturn(tx store.Tx, hash string, now time.Time) error {
 		b.SuspendedAt = now // the facts decide; the notice begins anew
 		return nil
 	case (b.State == Suspended || b.State == Revoked) && now.Before(b.ValidTo):
+		if err := b.domainFree(tx); err != nil {
+			return err
+		}
 		b.Hold = nil
 		return b.move(tx, Active, "appeal_upheld", hash, now, now)
 	}

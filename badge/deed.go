@@ -117,7 +117,7 @@ func (d *Desk) Do(ctx context.Context, leaf *x509.Certificate, id ID, kind DeedK
 		if err := b.addDeed(tx, deed); err != nil {
 			return err
 		}
-		b.Due = b.nextCheck(now)
+		b.Due = now // the facts have the next word
 		return b.save(tx)
 	})
 	if err != nil {
@@ -132,7 +132,7 @@ func (b *Badge) undergo(tx store.Tx, deed Deed, hash string) error {
 	wrong := fault.New(fault.Conflict, "badge_deed_state", "the badge is %[1]s: that cannot be done to it now; look at it again", string(b.State))
 	switch deed.Kind {
 	case Suspend:
-		if b.State != Active && b.State != Suspended || b.Hold != nil {
+		if b.State != Active && b.State != Suspended || b.Hold != nil || b.Why == takenOver {
 			return wrong
 		}
 		b.Hold = &Hold{Ground: deed.Ground, At: deed.At}
@@ -147,6 +147,9 @@ func (b *Badge) undergo(tx store.Tx, deed Deed, hash string) error {
 	}
 	if b.State != Suspended || b.Hold == nil {
 		return wrong
+	}
+	if err := b.domainFree(tx); err != nil {
+		return err
 	}
 	b.Hold = nil
 	return b.move(tx, Active, deed.Ground.why(), hash, deed.At, deed.At)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"mohr/ca/evidence"
+	"mohr/internal/fault"
 	"mohr/internal/store"
 )
 
@@ -87,6 +88,18 @@ func (b *Badge) takeOver(tx store.Tx, hash string, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// domainFree refuses with Conflict while another badge is active for the
+// domain: nobody brings this one back beside it.
+func (b Badge) domainFree(tx store.Tx) error {
+	return store.Each(tx, domainBucket, b.Domain.ASCII+"/", "", func(_ string, id ID) error {
+		o, err := LoadBadge(tx, id)
+		if err == nil && id != b.ID && o.State == Active {
+			err = fault.New(fault.Conflict, "badge_domain_held", "another badge has proven this domain since and is active; who runs the shop now asks for a badge of their own")
+		}
+		return err
+	})
 }
 
 // keep stores a decision with the answers it rests on.

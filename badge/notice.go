@@ -57,7 +57,7 @@ func (b *Badge) remind(before Badge, now time.Time) {
 	if b.State != Active {
 		return
 	}
-	if b.Renewal == nil {
+	if !b.Renewal.open() {
 		b.remindOf(noticeEnds, b.ValidTo, now)
 	}
 	for _, l := range b.Licences {

@@ -1,6 +1,7 @@
 package badge
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -64,6 +65,12 @@ func (d *Desk) renew(ctx context.Context, in incoming) (Badge, error) {
 		}
 		if b.State != Active && b.State != Suspended {
 			return errNoneToRenew()
+		}
+		// An open renewal stands back only for who may act for the business.
+		if b.Renewal.open() && b.Renewal.Holder != in.signer().Holder {
+			if own, err := in.owns(tx, b); err != nil || !own {
+				return cmp.Or(err, fault.New(fault.Conflict, "badge_renewal_open", "a renewal that somebody else asked for is being judged; wait for what comes of it"))
+			}
 		}
 		if err := in.use(tx, proof); err != nil {
 			return err
@@ -132,6 +139,10 @@ func (d *Desk) checkRenewal(ctx context.Context, b Badge) error {
 // decideRenewal is decide for a renewal: it takes nothing away.
 func (b *Badge) decideRenewal(tx store.Tx, g gathered, r Rules) error {
 	f, as := g.facts, b.renewing()
+	// What has ended meanwhile is not brought back by a renewal.
+	if now, err := b.live(tx, f.At); err != nil || now.State != Active && now.State != Suspended {
+		return err
+	}
 	line, _, err := lineOf(tx, as.Certificate, f.At)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,12 +17,15 @@ import (
 // shots is where pictures of the main pages go: make screenshots.
 var shots = flag.String("shots", "", "write pictures of the pages to this folder")
 
+// pictured are the pages of which pictures are kept.
+var pictured = []string{"home", "enroll-start", "enroll-key", "enroll-certificate", "badge", "record", "complaint-new", "complaint-filed"}
+
 // seen holds the page against what every page promises, and keeps its picture
 // if pictures are wanted.
 func seen(t *testing.T, tab *browser.Tab, name string) {
 	t.Helper()
 	holdPage(t, tab, name)
-	if *shots != "" && !tab.NoScript {
+	if *shots != "" && !tab.NoScript && slices.Contains(pictured, name) {
 		tab.Shot(filepath.Join(*shots, name+"-"+tab.Look.String()+".png"))
 	}
 }
