@@ -12,6 +12,10 @@ import (
 	"mohr/internal/store"
 )
 
+// DisownedBy is who suspends or ends a certificate that the person whom it
+// names says to be another's.
+const DisownedBy = "holder:disowned"
+
 // MaxHold is how long a certificate may stay suspended. Then a job ends it
 // for good: a list of revocations is no place to keep a question open.
 const MaxHold = 30 * day
@@ -117,7 +121,11 @@ func (a *Authority) EndHolds(ctx context.Context) error {
 		if err != nil || !c.Suspended() || c.Revoked.At.Add(MaxHold).After(now) {
 			return err
 		}
-		if err := endCertificate(tx, c, CessationOfOperation, "job:end-holds", now); err != nil {
+		reason := CessationOfOperation
+		if c.Revoked.By == DisownedBy {
+			reason = KeyCompromise // the key never was the person's
+		}
+		if err := RevokeIn(tx, serial, reason, "job:end-holds", now); err != nil {
 			return fmt.Errorf("end hold of %s: %w", serial, err)
 		}
 		return nil

@@ -97,7 +97,7 @@ func (d *Desk) disown(tx store.Tx, holder ca.HolderID, serial string, quiet bool
 		return err
 	}
 	if quiet {
-		_, err := ca.RevokeLineIn(tx, serial, ca.KeyCompromise, "holder:disowned", time.Time{}, now)
+		_, err := ca.RevokeLineIn(tx, serial, ca.KeyCompromise, ca.DisownedBy, time.Time{}, now)
 		return err
 	}
 	for ; ; serial = c.ReplacedBy {
@@ -105,7 +105,7 @@ func (d *Desk) disown(tx store.Tx, holder ca.HolderID, serial string, quiet bool
 			return err
 		}
 		if !c.Ended() && c.State == ca.Issued {
-			if err := ca.SuspendIn(tx, serial, "holder:disowned", now); err != nil {
+			if err := ca.SuspendIn(tx, serial, ca.DisownedBy, now); err != nil {
 				return err
 			}
 		}
@@ -113,19 +113,6 @@ func (d *Desk) disown(tx store.Tx, holder ca.HolderID, serial string, quiet bool
 			return nil
 		}
 	}
-}
-
-// isDisowned reports whether the person said that the line is not theirs.
-func (d *Desk) isDisowned(ctx context.Context, lineage string) (yes bool, err error) {
-	err = d.Store.View(ctx, func(tx store.Tx) error {
-		_, err := store.Load[time.Time](tx, disownedBucket, lineage)
-		yes = err == nil
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		return err
-	})
-	return yes, err
 }
 
 // turned reads an ask that has locked, for who holds its token.

@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -35,7 +36,7 @@ func (d *Desk) UseEarlier(ctx context.Context, id, token, serial, code string) (
 	if err := d.mayAsk(ctx, id); err != nil {
 		return a, err
 	}
-	from, err := d.earlier(ctx, a, serial, code)
+	from, lineage, err := d.earlier(ctx, a, serial, code)
 	if err != nil {
 		return a, err
 	}
@@ -52,7 +53,12 @@ func (d *Desk) UseEarlier(ctx context.Context, id, token, serial, code string) (
 		if err := s.in(Collecting, Waiting); err != nil {
 			return err
 		}
-		s.with(func(tx store.Tx) error { return takeEarlier(tx, f.record.Earlier, id) })
+		s.with(func(tx store.Tx) error {
+			if disowned, err := store.Has(tx, disownedBucket, lineage); err != nil || disowned {
+				return cmp.Or(err, errEarlierUnusable())
+			}
+			return takeEarlier(tx, f.record.Earlier, id)
+		})
 		if err := d.add(s, f); err != nil {
 			return err
 		}
@@ -60,37 +66,33 @@ func (d *Desk) UseEarlier(ctx context.Context, id, token, serial, code string) (
 	})
 }
 
-// earlier returns the application behind the certificate, for who has its
-// revocation code and is the person it names.
-func (d *Desk) earlier(ctx context.Context, a Application, serial, code string) (Application, error) {
+// earlier returns the application behind the certificate and the line of the
+// certificate, for who has its revocation code and is the person it names.
+func (d *Desk) earlier(ctx context.Context, a Application, serial, code string) (from Application, lineage string, err error) {
 	p, err := d.person(a)
 	if err != nil {
-		return a, err
+		return from, "", err
 	}
 	c, application, err := d.redeemRevocation(ctx, plainSerial(serial), code)
 	if err != nil {
-		return a, err
+		return from, "", err
 	}
 	if c.Holder != d.CA.Holder(p.NationalCode) {
-		return a, errRevocationCode()
+		return from, "", errRevocationCode()
 	}
 	for c.ReplacedBy != "" {
 		if c, err = d.CA.Certificate(ctx, c.ReplacedBy); err != nil {
-			return a, err
+			return from, "", err
 		}
 	}
 	if !c.Ended() && d.now().Before(c.NotAfter) {
-		return a, fault.New(fault.Conflict, "earlier_alive", "this certificate still counts: renew it with its key, or revoke it first if the key is lost")
+		return from, "", fault.New(fault.Conflict, "earlier_alive", "this certificate still counts: renew it with its key, or revoke it first if the key is lost")
 	}
-	withdrawn := c.Ended() && c.Revoked.Reason == ca.PrivilegeWithdrawn
-	disowned, err := d.isDisowned(ctx, c.Lineage)
-	if err != nil {
-		return a, err
+	if c.Ended() && c.Revoked.Reason == ca.PrivilegeWithdrawn {
+		return from, "", errEarlierUnusable()
 	}
-	if withdrawn || disowned {
-		return a, errEarlierUnusable()
-	}
-	return d.load(ctx, application)
+	from, err = d.load(ctx, application)
+	return from, c.Lineage, err
 }
 
 func errEarlierUnusable() error {

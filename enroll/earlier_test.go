@@ -281,3 +281,21 @@ func TestAPersonDisownsWithABrowser(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatWasDisownedEndsAsCompromised: a suspension that nobody lifts ends as
+// what it was, so that nothing its key signed counts.
+func TestWhatWasDisownedEndsAsCompromised(t *testing.T) {
+	d := newDesk(t, nil)
+	sara := person(1)
+	d.regs.know(sara)
+	stolen := d.approved(sara, ca.NaturalSign).csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
+	sara.simChanged = 2
+	d.regs.know(sara)
+	_, disown := d.locked(sara)
+	disown(stolen.Serial)
+	d.clock.pass(ca.MaxHold + time.Second)
+	d.must(d.CA.EndHolds(t.Context()))
+	if c, err := d.CA.Certificate(t.Context(), stolen.Serial); err != nil || !c.Ended() || c.Revoked.Reason != ca.KeyCompromise {
+		t.Errorf("got %+v %v", c.Revoked, err)
+	}
+}

@@ -3,6 +3,7 @@ package mandate
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"mohr/ca"
@@ -40,7 +41,8 @@ func stands(tx store.Tx, m Mandate, s Scope, now time.Time) error {
 }
 
 // sound is Denied for a mandate that was signed with a key reported as
-// compromised since, or that lives by one that was: nobody knows who gave it.
+// compromised since, or with a certificate that rests or was withdrawn, or
+// that lives by one that was: nobody knows who gave it.
 func sound(tx store.Tx, m Mandate) error {
 	for range maxUnder {
 		for _, s := range m.Signatures {
@@ -48,8 +50,12 @@ func sound(tx store.Tx, m Mandate) error {
 			if err != nil {
 				return err
 			}
-			if c.Revoked != nil && c.Revoked.Reason == ca.KeyCompromise {
+			switch {
+			case c.Revoked == nil:
+			case c.Revoked.Reason == ca.KeyCompromise:
 				return fault.New(fault.Denied, "mandate_key_compromised", "a key that signed this mandate has been reported as compromised since; have a new one given")
+			case c.Suspended() || c.Revoked.Reason == ca.PrivilegeWithdrawn:
+				return fault.New(fault.Denied, "mandate_signer_withdrawn", "a certificate that signed this mandate is suspended or withdrawn; have a new one given, or have the suspension lifted")
 			}
 		}
 		if m.Under == "" {
@@ -97,12 +103,19 @@ func SpeaksFor(tx store.Tx, c ca.Certificate, b ca.BusinessID, s Scope, now time
 	switch {
 	case b == "" || c.Business != "" && c.Business != b:
 		return Mandate{}, ErrNone
-	case c.Business == b && c.Mandate == "":
+	case c.Business == b && c.Mandate == "" && (commits(c) || isSeal(c)):
 		return Mandate{}, nil
 	case !commits(c):
 		return Mandate{}, ErrNone
 	}
 	return Find(tx, b, c.Holder, s, now)
+}
+
+// isSeal reports whether the certificate is an organisation's own. A server's
+// certificate names a business too and speaks for nobody: it rests on a domain.
+func isSeal(c ca.Certificate) bool {
+	profile, _, _ := strings.Cut(c.Profile, "@")
+	return profile == ca.OrganisationSeal
 }
 
 // StillStands is Denied if the mandate that a decision rests on does not stand
