@@ -192,51 +192,51 @@ func (d *Desk) Show(ctx context.Context, a Application) (State, error) {
 			return State{}, err
 		}
 	}
-	needs, err := d.needs(a, now)
+	own, ways, err := d.lackingNow(a, now)
 	if err != nil {
 		return State{}, err
 	}
 	if s.Holds, err = d.holds(ctx, a, now); err != nil {
 		return State{}, err
 	}
-	s.Needs = append(s.Needs, needs...)
-	s.Earlier = slices.Contains(needs, NeedFace) && a.phoneProven() && d.takesEarlier(a.Profile)
-	if err := d.showWays(&s, a, now); err != nil {
-		return State{}, err
+	s.Needs = append(s.Needs, a.needs(own)...)
+	s.Earlier = slices.Contains(s.Needs, NeedFace) && a.phoneProven() && d.takesEarlier(a.Profile)
+	if a.Stage == Collecting {
+		s.Ways = asNeeds(ways)
 	}
-	if err := d.showVisit(&s, a, now); err != nil {
+	if err := d.showVisit(&s, a, now, slices.Concat(own, ways)); err != nil {
 		return State{}, err
 	}
 	return s, nil
 }
 
-func (d *Desk) needs(a Application, now time.Time) ([]Need, error) {
+// needs are the steps that the applicant has to take at the stage; own are the
+// proofs that are still theirs to give.
+func (a *Application) needs(own []evidence.Type) []Need {
 	switch a.Stage {
 	case Created, Consented:
-		return []Need{NeedConsent}, nil
+		return []Need{NeedConsent}
 	case Waiting:
-		return []Need{NeedRefresh}, nil
+		return []Need{NeedRefresh}
 	case Approved, KeyBound, Agreed:
-		return []Need{NeedCSR}, nil
+		return []Need{NeedCSR}
 	case Issued:
-		return []Need{NeedCertificate}, nil
+		return []Need{NeedCertificate}
 	case Rejected:
 		if a.mayAppeal() {
-			return []Need{NeedAppeal}, nil
+			return []Need{NeedAppeal}
 		}
 	case Collecting:
-		decision, err := d.judge(a, now)
-		if err != nil {
-			return nil, err
-		}
-		var list []Need
-		own, _ := d.wanted(a, decision, now)
-		for _, t := range own {
-			list = append(list, Need(t))
-		}
-		return list, nil
+		return asNeeds(own)
 	}
-	return nil, nil
+	return nil
+}
+
+func asNeeds(types []evidence.Type) (list []Need) {
+	for _, t := range types {
+		list = append(list, Need(t))
+	}
+	return list
 }
 
 // errUnproven is what a key meets that comes before the approval.

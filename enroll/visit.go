@@ -142,16 +142,11 @@ type VisitState struct {
 }
 
 // showVisit adds what the applicant is to know of vendors.
-func (d *Desk) showVisit(s *State, a Application, now time.Time) error {
+func (d *Desk) showVisit(s *State, a Application, now time.Time, givable []evidence.Type) error {
 	if a.Stage != Collecting && a.Stage != Waiting {
 		return nil
 	}
-	decision, err := d.judge(a, now)
-	if err != nil {
-		return err
-	}
-	own, _ := d.wanted(a, decision, now)
-	for _, t := range slices.Concat(own, d.ways(a, own, now)) {
+	for _, t := range givable {
 		if d.Vendors[t] != nil {
 			s.AtVendor = append(s.AtVendor, Need(t))
 		}

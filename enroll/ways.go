@@ -82,20 +82,18 @@ func (d *Desk) ways(a Application, own []evidence.Type, now time.Time) (list []e
 	return list
 }
 
-// showWays says what would do in place of what is needed.
-func (d *Desk) showWays(s *State, a Application, now time.Time) error {
-	if s.Stage != Collecting {
-		return nil
+// lackingNow returns the applicant's own proofs that an application that
+// collects or waits still lacks, and those that would do instead.
+func (d *Desk) lackingNow(a Application, now time.Time) (own, ways []evidence.Type, err error) {
+	if a.Stage != Collecting && a.Stage != Waiting {
+		return nil, nil, nil
 	}
 	decision, err := d.judge(a, now)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	own, _ := d.wanted(a, decision, now)
-	for _, t := range d.ways(a, own, now) {
-		s.Ways = append(s.Ways, Need(t))
-	}
-	return nil
+	own, _ = d.wanted(a, decision, now)
+	return own, d.ways(a, own, now), nil
 }
 
 // checkWays refuses a policy with a profile that nobody could get here.
