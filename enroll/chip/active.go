@@ -31,14 +31,15 @@ func (d *Document) Prove(challenge [ChallengeSize]byte, response []byte) error {
 
 // recoveryHashes are the hashes by their identifier in the trailer (ISO/IEC
 // 10118-3).
-var recoveryHashes = map[byte]crypto.Hash{0x38: crypto.SHA224, 0x34: crypto.SHA256, 0x36: crypto.SHA384, 0x35: crypto.SHA512}
+var recoveryHashes = map[byte]crypto.Hash{0x33: crypto.SHA1, 0x38: crypto.SHA224, 0x34: crypto.SHA256, 0x36: crypto.SHA384, 0x35: crypto.SHA512}
 
 // recover checks a signature of ISO/IEC 9796-2, scheme 1, over a part that is
 // recovered from it and the challenge:
 //
 //	'6A' || M1 || hash(M1 || challenge) || hash identifier || 'CC'
 //
-// With 'BC' alone at the end the hash is SHA-1.
+// With 'BC' alone at the end the hash is SHA-1, which counts for nothing; it
+// is told from a copy only where the answer is else right.
 func (k publicKey) recover(challenge, response []byte) error {
 	size := k.rsa.Size()
 	s := new(big.Int).SetBytes(response)
@@ -46,23 +47,25 @@ func (k publicKey) recover(challenge, response []byte) error {
 		return errCopied()
 	}
 	f := s.Exp(s, big.NewInt(int64(k.rsa.E)), k.rsa.N).FillBytes(make([]byte, size))
-	identifier, last := f[size-2], f[size-1]
-	if f[0] != 0x6a {
+	hash, trailer := recoveryHashes[f[size-2]], 2
+	if f[size-1] == 0xbc {
+		hash, trailer = crypto.SHA1, 1
+	}
+	if f[0] != 0x6a || f[size-1] != 0xcc && trailer == 2 || hash == 0 {
 		return errCopied()
 	}
-	if last == 0xbc || last == 0xcc && identifier == 0x33 {
-		return errWeakHash("SHA-1")
-	}
-	hash := recoveryHashes[identifier]
-	if last != 0xcc || hash == 0 || size < 1+1+hash.Size()+2 {
+	middle := size - trailer - hash.Size()
+	if middle < 2 {
 		return errCopied()
 	}
-	middle := size - 2 - hash.Size()
 	h := hash.New()
 	h.Write(f[1:middle])
 	h.Write(challenge)
-	if !bytes.Equal(h.Sum(nil), f[middle:size-2]) {
+	if !bytes.Equal(h.Sum(nil), f[middle:size-trailer]) {
 		return errCopied()
+	}
+	if hash == crypto.SHA1 {
+		return errWeakHash("SHA-1")
 	}
 	return nil
 }

@@ -120,6 +120,7 @@ func TestAnswersByISO9796(t *testing.T) {
 		"SHA-224":                       {crypto.SHA224, []byte{0x38, 0xcc}, ""},
 		"SHA-1 by its identifier":       {crypto.SHA1, []byte{0x33, 0xcc}, "chip_weak_hash"},
 		"SHA-1, the short trailer":      {crypto.SHA1, []byte{0xbc}, "chip_weak_hash"},
+		"another hash, SHA-1's trailer": {crypto.SHA256, []byte{0xbc}, "chip_copied"},
 		"another hash than it says":     {crypto.SHA256, []byte{0x36, 0xcc}, "chip_copied"},
 		"an identifier that is unknown": {crypto.SHA256, []byte{0x39, 0xcc}, "chip_copied"},
 	} {
