@@ -105,7 +105,7 @@ func (s *boltStore) View(ctx context.Context, fn func(Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.db.View(func(tx *bolt.Tx) error { return fn(&boltTx{ctx: ctx, tx: tx}) })
+	return s.db.View(func(tx *bolt.Tx) error { return fn(&layer{ctx: ctx, engine: boltRead{tx}}) })
 }
 
 func (s *boltStore) Update(ctx context.Context, fn func(Tx) error) error {
@@ -186,15 +186,15 @@ func (s *boltStore) commit(calls []*boltCall) {
 	err := s.db.Update(func(tx *bolt.Tx) error {
 		wrote := false
 		for i, c := range calls {
-			layer := &boltTx{ctx: c.ctx, tx: tx, writes: map[string]map[string]write{}}
+			l := &layer{ctx: c.ctx, engine: boltRead{tx}, writes: map[string]map[string]write{}}
 			if results[i] = c.ctx.Err(); results[i] == nil {
-				results[i] = guarded(c.fn, layer)
+				results[i] = guarded(c.fn, l)
 			}
-			if results[i] != nil || len(layer.writes) == 0 {
+			if results[i] != nil || len(l.writes) == 0 {
 				continue
 			}
 			wrote = true
-			if err := layer.apply(); err != nil {
+			if err := apply(tx, l); err != nil {
 				return err
 			}
 		}
