@@ -13,7 +13,7 @@ import (
 
 const (
 	// maxName bounds a bucket's name and a key, in octets.
-	maxName = 32 << 10
+	maxName = 2 << 10
 	// maxValue bounds a value, in octets.
 	maxValue = 1<<31 - 2
 	// checkEvery is how many keys a scan goes through between looks at its context.
@@ -85,8 +85,32 @@ func (t *layer) putValid(bucket, key string, value []byte) error {
 		return fmt.Errorf("put: a bucket's name or a key of %d octets is too long", max(len(bucket), len(key)))
 	case len(value) > maxValue:
 		return fmt.Errorf("put in bucket %q: a value of %d octets is too long", bucket, len(value))
+	case hasNUL(value):
+		return fmt.Errorf("put in bucket %q: the value has the character U+0000", bucket)
 	}
 	return t.write(bucket, key, write{value: value})
+}
+
+// nul is U+0000 in a JSON string, where it cannot be written otherwise.
+var nul = []byte(`\u0000`)
+
+// hasNUL reports whether a string of the JSON document has the character
+// U+0000, which PostgreSQL's jsonb cannot keep (8.14.1).
+func hasNUL(value []byte) bool {
+	for {
+		i := bytes.Index(value, nul)
+		if i < 0 {
+			return false
+		}
+		slashes := 0 // before it: an odd number escapes its own
+		for slashes < i && value[i-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return true
+		}
+		value = value[i+len(nul):]
+	}
 }
 
 func (t *layer) Delete(bucket, key string) error {
