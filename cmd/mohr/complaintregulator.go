@@ -74,7 +74,7 @@ func statisticsCommand() *cobra.Command {
 		Long:    "Count the country's complaints as of the last beginning of a day in Iran, by year and month of the Solar Hijri calendar and by category,\neach beside the view as of one year before, with the visits that were avoided. Read from kept counts; where there are none they are made first.",
 		Example: `  mohr complaints statistics --as-of 2026-03-21 --json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			g, terms, done, err := f.open()
+			g, terms, done, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}
@@ -187,7 +187,7 @@ func (f *replayFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	g, terms, done, err := f.open()
+	g, terms, done, err := f.open(c.Context())
 	if err != nil {
 		return err
 	}
@@ -237,7 +237,7 @@ func treatmentCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g, terms, done, err := f.open()
+			g, terms, done, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}

@@ -65,7 +65,7 @@ func (f *pruneRun) run(ctx context.Context, out io.Writer) error {
 }
 
 func pruneStopped(ctx context.Context, data string, yes bool) ([]care.Pruned, error) {
-	s, _, err := openStopped(data)
+	s, _, err := openStopped(ctx, data)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,11 @@ import (
 // over it. Every field has a default but those of the registry, without which
 // only --dev can serve.
 type Config struct {
-	Data    string `yaml:"data"`    // directory of store, development keys and the root certificate; default "mohr-data"
+	Data string `yaml:"data"` // directory of store, development keys and the root certificate; default "mohr-data"
+	// Store is the URL of a PostgreSQL database that several nodes may share;
+	// its password comes from passfile= in it or from the environment. Default
+	// the embedded store in Data, or the database that Data belongs to.
+	Store   string `yaml:"store"`
 	HTTPS   string `yaml:"https"`   // listen address; default 127.0.0.1:8443
 	MTLS    string `yaml:"mtls"`    // default 127.0.0.1:8444
 	HTTP    string `yaml:"http"`    // default 127.0.0.1:8080
