@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 		serveCommand(), tourCommand(), refregistryCommand(), benchCommand(),
 		applyCommand(), renewCommand(), revokeCommand(), badgeCommand(), acmeCommand(), complaintsCommand(), mandateCommand(),
 		certCommand(), planCommand(), approveCommand(), reviewCommand(), policyCommand(), connectorCommand(), chipCommand(), keyCommand(), operatorCommand(), ceremonyCommand(),
-		checkCommand(), doctorCommand(), backupCommand(), restoreCommand(), pruneCommand(), compactCommand(),
+		checkCommand(), doctorCommand(), backupCommand(), restoreCommand(), pruneCommand(), compactCommand(), storeCommand(),
 		logCommand(), verifyBundleCommand(), receiptCommand(), versionCommand(),
 	)
 	return root

@@ -53,7 +53,7 @@ profiles:
 
 type tourFlags struct {
 	out, server, root, ops, registry, keys, vkey, store string
-	keep                                         bool
+	keep                                                bool
 }
 
 func tourCommand() *cobra.Command {

@@ -198,3 +198,18 @@ func (s *pgStore) outcome(ctx context.Context, id string, cause error) error {
 		}
 	}
 }
+
+// Buckets are the tables that have a bucket's form.
+func (s *pgStore) Buckets(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT k.table_name FROM information_schema.columns k JOIN information_schema.columns v USING (table_schema, table_name)
+		WHERE table_schema = current_schema() AND k.column_name = 'key' AND k.data_type = 'bytea' AND v.column_name = 'value' AND v.data_type = 'jsonb'
+		ORDER BY k.table_name COLLATE "C"`)
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	return names, nil
+}

@@ -134,6 +134,9 @@ func (g *Ground) checkSecret(ctx context.Context) error {
 	mark := g.box.Index(groundBucket, secretKey, "")
 	var had string
 	err := g.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if err := store.Whole(tx); err != nil {
+			return err
+		}
 		had, err = store.Load[string](tx, groundBucket, secretKey)
 		if errors.Is(err, store.ErrNotFound) {
 			had = mark
