@@ -112,13 +112,13 @@ function children(b) {
   return out;
 }
 
-const base64 = (b) => btoa(Array.from(b, (o) => String.fromCharCode(o)).join(""));
+export const base64 = (b) => btoa(Array.from(b, (o) => String.fromCharCode(o)).join(""));
 const base64url = (b) => base64(b).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-const fromBase64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
+export const fromBase64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
 const hex = (b) => Array.from(b, (o) => o.toString(16).padStart(2, "0")).join("");
 
 /** pem wraps DER for files and forms. */
-function pem(label, b) {
+export function pem(label, b) {
   return `-----BEGIN ${label}-----\n${base64(b).replace(/(.{64})(?=.)/g, "$1\n")}\n-----END ${label}-----\n`;
 }
 
