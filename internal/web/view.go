@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"mohr/internal/i18n"
 )
 
@@ -30,7 +32,7 @@ type Door struct {
 
 // Doors are the ways into the rooms.
 func (v View) Doors() []Door {
-	doors := []Door{{Path: "/enroll", Text: "web.door.enroll"}, {Path: "/renew", Text: "web.door.renew"}, {Path: "/badge", Text: "web.door.badge"}, {Path: "/complaints", Text: "web.door.complaints"}}
+	doors := []Door{{Path: "/enroll", Text: "web.door.enroll"}, {Path: "/renew", Text: "web.door.renew"}, {Path: "/badge", Text: "web.door.badge"}, {Path: "/complaints", Text: "web.door.complaints"}, {Path: "/my/devices", Text: "web.door.my"}}
 	for i, d := range doors {
 		doors[i].Here = v.Path == d.Path || strings.HasPrefix(v.Path, d.Path+"/")
 	}
@@ -86,3 +88,9 @@ func (v View) Site() string {
 
 // Simulated reports whether pages must say that nothing here is legally valid.
 func (v View) Simulated() bool { return v.face.simulated }
+
+// HasText reports whether pages have the text: for keys that come from outside.
+func HasText(c echo.Context, key string) bool {
+	f, ok := c.Echo().Renderer.(*face)
+	return ok && f.texts.Has(i18n.Persian, key) && f.texts.Has(i18n.English, key)
+}

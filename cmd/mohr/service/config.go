@@ -23,15 +23,18 @@ type Config struct {
 	// Store is the URL of a PostgreSQL database that several nodes may share;
 	// its password comes from passfile= in it or from the environment. Default
 	// the embedded store in Data, or the database that Data belongs to.
-	Store   string `yaml:"store"`
-	HTTPS   string `yaml:"https"`   // listen address; default 127.0.0.1:8443
-	MTLS    string `yaml:"mtls"`    // default 127.0.0.1:8444
-	HTTP    string `yaml:"http"`    // default 127.0.0.1:8080
-	Ops     string `yaml:"ops"`     // default 127.0.0.1:9090
-	Portal  string `yaml:"portal"`  // base URL that browsers use; default https://localhost:PORT
-	Publish string `yaml:"publish"` // base URL in certificates; default http://ADDRESS of the plain listener
-	Name    string `yaml:"name"`    // of the operator, in the authorities' names; default "Mohr"
-	Keys    string `yaml:"keys"`    // where the service's keys live: "file:DIR" or a pkcs11: URI; default file:DATA/keys
+	Store  string `yaml:"store"`
+	HTTPS  string `yaml:"https"`  // listen address; default 127.0.0.1:8443
+	MTLS   string `yaml:"mtls"`   // default 127.0.0.1:8444
+	HTTP   string `yaml:"http"`   // default 127.0.0.1:8080
+	Ops    string `yaml:"ops"`    // default 127.0.0.1:9090
+	Portal string `yaml:"portal"` // base URL that browsers use; default https://localhost:PORT
+	// PortalMTLS is the base URL at which browsers reach the listener that asks
+	// for client certificates; default https://localhost:PORT.
+	PortalMTLS string `yaml:"portal_mtls"`
+	Publish    string `yaml:"publish"` // base URL in certificates; default http://ADDRESS of the plain listener
+	Name       string `yaml:"name"`    // of the operator, in the authorities' names; default "Mohr"
+	Keys       string `yaml:"keys"`    // where the service's keys live: "file:DIR" or a pkcs11: URI; default file:DATA/keys
 	// FormerKeys are places where the service's keys were made before Keys;
 	// keys that are not in Keys are looked for there.
 	FormerKeys []string `yaml:"former_keys"`

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mohr/ca/signin"
 	"mohr/enroll"
 	"mohr/internal/eid"
 	"mohr/internal/refregistry"
@@ -102,7 +103,7 @@ func (w *devWorld) openLogins(c *Config, registry *refregistry.Server) error {
 		return nil
 	}
 	secret, file := rand.Text(), filepath.Join(c.Data, "eid.secret")
-	provider, err := registry.EID(secret, enroll.LoginPath)
+	provider, err := registry.EID(secret, enroll.LoginPath, signin.LoginPath)
 	if err != nil {
 		return err
 	}

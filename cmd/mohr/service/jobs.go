@@ -46,6 +46,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "badge-notices", Every: time.Minute, Run: r.badge.SendNotices},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
 		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},
+		{Name: "prune-sessions", Every: 10 * time.Minute, Run: counted(r.signin.Prune)},
 		{Name: "prune-acme", Every: time.Hour, Run: counted(r.acme.Prune)},
 		{Name: "prune-codes", Every: time.Hour, Run: counted(r.codes.Prune)},
 		{Name: "prune-nonces", Every: time.Hour, Run: counted(func(ctx context.Context) (int, error) { return r.nonces.Prune(ctx, r.Store) })},

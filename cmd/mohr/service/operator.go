@@ -54,6 +54,6 @@ func (c Config) stopped() (Config, error) {
 	if err != nil || !ok {
 		return c, errors.Join(fmt.Errorf("%s has never Served", c.Data), err)
 	}
-	c.fillAddresses(publish, portal)
+	c.fillAddresses(publish, portal, "")
 	return c, nil
 }

@@ -23,6 +23,7 @@ import (
 	"mohr/ca/mandate"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
+	"mohr/ca/signin"
 	"mohr/ca/status"
 	"mohr/ca/timestamp"
 	"mohr/complaints"
@@ -37,6 +38,7 @@ import (
 	"mohr/internal/ledger"
 	"mohr/internal/otp"
 	"mohr/internal/seal"
+	"mohr/internal/session"
 	"mohr/internal/store"
 	"mohr/internal/web"
 	"mohr/internal/web/repository"
@@ -65,20 +67,21 @@ type rooms struct {
 	acme       *acme.Desk
 	incident   *incident.Desk
 	mandate    *mandate.Desk
+	signin     *signin.Desk
 	documents  *repository.Set
 	web        *web.Server
 }
 
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
-	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
+	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts, session.Texts, signin.Texts,
 		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSignIn, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -162,17 +165,35 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	var logins *eid.Provider
-	if f := r.Config.EID; f != nil {
-		logins, err = eid.New(eid.Config{File: *f, Redirect: strings.TrimSuffix(r.Config.Portal, "/") + enroll.LoginPath, Key: r.box.Derive("eid"), Log: r.Log})
-		if err != nil {
-			return err
-		}
+	logins, err := r.logins(enroll.LoginPath)
+	if err != nil {
+		return err
 	}
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
 		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Log: r.Log,
+	})
+	return err
+}
+
+// logins is the eID provider that sends browsers back to path; nil: none is
+// configured.
+func (r *rooms) logins(path string) (*eid.Provider, error) {
+	if r.Config.EID == nil {
+		return nil, nil
+	}
+	return eid.New(eid.Config{File: *r.Config.EID, Redirect: strings.TrimSuffix(r.Config.Portal, "/") + path, Key: r.box.Derive("eid"), Log: r.Log})
+}
+
+func (r *rooms) openSignIn(context.Context) error {
+	logins, err := r.logins(signin.LoginPath)
+	if err != nil {
+		return err
+	}
+	r.signin, err = signin.New(signin.Config{
+		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, EID: logins, Audience: r.Config.Portal,
+		MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Name: r.Config.Name, Log: r.Log,
 	})
 	return err
 }
@@ -265,13 +286,14 @@ func (r *rooms) mount(context.Context) error {
 	r.incident.Routes(r.web)
 	r.mandate.Routes(r.web)
 	r.acme.Routes(r.web)
+	r.signin.Routes(r.web)
 	r.Ledger.Routes(r.web.Echo)
 	return nil
 }
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, badge.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, badge.Pages, signin.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}

@@ -52,12 +52,15 @@ Development service: no certificate of it has legal effect.
 
 // fillAddresses sets what follows from the bound addresses, where the
 // configuration does not say otherwise.
-func (c *Config) fillAddresses(publish, portal string) {
+func (c *Config) fillAddresses(publish, portal, mtls string) {
 	if c.Publish == "" {
 		c.Publish = publish
 	}
 	if c.Portal == "" {
 		c.Portal = portal
+		if c.PortalMTLS == "" {
+			c.PortalMTLS = mtls
+		}
 	}
 	if c.Keys == "" {
 		c.Keys = hsm.FileURI(filepath.Join(c.Data, "keys"))
@@ -78,7 +81,7 @@ func Serve(ctx context.Context, c Config, dev Dev, log *slog.Logger, ready func(
 		return err
 	}
 	defer l.close()
-	c.fillAddresses("http://"+l.HTTP.Addr().String(), fmt.Sprintf("https://localhost:%d", PortOf(l.HTTPS)))
+	c.fillAddresses("http://"+l.HTTP.Addr().String(), fmt.Sprintf("https://localhost:%d", PortOf(l.HTTPS)), fmt.Sprintf("https://localhost:%d", PortOf(l.MTLS)))
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
