@@ -46,7 +46,7 @@ func TestAClockThatIsBehindDoesNotReopenAComplaint(t *testing.T) {
 		_, err := b.Answer(t.Context(), id, b.signed(t, b.key, b.says(id, complaints.KindAnswer, nil)))
 		wantFault(t, err, fault.Conflict, code)
 	}
-	_, err := b.Rule(t.Context(), officer("sara"), gone.ID, complaints.Ruling{Kind: complaints.KindInadmissible, Reason: "abusive"}, false)
+	_, err := b.Rule(t.Context(), b.officer(t, "sara"), gone.ID, complaints.Ruling{Kind: complaints.KindInadmissible, Reason: "abusive"}, false)
 	wantFault(t, err, fault.Conflict, "complaint_over")
 	if c, err := b.Dispute(t.Context(), answered.ID, answered.Token); err != nil || c.State != complaints.StatePending {
 		t.Errorf("a dispute of the answer: %s, %v", c.State, err)

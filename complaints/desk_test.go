@@ -2,6 +2,7 @@ package complaints_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"regexp"
@@ -159,15 +160,16 @@ func (b *bench) File(ctx context.Context, in complaints.Filing) (complaints.Tick
 	return b.Confirm(ctx, draft.ID, draft.Token, b.phone.code(to))
 }
 
-// officer is an operator who may rule.
-func officer(name string) ca.OperatorRecord {
-	return ca.OperatorRecord{Name: name, Roles: []ca.Role{ca.RoleOfficer}}
+// officer is the certificate of an operator who may rule.
+func (b *bench) officer(t testing.TB, name string) *x509.Certificate {
+	t.Helper()
+	return b.operators(t, ca.RoleOfficer, name)[0].Certificate
 }
 
 // rule rules as the officer sara.
 func (b *bench) rule(t testing.TB, id string, r complaints.Ruling) complaints.Complaint {
 	t.Helper()
-	c, err := b.Rule(t.Context(), officer("sara"), id, r, false)
+	c, err := b.Rule(t.Context(), b.officer(t, "sara"), id, r, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func TestTheOfficerAndTheClockServeOnce(t *testing.T) {
 	for range 3 {
 		all.Go(func() { _ = b.ServeWaiting(t.Context()) })
 		all.Go(func() {
-			_, _ = b.Rule(t.Context(), officer("sara"), flagged.ID, complaints.Ruling{Kind: complaints.KindAdmitted, Reason: "looked_at"}, false)
+			_, _ = b.Rule(t.Context(), b.officer(t, "sara"), flagged.ID, complaints.Ruling{Kind: complaints.KindAdmitted, Reason: "looked_at"}, false)
 		})
 	}
 	all.Wait()
@@ -99,7 +99,7 @@ func TestAnOfficerStopsAFlaggedComplaintAndAnotherLetsItThrough(t *testing.T) {
 		t.Errorf("the clock overrode an officer: %v", err)
 	}
 	b.said(t, flagged, complaints.KindAppealed)
-	got, err := b.Rule(t.Context(), officer("omid"), flagged.ID, complaints.Ruling{Kind: complaints.KindAppealGranted, Reason: "wrong_rule", Text: "درست است."}, false)
+	got, err := b.Rule(t.Context(), b.officer(t, "omid"), flagged.ID, complaints.Ruling{Kind: complaints.KindAppealGranted, Reason: "wrong_rule", Text: "درست است."}, false)
 	if err != nil || got.State != complaints.StatePending || !got.Served.Equal(b.clock.Now()) {
 		t.Errorf("%+v, %v", got, err)
 	}

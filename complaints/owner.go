@@ -120,7 +120,7 @@ func (d *Desk) Visible(ctx context.Context, b ca.BusinessID, leaf *x509.Certific
 
 // mayAlwaysSee is Denied for all but the business itself and officers.
 func (d *Desk) mayAlwaysSee(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) error {
-	if _, err := d.CA.Operator(ctx, leaf, ca.RoleOfficer); err == nil || !errors.Is(err, fault.Denied) {
+	if err := d.officer(ctx, leaf); err == nil || !errors.Is(err, fault.Denied) {
 		return err
 	}
 	return d.owns(ctx, b, leaf)

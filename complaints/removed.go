@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -30,16 +31,13 @@ func RemovalReasons() []string {
 }
 
 // RemoveText destroys what the consumer wrote and how to reach him, for an
-// officer, and puts up a tombstone with the reason, which the open data shows.
-// actor is what ca.Authority.Operator returned. Doing it again changes nothing.
-func (d *Desk) RemoveText(ctx context.Context, actor, id, reason string) (Tombstone, error) {
-	if actor == "" {
-		return Tombstone{}, errors.New("complaints: text removed by nobody")
-	}
+// the officer whose certificate leaf is, and puts up a tombstone with the
+// reason, which the open data shows. Doing it again changes nothing.
+func (d *Desk) RemoveText(ctx context.Context, leaf *x509.Certificate, id, reason string) (Tombstone, error) {
 	if !slices.Contains(RemovalReasons(), reason) {
 		return Tombstone{}, fault.New(fault.Invalid, "complaint_removal_reason", "a text is removed for one of these reasons: court_order, consumer_erasure, personal_data_of_others, unlawful_content; name one")
 	}
-	sign := Tombstone{At: d.now(), Reason: reason, Actor: actor, Salt: newSalt()}
+	sign := Tombstone{At: d.now(), Reason: reason, Salt: newSalt()}
 	blank, err := json.Marshal(private{})
 	if err != nil {
 		return sign, err
@@ -53,6 +51,11 @@ func (d *Desk) RemoveText(ctx context.Context, actor, id, reason string) (Tombst
 		if err != nil {
 			return err
 		}
+		o, err := d.acting(tx, leaf, sign.At, f.businesses()...)
+		if err != nil {
+			return err
+		}
+		sign.Actor = o.Actor()
 		had, err := store.Load[Tombstone](tx, removedBucket, id)
 		if !errors.Is(err, store.ErrNotFound) {
 			sign = had
