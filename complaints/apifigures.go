@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -68,14 +69,21 @@ func (d *Desk) Sheet(ctx context.Context, b ca.BusinessID, at time.Time) (Sheet,
 		Business: b, Year: year.Shown(), Trend: count(Quarter).Shown(), Lifetime: count(0).Shown(),
 		YearOnYear: YearOnYear(rows, terms), Rating: Rate(year, nil, weights.At(at)), Quantiles: quantiles,
 	}
+	s.PerThousand, err = d.perThousand(ctx, s, at)
+	return s, err
+}
+
+// perThousand returns the complaints of the year for each 1,000 orders; nil
+// where none were reported by then.
+func (d *Desk) perThousand(ctx context.Context, s Sheet, at time.Time) (x *float64, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		o, ok, err := ordersAt(tx, b, at)
-		if ok {
-			s.PerThousand = figure(float64(year.Scorecard.Received) * 1000 / float64(o.Orders))
+		o, ok, err := ordersAt(tx, s.Business, at)
+		if x = nil; ok {
+			x = figure(float64(s.Year.Scorecard.Received) * 1000 / float64(o.Orders))
 		}
 		return err
 	})
-	return s, err
+	return x, err
 }
 
 type figuresIn struct {
@@ -90,30 +98,47 @@ func (d *Desk) apiFigures(ctx context.Context, in *figuresIn) (*figuresOut, erro
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Visible(ctx, b, web.PeerCertificate(ctx)); err != nil {
-		return nil, err
-	}
-	at, err := d.asOf(in.AsOf)
+	s, err := d.sheetFor(ctx, b, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
-	s, err := d.Sheet(ctx, b, at)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.forecast(ctx, &s, at); err != nil {
+	if err := d.forecast(ctx, &s); err != nil {
 		return nil, err
 	}
 	return &figuresOut{Body: s}, nil
 }
 
+// sheetFor returns the figures as of an instant, "" being now, to whom they
+// may be shown.
+func (d *Desk) sheetFor(ctx context.Context, b ca.BusinessID, asOf string) (Sheet, error) {
+	leaf := web.PeerCertificate(ctx)
+	if asOf == "" {
+		_, s, err := d.visibleSheet(ctx, b, leaf)
+		return s, err
+	}
+	now := d.now()
+	if _, _, err := d.public(ctx, b, now); errors.Is(err, fault.NotFound) {
+		err = d.mayPeek(ctx, b, leaf)
+		if err != nil {
+			return Sheet{}, err
+		}
+	} else if err != nil {
+		return Sheet{}, err
+	}
+	at, err := d.asOf(asOf)
+	if err != nil {
+		return Sheet{}, err
+	}
+	return d.Sheet(ctx, b, at)
+}
+
 // forecast is for the business alone: it says what is not true yet.
-func (d *Desk) forecast(ctx context.Context, s *Sheet, at time.Time) error {
+func (d *Desk) forecast(ctx context.Context, s *Sheet) error {
 	if d.owns(ctx, s.Business, web.PeerCertificate(ctx)) != nil {
 		return nil
 	}
 	rows, err := d.register.RowsOf(ctx, string(s.Business))
-	f := Foresee(rows, d.register.terms(Terms{At: at, Rolling: Year}))
+	f := Foresee(rows, d.register.terms(Terms{At: s.Year.At, Rolling: Year}))
 	s.Forecast = &f
 	return err
 }

@@ -83,6 +83,7 @@ type Desk struct {
 	register  *Register
 	flags     FlagRules
 	approvals *approval.Desk
+	lately    lately
 	tokens    []byte // key of complaint ids and tokens
 }
 

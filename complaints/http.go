@@ -246,11 +246,7 @@ func (d *Desk) pageRecord(c echo.Context) error {
 		return errNotPublic() // a page of nobody, not a form to mend
 	}
 	ctx := c.Request().Context()
-	r, err := d.Visible(ctx, b, web.PeerCertificate(ctx))
-	if err != nil {
-		return err
-	}
-	s, err := d.Sheet(ctx, b, r.At)
+	r, s, err := d.visibleSheet(ctx, b, web.PeerCertificate(ctx))
 	if err != nil {
 		return err
 	}

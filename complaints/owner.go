@@ -100,22 +100,42 @@ func (d *Desk) own(ctx context.Context, b ca.BusinessID, after string) (own Own,
 }
 
 // Visible returns the record to whoever asks, leaf being the TLS client
-// certificate or nil: to everybody once it is public, before that only to the
-// business and to officers. To others it is NotFound, like one of a business
-// that is not known here.
+// certificate or nil: to everybody once it is public, as Public does, before
+// that only to the business and to officers. To others it is NotFound, like
+// one of a business that is not known here.
 func (d *Desk) Visible(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) (Record, error) {
-	r, err := d.Record(ctx, b)
-	if err != nil || r.Published {
+	r, err := d.Public(ctx, b)
+	if !errors.Is(err, fault.NotFound) {
 		return r, err
 	}
-	switch err := d.mayAlwaysSee(ctx, b, leaf); {
-	case err == nil:
-		return r, nil
-	case errors.Is(err, fault.Denied):
-		return Record{}, errNotPublic()
-	default:
+	if err := d.mayPeek(ctx, b, leaf); err != nil {
 		return Record{}, err
 	}
+	return d.Record(ctx, b)
+}
+
+// visibleSheet is Visible with all figures of the same instant.
+func (d *Desk) visibleSheet(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) (r Record, s Sheet, err error) {
+	r, s, err = d.publicCounts(ctx, b, true)
+	if !errors.Is(err, fault.NotFound) {
+		return r, s, err
+	}
+	if err = d.mayPeek(ctx, b, leaf); err == nil {
+		r, err = d.Record(ctx, b)
+	}
+	if err == nil {
+		s, err = d.Sheet(ctx, b, r.At)
+	}
+	return r, s, err
+}
+
+// mayPeek is NotFound for all who may not see a record before it is public.
+func (d *Desk) mayPeek(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) error {
+	err := d.mayAlwaysSee(ctx, b, leaf)
+	if errors.Is(err, fault.Denied) {
+		return errNotPublic()
+	}
+	return err
 }
 
 // mayAlwaysSee is Denied for all but the business itself and officers.
