@@ -250,5 +250,8 @@ func (d *Desk) pageRecord(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(c, http.StatusOK, "complaints-record", recordPage{r, s})
+	if !r.Published {
+		return web.Page(c, http.StatusOK, "complaints-record", recordPage{r, s})
+	}
+	return web.KeptPage(c, http.StatusOK, "complaints-record", recordPage{r, s})
 }
