@@ -169,7 +169,7 @@ func (d *Desk) take(tx store.Tx, in incoming, e Event, s *statement) error {
 	case ok:
 		return errTaken
 	}
-	m, signer, err := standsFor(tx, in, e.At)
+	m, signer, err := d.standsFor(tx, in, e.At)
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (e *Event) mark(text string) {
 
 // standsFor returns the complaint and the signer's serial, if the signer's
 // certificate is still good and speaks for the complaint's business.
-func standsFor(tx store.Tx, in incoming, now time.Time) (m matter, serial string, err error) {
+func (d *Desk) standsFor(tx store.Tx, in incoming, now time.Time) (m matter, serial string, err error) {
 	standing, err := ca.StandingIn(tx, in.leaf, now)
 	if err != nil {
 		return m, "", err
@@ -227,7 +227,7 @@ func standsFor(tx store.Tx, in incoming, now time.Time) (m matter, serial string
 		return m, "", err
 	}
 	record := standing.Record()
-	b, _, err := speaking(tx, record, now, f.businesses()...)
+	b, _, err := d.speaking(tx, record, now, f.businesses()...)
 	if err != nil {
 		return m, "", err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/ca/mandate"
 	"mohr/internal/fault"
 	"mohr/internal/gateway"
 	"mohr/internal/otp"
@@ -163,7 +164,7 @@ func (d *Desk) mayPhone(ctx context.Context, id string, a PhoneAnswer) (PhoneAns
 		if err := q.use(tx); err != nil {
 			return err
 		}
-		fits, err = owesByPhone(tx, id, a, now)
+		fits, err = d.owesByPhone(tx, id, a, now)
 		return err
 	})
 	switch {
@@ -190,8 +191,9 @@ func (d *Desk) phoneQuota(id string, a PhoneAnswer, now time.Time) quota {
 }
 
 // owesByPhone reports whether the business owes an answer of this kind to the
-// complaint, and has no certificate to give it with.
-func owesByPhone(tx store.Tx, id string, a PhoneAnswer, now time.Time) (bool, error) {
+// complaint, and has no certificate to give it with. For a sole trader nobody
+// answers but the person it is.
+func (d *Desk) owesByPhone(tx store.Tx, id string, a PhoneAnswer, now time.Time) (bool, error) {
 	_, events, err := loadMatter(tx, id, a.Business)
 	if errors.Is(err, fault.NotFound) {
 		return false, nil
@@ -200,28 +202,49 @@ func owesByPhone(tx store.Tx, id string, a PhoneAnswer, now time.Time) (bool, er
 		return false, err
 	}
 	good := false
-	err = ca.EachOfBusiness(tx, a.Business, func(c ca.Certificate) error {
-		good = good || c.State == ca.Issued && c.Revoked == nil && !now.Before(c.NotBefore) && !now.After(c.NotAfter)
+	look := func(c ca.Certificate) error {
+		speaks := c.Business == a.Business || mandate.Trades(d.CA, c, a.Business)
+		good = good || speaks && c.State == ca.Issued && c.Revoked == nil && !now.Before(c.NotBefore) && !now.After(c.NotAfter)
 		return nil
-	})
+	}
+	if !isSole(a.Business) {
+		err = ca.EachOfBusiness(tx, a.Business, look)
+		return !good, err
+	}
+	h := d.CA.Holder(a.NationalCode)
+	if d.CA.Trader(h) != a.Business {
+		return false, nil
+	}
+	err = ca.EachOfHolder(tx, h, look)
 	return !good, err
 }
 
-// signatory asks both registers.
+// signatory asks both registers; of a sole trader, whom a national code alone
+// names, only whose the number is.
 func (d *Desk) signatory(ctx context.Context, a PhoneAnswer) error {
-	legal, err := d.Businesses.Legal(ctx, string(a.Business))
-	if err != nil {
-		return fmt.Errorf("look up business: %w", err)
-	}
-	s, ok := legal.Value.Signatory(a.NationalCode)
-	if legal.Contradicts || legal.Value.Result != gateway.Match || !ok || !s.Alone {
-		return errUnsure()
+	if !isSole(a.Business) {
+		if err := d.signsAlone(ctx, a); err != nil {
+			return err
+		}
 	}
 	mobile, err := d.Phones.Mobile(ctx, a.NationalCode, a.Mobile)
 	if err != nil {
 		return fmt.Errorf("look up mobile: %w", err)
 	}
 	if m := mobile.Value; mobile.Contradicts || m.Result != gateway.Match || m.SIMUnknown || m.SIMChangedDays < quietDays {
+		return errUnsure()
+	}
+	return nil
+}
+
+// signsAlone asks the company register.
+func (d *Desk) signsAlone(ctx context.Context, a PhoneAnswer) error {
+	legal, err := d.Businesses.Legal(ctx, string(a.Business))
+	if err != nil {
+		return fmt.Errorf("look up business: %w", err)
+	}
+	s, ok := legal.Value.Signatory(a.NationalCode)
+	if legal.Contradicts || legal.Value.Result != gateway.Match || !ok || !s.Alone {
 		return errUnsure()
 	}
 	return nil

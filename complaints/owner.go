@@ -42,11 +42,11 @@ func errNotOwner() error {
 }
 
 // speaksFor reports as Denied why the certificate may not act for b.
-func speaksFor(tx store.Tx, s ca.Standing, b ca.BusinessID) error {
+func (d *Desk) speaksFor(tx store.Tx, s ca.Standing, b ca.BusinessID) error {
 	if err := s.Fault(); err != nil {
 		return err
 	}
-	_, err := mandate.SpeaksFor(tx, s.Record(), b, mandate.ComplaintAnswer, s.At())
+	_, err := d.speaks(tx, s.Record(), b, s.At())
 	if errors.Is(err, mandate.ErrNone) {
 		return errNotOwner()
 	}
@@ -56,36 +56,20 @@ func speaksFor(tx store.Tx, s ca.Standing, b ca.BusinessID) error {
 // OwnRecord answers a request that the business signed, a JWS of the type
 // RecordType. A request is good once.
 func (d *Desk) OwnRecord(ctx context.Context, b ca.BusinessID, raw []byte) (Own, error) {
-	signed, err := d.Verifier.JWS(ctx, raw, RecordType)
-	if err != nil {
-		return Own{}, err
-	}
-	at := d.now()
-	in, claims, err := signature.ParseClaims[RecordStatement](signed, RecordType, d.Audience, at)
-	if err != nil {
-		return Own{}, err
-	}
-	if in.Business != string(b) {
-		return Own{}, errNotOwner()
-	}
-	once, err := d.Nonces.Redeemable(RecordNonce, claims.Nonce)
+	in, err := hear(ctx, d, b, raw, RecordType, RecordNonce, func(s RecordStatement) string { return s.Business })
 	if err != nil {
 		return Own{}, err
 	}
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		now, err := ca.StandingIn(tx, signed.Standing().Leaf(), at)
-		if err != nil {
+		if err := in.signedFor(d, tx, b); err != nil {
 			return err
 		}
-		if err := speaksFor(tx, now, b); err != nil {
-			return err
-		}
-		return once.Use(tx)
+		return in.once.Use(tx)
 	})
 	if err != nil {
 		return Own{}, err
 	}
-	return d.own(ctx, b, in.After)
+	return d.own(ctx, b, in.Says.After)
 }
 
 func (d *Desk) own(ctx context.Context, b ca.BusinessID, after string) (own Own, err error) {
@@ -155,5 +139,5 @@ func (d *Desk) owns(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate
 	if err != nil {
 		return err
 	}
-	return d.Store.View(ctx, func(tx store.Tx) error { return speaksFor(tx, s, b) })
+	return d.Store.View(ctx, func(tx store.Tx) error { return d.speaksFor(tx, s, b) })
 }
