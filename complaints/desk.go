@@ -24,10 +24,11 @@ type Receipts interface {
 	Issue(ctx context.Context, kind string, claims any) ([]byte, error)
 }
 
-// Notifier tells a business that a complaint was served. Telling it twice
-// must do no harm.
+// Notifier tells a business that a complaint was served, and a consumer what
+// happened to one. Telling it twice must do no harm.
 type Notifier interface {
 	Served(ctx context.Context, b ca.BusinessID, complaint string, deadline time.Time) error
+	News(ctx context.Context, mobile, lang, complaint string, what Kind) error
 }
 
 // Config is what a Desk needs. Validate says what is wrong.

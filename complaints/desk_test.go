@@ -55,7 +55,18 @@ var other = catest.Person{
 type told struct {
 	mu   sync.Mutex
 	ids  []string
+	news []string // mobile, language, complaint and what happened
 	fail error
+}
+
+func (n *told) News(_ context.Context, mobile, lang, id string, what complaints.Kind) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.fail != nil {
+		return n.fail
+	}
+	n.news = append(n.news, strings.Join([]string{mobile, lang, id, string(what)}, " "))
+	return nil
 }
 
 func (n *told) Served(_ context.Context, b ca.BusinessID, id string, deadline time.Time) error {

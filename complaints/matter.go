@@ -1,6 +1,7 @@
 package complaints
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -99,7 +100,8 @@ func (m matter) add(tx store.Tx, events []Event, e Event) ([]Event, error) {
 		return nil, err
 	}
 	events = append(events, e)
-	if err := m.queue(tx, before, Derive(events, e.At)); err != nil {
+	after := Derive(events, e.At)
+	if err := errors.Join(m.queue(tx, before, after), m.announce(tx, e, before, after)); err != nil {
 		return nil, err
 	}
 	row, served := rowOf(events)

@@ -38,6 +38,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "serve-complaints", Every: 30 * time.Second, Run: r.complaints.ServeWaiting},
 		{Name: "rest-clocks", Every: time.Minute, Run: r.complaints.RestClocks},
 		{Name: "tell-businesses", Every: time.Minute, Run: r.complaints.NotifyServed},
+		{Name: "tell-consumers", Every: 30 * time.Second, Run: r.complaints.TellConsumers},
 		{Name: "prune-complaint-drafts", Every: time.Hour, Run: counted(r.complaints.PruneDrafts)},
 		{Name: "fold-counts", Every: 10 * time.Second, Run: counted(r.complaints.Register().Fold)},
 		{Name: "publish-open-data", Every: 10 * time.Minute, Run: r.opendata.Publish},
