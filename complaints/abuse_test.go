@@ -35,13 +35,17 @@ func TestAbuseAnotherConsumersTokenReactsToNothing(t *testing.T) {
 }
 
 // TestAbuseTheBusinessCannotSpeakForTheConsumer: what a business signs is an
-// answer and nothing else, however it calls it.
+// answer or its own appeal and nothing else, however it calls it.
 func TestAbuseTheBusinessCannotSpeakForTheConsumer(t *testing.T) {
 	b := newBench(t, nil)
 	ticket := b.file(t)
 	b.answer(t, ticket.ID, complaints.KindAnswer)
 	for _, k := range append(complaints.Reactions(), complaints.RulingKinds()...) {
 		_, err := b.Answer(t.Context(), ticket.ID, b.signed(t, b.key, b.says(ticket.ID, k, nil)))
+		if k == complaints.KindAppealed { // its own, where it was decided against it
+			wantFault(t, err, fault.Conflict, "complaint_appeal_none")
+			continue
+		}
 		wantFault(t, err, fault.Invalid, "complaint_answer_kind")
 	}
 	if c := b.follow(t, ticket); c.State != complaints.StateAnswered || len(c.History) != 3 {

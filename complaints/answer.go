@@ -30,7 +30,7 @@ const (
 type AnswerStatement struct {
 	signature.Claims
 	Complaint string `json:"complaint"`
-	Kind      Kind   `json:"kind"` // KindAnswer, KindHolding or KindNoSuchOrder
+	Kind      Kind   `json:"kind"` // of BusinessKinds
 	Text      string `json:"text"` // for the consumer
 }
 
@@ -137,7 +137,7 @@ func (d *Desk) readAnswer(ctx context.Context, raw []byte) (incoming, error) {
 		return in, err
 	}
 	in.AnswerStatement = statement
-	if !slices.Contains([]Kind{KindAnswer, KindHolding, KindNoSuchOrder}, in.Kind) {
+	if !slices.Contains(BusinessKinds(), in.Kind) {
 		return in, errAnswerKind()
 	}
 	if _, err := checkText(in.Text, 1); err != nil {
@@ -148,7 +148,7 @@ func (d *Desk) readAnswer(ctx context.Context, raw []byte) (incoming, error) {
 }
 
 func errAnswerKind() error {
-	return fault.New(fault.Invalid, "complaint_answer_kind", "an answer is of the kind answer, holding or no_such_order; give one of these")
+	return fault.New(fault.Invalid, "complaint_answer_kind", "an answer is of the kind answer, holding, no_such_order or appealed; give one of these")
 }
 
 // sealAnswer makes the record of an answer, without what it will have done.
@@ -181,13 +181,13 @@ func (d *Desk) take(tx store.Tx, in incoming, e Event, s *statement) error {
 	return err
 }
 
-// answer adds an answer of the business, if one is owed.
+// answer adds what the business says: an answer, if one is owed, or an appeal.
 func (m matter) answer(tx store.Tx, e Event) (Accepted, error) {
 	events, err := m.load(tx)
 	if err != nil {
 		return Accepted{}, err
 	}
-	if err := Derive(events, notBefore(events, e.At)).allows(e.Kind); err != nil {
+	if err := Derive(events, notBefore(events, e.At)).allowsBusiness(e.Kind); err != nil {
 		return Accepted{}, err
 	}
 	if events, err = m.add(tx, events, e); err != nil {
@@ -202,9 +202,9 @@ func (m matter) answer(tx store.Tx, e Event) (Accepted, error) {
 }
 
 // mark notes for which phrase an answer reads like a placeholder. A holding
-// answer is one by its own word.
+// answer is one by its own word, and an appeal is no answer.
 func (e *Event) mark(text string) {
-	if e.Kind == KindHolding {
+	if e.Kind == KindHolding || e.Kind == KindAppealed {
 		return
 	}
 	if phrase, rules := Placeholder(text); phrase != "" {

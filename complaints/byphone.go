@@ -43,7 +43,7 @@ type PhoneAnswer struct {
 	Business     ca.BusinessID `json:"business" maxLength:"64"`
 	NationalCode string        `json:"national_code" maxLength:"16" doc:"of a person who signs alone for the business by the company register"`
 	Mobile       string        `json:"mobile" maxLength:"24" doc:"of this person by the mobile register"`
-	Kind         Kind          `json:"kind" maxLength:"32" doc:"answer, holding or no_such_order"`
+	Kind         Kind          `json:"kind" maxLength:"32" doc:"answer, holding, no_such_order, or appealed: against a decision"`
 	Text         string        `json:"text"`
 }
 
@@ -54,7 +54,7 @@ func (a PhoneAnswer) checked() (PhoneAnswer, error) {
 		return a, err
 	}
 	a.Business = b
-	if !slices.Contains([]Kind{KindAnswer, KindHolding, KindNoSuchOrder}, a.Kind) {
+	if !slices.Contains(BusinessKinds(), a.Kind) {
 		return a, errAnswerKind()
 	}
 	if a.Text, err = checkText(a.Text, 1); err != nil {
@@ -198,7 +198,7 @@ func (d *Desk) owesByPhone(tx store.Tx, id string, a PhoneAnswer, now time.Time)
 	if errors.Is(err, fault.NotFound) {
 		return false, nil
 	}
-	if err != nil || Derive(events, notBefore(events, now)).allows(a.Kind) != nil {
+	if err != nil || Derive(events, notBefore(events, now)).allowsBusiness(a.Kind) != nil {
 		return false, err
 	}
 	good := false
