@@ -45,7 +45,7 @@ func (t *Teller) Served(ctx context.Context, b ca.BusinessID, complaint string, 
 	case n.URL != "":
 		return t.post(ctx, n, complaint, deadline)
 	case n.Mobile != "":
-		text := t.Texts.Text(i18n.Persian, "complaints.message.served", complaint, i18n.DateTime(i18n.Persian, deadline), t.Portal)
+		text := t.Texts.Text(i18n.Persian, "complaints.message.served", complaint, i18n.DateTime(i18n.Persian, deadline), t.Portal+"/complaints/"+complaint+"/answer")
 		return t.Send(ctx, n.Mobile, text)
 	}
 	return nil
