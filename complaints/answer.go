@@ -84,7 +84,7 @@ func (d *Desk) Answer(ctx context.Context, id string, raw []byte) (Accepted, err
 		return Accepted{}, fmt.Errorf("seal answer: %w", err)
 	}
 	e := Event{Kind: in.Kind, At: d.now(), Actor: "business", Statement: name, Salt: newSalt()}
-	e.mark(in.Text)
+	e.mark(d.placeholders, in.Text)
 	var done Accepted
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		s := sealed
@@ -203,12 +203,12 @@ func (m matter) answer(tx store.Tx, e Event) (Accepted, error) {
 
 // mark notes for which phrase an answer reads like a placeholder. A holding
 // answer is one by its own word, and an appeal is no answer.
-func (e *Event) mark(text string) {
+func (e *Event) mark(r PlaceholderRules, text string) {
 	if e.Kind == KindHolding || e.Kind == KindAppealed {
 		return
 	}
-	if phrase, rules := Placeholder(text); phrase != "" {
-		e.Flags, e.Rules = []string{phrase}, rules
+	if phrase := r.Judge(text); phrase != "" {
+		e.Flags, e.Rules = []string{phrase}, r.Version
 	}
 }
 

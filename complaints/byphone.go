@@ -119,7 +119,7 @@ func (d *Desk) AnswerByPhone(ctx context.Context, id string, a PhoneAnswer, code
 	}
 	s.Business = a.Business
 	e := Event{Kind: a.Kind, At: d.now(), Actor: "business", Reason: reasonCode, Statement: sum, Salt: newSalt()}
-	e.mark(a.Text)
+	e.mark(d.placeholders, a.Text)
 	attempt, right := d.Codes.Attempt(d.phoneBinding(id, a), code), false
 	err = d.Store.Update(ctx, func(tx store.Tx) (err error) {
 		if right, err = attempt.Use(tx); err != nil || !right {

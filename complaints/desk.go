@@ -47,8 +47,10 @@ type Config struct {
 	// contact must be a mobile.
 	Codes     *otp.Codes
 	MailCodes *otp.Codes
-	Flags     *FlagRules // nil: those that come with the program
-	Proofs    Proofs     // nil: receipts come without inclusion
+	// Flags and Placeholders; nil: those that come with the program.
+	Flags        *FlagRules
+	Placeholders *PlaceholderRules
+	Proofs       Proofs // nil: receipts come without inclusion
 	// Businesses is asked for a business that is not known here yet.
 	Businesses Businesses
 	Phones     Phones // nil: no answers without a certificate
@@ -81,11 +83,13 @@ func (c *Config) Validate() error {
 // safe for concurrent use.
 type Desk struct {
 	Config
-	register  *Register
-	flags     FlagRules
-	approvals *approval.Desk
-	lately    lately
-	tokens    []byte // key of complaint ids and tokens
+	register *Register
+	flags    FlagRules
+	// placeholders mark answers and do nothing else.
+	placeholders PlaceholderRules
+	approvals    *approval.Desk
+	lately       lately
+	tokens       []byte // key of complaint ids and tokens
 }
 
 // New returns a Desk, or all that is wrong with c.
@@ -106,6 +110,13 @@ func New(c Config) (*Desk, error) {
 		}
 		c.Flags = &shipped
 	}
+	if c.Placeholders == nil {
+		shipped, err := ShippedPlaceholderRules()
+		if err != nil {
+			return nil, err
+		}
+		c.Placeholders = &shipped
+	}
 	approvals, err := approval.New(approval.Config{Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now})
 	if err != nil {
 		return nil, err
@@ -114,8 +125,10 @@ func New(c Config) (*Desk, error) {
 		Config:    c,
 		approvals: approvals,
 		flags:     *c.Flags,
-		register:  &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
-		tokens:    c.Seal.Derive("complaint tokens"),
+
+		placeholders: *c.Placeholders,
+		register:     &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
+		tokens:       c.Seal.Derive("complaint tokens"),
 	}, nil
 }
 
