@@ -21,6 +21,7 @@ import (
 	"mohr/ca/status"
 	"mohr/ca/timestamp"
 	"mohr/complaints"
+	"mohr/internal/fault"
 	"mohr/internal/gateway"
 	"mohr/internal/nonce"
 	"mohr/internal/seal"
@@ -107,6 +108,14 @@ type book struct {
 	mu     sync.Mutex
 	record complaints.Record
 	err    error
+}
+
+func (b *book) Public(ctx context.Context, id ca.BusinessID) (complaints.Record, error) {
+	r, err := b.Record(ctx, id)
+	if err == nil && !r.Published {
+		err = fault.New(fault.NotFound, "record_not_public", "not public")
+	}
+	return r, err
 }
 
 func (b *book) Record(context.Context, ca.BusinessID) (complaints.Record, error) {

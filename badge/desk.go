@@ -38,6 +38,8 @@ type Receipts interface {
 // complaints.Desk is the one in use.
 type Complaints interface {
 	Record(ctx context.Context, b ca.BusinessID) (complaints.Record, error)
+	// Public is the record as everybody sees it, NotFound while nobody does.
+	Public(ctx context.Context, b ca.BusinessID) (complaints.Record, error)
 }
 
 // Config is what a Desk needs. Validate says what is wrong.

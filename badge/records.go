@@ -12,6 +12,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/complaints"
 	"mohr/internal/fault"
 	"mohr/internal/store"
 )
@@ -193,6 +194,11 @@ func (b *Badge) save(tx store.Tx) error {
 	}
 	if err := b.saveOwed(tx); err != nil {
 		return err
+	}
+	if !b.ValidFrom.IsZero() && isSole(b.Business) { // consumers complain about it by this id
+		if err := complaints.Introduce(tx, b.Business); err != nil {
+			return err
+		}
 	}
 	b.Version++
 	return store.Save(tx, badgeBucket, string(b.ID), *b)

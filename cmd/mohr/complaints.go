@@ -82,7 +82,7 @@ func answerCommand() *cobra.Command {
 	}
 	f.register(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
-	c.Flags().StringVar(&kind, "kind", "answer", "answer, holding or no_such_order")
+	c.Flags().StringVar(&kind, "kind", "answer", "answer, holding, no_such_order, or appealed: against a decision")
 	c.Flags().StringVar(&text, "text", "", "what you say to the consumer")
 	return c
 }

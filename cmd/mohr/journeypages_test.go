@@ -113,6 +113,13 @@ func TestTheRecordOfAShopInABrowser(t *testing.T) {
 					t.Error("the record does not say what complaints are about")
 				}
 			}
+			tab.Go(s.Config.Portal + "/complaints/c-00000000000000000000000000000000/answer")
+			seen(t, tab, "complaint-answer")
+			for field, text := range map[string]string{"business": zahraCompany, "national_code": zahra.NationalCode, "mobile": zahra.Mobile, "text": "We paid it back."} {
+				tab.Fill("#"+field, text)
+			}
+			tab.Follow("main form button")
+			seen(t, tab, "complaint-answer-refused")
 			tab.Go(s.Config.Portal + "/complaints/new?business=" + zahraCompany)
 			seen(t, tab, "complaint-new")
 			mobile := fmt.Sprintf("+98999000000%d", i)

@@ -26,7 +26,7 @@ const (
 // publicPages can be opened without anything else before.
 var publicPages = []string{
 	"/", "/enroll", "/enroll/lock", "/enroll/revoke", "/renew", "/badge", "/badge/request", "/badge?domain=nowhere.example",
-	"/complaints", "/complaints/new", "/repository/", "/signin", "/no/such/page",
+	"/complaints", "/complaints/new", "/complaints/c-00000000000000000000000000000000/answer", "/repository/", "/signin", "/no/such/page",
 }
 
 func TestEveryPublicPageInABrowser(t *testing.T) {

@@ -82,6 +82,11 @@ type Config struct {
 	// versions, oldest first. What was published once stays in it unchanged, and
 	// a new version begins on a day that is ahead.
 	ComplaintPolicy string `yaml:"complaint_policy"`
+	// ComplaintFlags and ComplaintPlaceholders are files of rules in place of
+	// those that come with the program: which complaints an officer sees before
+	// they are served, and which answers are marked as placeholders.
+	ComplaintFlags        string `yaml:"complaint_flags"`
+	ComplaintPlaceholders string `yaml:"complaint_placeholders"`
 	// PublicationObjection is how long an invited business may object before its
 	// record is made public; default 240h, in a development service 0s.
 	PublicationObjection *time.Duration `yaml:"publication_objection"`

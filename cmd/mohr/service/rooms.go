@@ -215,11 +215,16 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("complaint_policy: %w", err)
 	}
+	rules, err := complaints.LoadRules(r.Config.ComplaintFlags, r.Config.ComplaintPlaceholders)
+	if err != nil {
+		return err
+	}
 	teller := &complaints.Teller{
 		Store: r.Store, Seal: r.box, Client: r.dialer.Client(""), Send: notifier{r.registry}.Notify, Texts: r.texts, Portal: r.Config.Portal,
 	}
 	r.complaints, err = complaints.New(complaints.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
+		Flags: &rules.Flags, Placeholders: &rules.Placeholders,
 		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: teller, Objection: r.Config.objection(), Audience: r.Config.Portal, Log: r.Log,
 	})
 	if err != nil {
