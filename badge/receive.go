@@ -200,6 +200,17 @@ func (in incoming) use(tx store.Tx, proof Request) error {
 	return store.Save(tx, requestBucket, in.sum(), proof)
 }
 
+// target returns the badge that the letter is about, for its deed; had says
+// that the letter was taken in before, and what is returned is what came of it.
+func (in incoming) target(tx store.Tx, id ID) (b Badge, had bool, err error) {
+	b, err = badgeOfLetter(tx, in.sum())
+	if !errors.Is(err, fault.NotFound) {
+		return b, true, err
+	}
+	b, err = LoadBadge(tx, id)
+	return b, false, err
+}
+
 // noneInTheWay refuses a second badge of the business for the domain, and a
 // second request of the person for it while the first is open.
 func noneInTheWay(tx store.Tx, in incoming) error {
