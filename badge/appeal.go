@@ -136,7 +136,7 @@ func errNoneToAppeal() error {
 }
 
 // DecideAppeal lets an officer answer an appeal: one who decided nothing of
-// the badge before, and did not ask for it.
+// the badge before, and has no part in it.
 func (d *Desk) DecideAppeal(ctx context.Context, leaf *x509.Certificate, id ID, outcome AppealOutcome, reasons string) (Badge, error) {
 	if outcome != Upheld && outcome != Rejected {
 		return Badge{}, fault.New(fault.Invalid, "badge_appeal_outcome", "an appeal is upheld or rejected; say which")
@@ -151,11 +151,9 @@ func (d *Desk) DecideAppeal(ctx context.Context, leaf *x509.Certificate, id ID, 
 	now := d.now()
 	var b Badge
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		o, err := ca.MayIn(tx, leaf, ca.MayReview, now)
-		if err != nil {
-			return err
-		}
-		if b, err = LoadBadge(tx, id); err != nil {
+		var o ca.OperatorRecord
+		var err error
+		if o, b, err = d.officer(tx, leaf, ca.MayReview, id, now); err != nil {
 			return err
 		}
 		if !b.Appeal.open() {
@@ -165,7 +163,7 @@ func (d *Desk) DecideAppeal(ctx context.Context, leaf *x509.Certificate, id ID, 
 		if err != nil {
 			return err
 		}
-		if o.Holder != "" && o.Holder == b.Holder || decidedBy(before, o) {
+		if decidedBy(before, o) {
 			return errOwnBadge()
 		}
 		return b.endAppeal(tx, Deed{At: now, By: o.Name, Person: o.Holder, Kind: DeedKind(outcome), Ground: "appeal", Reasons: sealed}, outcome)
