@@ -81,7 +81,9 @@ GET /invitations/nonce invitation-nonce
 GET /keys list-keys
 GET /locks/{id}/certificates list-named
 GET /lookups list-lookups
+GET /mandates mandates-of-business
 GET /mandates/nonce mandate-nonce
+GET /mandates/{id}/ending plan-mandate-ending
 GET /open/complaints list-open-data
 GET /open/complaints/{day} get-open-data
 GET /operators list-operators
@@ -163,6 +165,7 @@ POST /mandates give-mandate
 POST /mandates/list list-mandates
 POST /mandates/plan plan-mandate-revocation
 POST /mandates/revocations revoke-mandate
+POST /mandates/{id}/ending end-mandate
 POST /plans make-plan
 POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan
