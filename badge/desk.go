@@ -54,7 +54,7 @@ type Config struct {
 	Stamper    Stamper
 	Receipts   Receipts
 	Seal       *seal.Box            // for the registries' answers, which name people
-	People     People               // nil: nobody is sent a message
+	People     People               // nil: nobody is sent a message, and nobody's birth is known
 	Notifier   Notifier             // nil: the same
 	Credential func() ca.SigningKey // the current key that signs badge credentials
 	// Dialer looks at the proof of domain control, through each of its
