@@ -103,6 +103,7 @@ type Desk struct {
 	// What pictures are made of, for as long as it stays as it is.
 	badges       store.Memo[Badge]
 	certificates store.Memo[ca.Certificate]
+	stood        *store.Kept[ID, Badge]
 	drawings     *memo.Map[drawn, []byte]
 	codes        *memo.Map[tokenOf, []byte]
 	frame        *template.Template
@@ -135,7 +136,7 @@ func New(c Config) (*Desk, error) {
 	}
 	d := &Desk{
 		Config: c, texts: texts, portal: u.Host, badges: store.NewMemo[Badge](keptImages),
-		certificates: store.NewMemo[ca.Certificate](keptImages), drawings: memo.New[drawn, []byte](2 * keptImages),
+		certificates: store.NewMemo[ca.Certificate](keptImages), stood: store.NewKept[ID, Badge](c.Store, keptImages), drawings: memo.New[drawn, []byte](2 * keptImages),
 		codes: memo.New[tokenOf, []byte](keptImages),
 	}
 	if d.frame, err = parseFrame(); err != nil {

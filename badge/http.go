@@ -142,6 +142,9 @@ func (d *Desk) show(c echo.Context) error {
 	return d.showRecord(c, ID(name))
 }
 
+// Values of headers that all pictures share.
+var shortly, byReferer = []string{"public, max-age=60"}, []string{"Referer"}
+
 // showImage always answers 200 with the truth: a shop's own tests must not
 // break, and a copied picture must not keep saying "valid".
 func (d *Desk) showImage(c echo.Context, id ID) error {
@@ -157,11 +160,10 @@ func (d *Desk) showImage(c echo.Context, id ID) error {
 	web.Embeddable(c)
 	h := c.Response().Header()
 	h.Del("Set-Cookie") // ?lang= is of this picture, not of the reader
-	h.Set("Cache-Control", "public, max-age=60")
+	h["Cache-Control"], h["Vary"] = shortly, byReferer
 	if m.unsure {
 		h.Set("Cache-Control", "no-store")
 	}
-	h.Set("Vary", "Referer")
 	return c.Blob(http.StatusOK, "image/svg+xml; charset=utf-8", d.draw(m, lang))
 }
 
