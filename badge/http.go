@@ -33,6 +33,7 @@ func (d *Desk) Routes(s *web.Server) {
 	web.Handle(s, receipt, d.apiReceipt)
 
 	web.Handle(s, op("GET", "/badges/service-level", "badge-service-level", "How fast requests are decided, and whom they wait for"), d.apiService)
+	web.Handle(s, op("GET", "/badges/statistics", "badge-statistics", "Badges over time: requested, granted, suspended, revoked, in force, by month of the Solar Hijri calendar"), d.apiMonths)
 	d.routesOperators(s)
 	d.routesShowing(s)
 
@@ -261,7 +262,11 @@ func (d *Desk) pageService(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return web.KeptPage(c, http.StatusOK, "badge-service", l)
+	months, err := d.Months(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return web.KeptPage(c, http.StatusOK, "badge-service", servicePage{l, months})
 }
 
 func (d *Desk) pageLookup(c echo.Context) error {

@@ -58,6 +58,7 @@ GET /badges/fakes badge-fakes
 GET /badges/keys badge-keys
 GET /badges/nonce badge-nonce
 GET /badges/service-level badge-service-level
+GET /badges/statistics badge-statistics
 GET /badges/{id} get-badge
 GET /badges/{id}/case badge-case
 GET /badges/{id}/copies badge-copies
