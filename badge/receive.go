@@ -157,13 +157,15 @@ func (d *Desk) accept(ctx context.Context, in incoming) (Badge, error) {
 		if err := b.move(tx, Checking, "received", in.sum(), in.at, in.at); err != nil {
 			return err
 		}
-		if err := store.Save(tx, domainBucket, b.domainKey(), b.ID); err != nil {
+		if err := errors.Join(store.Save(tx, domainBucket, b.domainKey(), b.ID), store.Save(tx, ownBucket, b.ownKey(), b.ID)); err != nil {
 			return err
 		}
 		return b.save(tx)
 	})
 	return b, err
 }
+
+func (b *Badge) ownKey() string { return string(b.Business) + "/" + string(b.ID) }
 
 func (b *Badge) domainKey() string { return b.Domain.ASCII + "/" + string(b.ID) }
 

@@ -41,6 +41,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "prune-complaint-drafts", Every: time.Hour, Run: counted(r.complaints.PruneDrafts)},
 		{Name: "fold-counts", Every: 10 * time.Second, Run: counted(r.complaints.Register().Fold)},
 		{Name: "publish-open-data", Every: 10 * time.Minute, Run: r.opendata.Publish},
+		{Name: "list-badges-by-business", Every: time.Hour, Run: r.badge.IndexOwn},
 		{Name: "count-badge-months", Every: time.Hour, Run: r.badge.CountMonths},
 		{Name: "watch-late-badges", Every: time.Minute, Run: r.badge.WatchLate},
 		{Name: "flush-badge-copies", Every: time.Minute, Run: r.badge.FlushCopies, Everywhere: true},
