@@ -39,6 +39,8 @@ const (
 	fakeBucket    = "badge_fakes"    // host -> Fake
 	openBucket    = "badge_open"     // id -> id, of undecided requests
 	decidedBucket = "badge_decided"  // time/id -> Decided, of first decisions
+	ownBucket     = "badge_own"      // business/id -> id
+	monthBucket   = "badge_months"   // 1405-09 -> Month, of which InForce is the month's own change
 )
 
 // Badge is the record of one badge. Nothing in it is personal.

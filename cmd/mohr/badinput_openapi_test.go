@@ -58,6 +58,7 @@ GET /badges/fakes badge-fakes
 GET /badges/keys badge-keys
 GET /badges/nonce badge-nonce
 GET /badges/service-level badge-service-level
+GET /badges/statistics badge-statistics
 GET /badges/{id} get-badge
 GET /badges/{id}/case badge-case
 GET /badges/{id}/copies badge-copies
@@ -81,7 +82,9 @@ GET /invitations/nonce invitation-nonce
 GET /keys list-keys
 GET /locks/{id}/certificates list-named
 GET /lookups list-lookups
+GET /mandates mandates-of-business
 GET /mandates/nonce mandate-nonce
+GET /mandates/{id}/ending plan-mandate-ending
 GET /open/complaints list-open-data
 GET /open/complaints/{day} get-open-data
 GET /operators list-operators
@@ -164,6 +167,7 @@ POST /mandates give-mandate
 POST /mandates/list list-mandates
 POST /mandates/plan plan-mandate-revocation
 POST /mandates/revocations revoke-mandate
+POST /mandates/{id}/ending end-mandate
 POST /plans make-plan
 POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -87,6 +88,9 @@ func errUnavailable() error {
 type boltStore struct {
 	db   *bolt.DB
 	turn chan struct{} // held by the caller that commits
+
+	// commits counts beginnings and ends of commits: odd while one is under way.
+	commits atomic.Uint64
 
 	mu      sync.Mutex // guards waiting
 	waiting []*boltCall
@@ -182,6 +186,8 @@ func (s *boltStore) lead(own *boltCall) {
 // own, which is put into the transaction if its function succeeds and thrown
 // away if not: nobody suffers from a neighbour's error, and nothing runs twice.
 func (s *boltStore) commit(calls []*boltCall) {
+	s.commits.Add(1)
+	defer s.commits.Add(1) // before anybody is told
 	results := make([]error, len(calls))
 	err := s.db.Update(func(tx *bolt.Tx) error {
 		wrote := false
@@ -211,6 +217,12 @@ func (s *boltStore) commit(calls []*boltCall) {
 			c.err = fmt.Errorf("commit: %w: %w", err, errUnavailable())
 		}
 	}
+}
+
+// Version makes this a Versioned: the file is locked to this process.
+func (s *boltStore) Version() (v uint64, settled bool) {
+	v = s.commits.Load()
+	return v, v%2 == 0
 }
 
 // guarded turns a panic of fn into an error: it would otherwise end the

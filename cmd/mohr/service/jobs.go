@@ -43,6 +43,8 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "fold-counts", Every: 10 * time.Second, Run: counted(r.complaints.Register().Fold)},
 		{Name: "publish-open-data", Every: 10 * time.Minute, Run: r.opendata.Publish},
 		{Name: "prune-open-data", Every: time.Hour, Run: counted(r.opendata.Prune)},
+		{Name: "list-badges-by-business", Every: time.Hour, Run: r.badge.IndexOwn},
+		{Name: "count-badge-months", Every: time.Hour, Run: r.badge.CountMonths},
 		{Name: "watch-late-badges", Every: time.Minute, Run: r.badge.WatchLate},
 		{Name: "flush-badge-copies", Every: time.Minute, Run: r.badge.FlushCopies, Everywhere: true},
 		{Name: "badge-notices", Every: time.Minute, Run: r.badge.SendNotices},

@@ -243,7 +243,7 @@ func (r *rooms) openBadge(context.Context) error {
 		return err
 	}
 	r.badge, err = badge.New(badge.Config{
-		Rules: rules, People: phones{r.enroll, r.CA}, Notifier: notifier{r.registry}, SitePort: r.Config.Domains.TLSPort,
+		Rules: rules, People: people{r.enroll, r.CA}, Notifier: notifier{r.registry}, SitePort: r.Config.Domains.TLSPort,
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Complaints: r.complaints,
 		Status: r.status, Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential.key, Dialer: r.dialer, DomainPort: r.Config.Domains.Port,
 		Audience: r.Config.Portal, Log: r.Log,
