@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
+	"slices"
 	"time"
 
 	"mohr/internal/fault"
@@ -87,6 +88,13 @@ func Profiles() []string {
 func FixedPolicy(name string) string {
 	p, _ := profileOf(name)
 	return p.policyOID
+}
+
+// Authenticates reports whether certificates of the profile, with or without
+// its version, are for a person to sign in with: TLS client authentication.
+func Authenticates(profile string) bool {
+	p, err := profileOf(profileName(profile))
+	return err == nil && p.of == ofPerson && slices.ContainsFunc(p.extKeyUsage, oidClientAuth.Equal)
 }
 
 // profileOf returns the current version of the named profile; Invalid if

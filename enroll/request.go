@@ -35,16 +35,22 @@ func (d *Desk) Submit(ctx context.Context, id, token string, request []byte) (Is
 	if err != nil {
 		return Issuance{}, err
 	}
+	return d.submitAs(ctx, a, request, func(store.Tx, ca.CSR) error { return nil })
+}
+
+// submitAs is Submit for who may; use takes part in the transaction that
+// records the intent, and its error refuses the order.
+func (d *Desk) submitAs(ctx context.Context, a Application, request []byte, use func(store.Tx, ca.CSR) error) (Issuance, error) {
 	csr, err := ca.ParseCSR(request)
 	if err != nil {
 		return Issuance{}, err
 	}
 	for {
-		i, err := d.submit(ctx, a, csr, request)
+		i, err := d.submit(ctx, a, csr, request, use)
 		if !overtaken(err) {
 			return i, err
 		}
-		now, loadErr := d.load(ctx, id)
+		now, loadErr := d.load(ctx, a.ID)
 		if loadErr != nil || now.Version == a.Version {
 			return i, errors.Join(err, loadErr)
 		}
@@ -62,7 +68,7 @@ func overtaken(err error) bool {
 // somebody else saved it meanwhile. That the key is bound and that issuing has
 // begun is saved in the transaction that records the intent: an application
 // is at issuing only if the CA has its order.
-func (d *Desk) submit(ctx context.Context, a Application, csr ca.CSR, request []byte) (Issuance, error) {
+func (d *Desk) submit(ctx context.Context, a Application, csr ca.CSR, request []byte, use func(store.Tx, ca.CSR) error) (Issuance, error) {
 	s := &step{Application: a, now: d.now()}
 	if a.overdue(s.now) {
 		_, err := d.changeFrom(ctx, a, func(*step) error { return errUnchanged })
@@ -81,6 +87,7 @@ func (d *Desk) submit(ctx context.Context, a Application, csr ca.CSR, request []
 		_, err = d.save(ctx, s)
 		return Issuance{}, errors.Join(err, refusal)
 	}
+	s.with(func(tx store.Tx) error { return use(tx, csr) })
 	return d.order(ctx, s.saved(), csr, decision, s.write)
 }
 

@@ -32,6 +32,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "reload-chip-trust", Every: time.Minute, Run: r.reloadChips, Everywhere: true},
 		{Name: "resume-applications", Every: 2 * time.Second, Run: r.enroll.Resume},
 		{Name: "retain-applications", Every: time.Hour, Run: r.enroll.Retain},
+		{Name: "prune-secrets", Every: time.Minute, Run: r.enroll.PruneSecrets},
 		{Name: "watch-vendors", Every: 24 * time.Hour, Run: r.enroll.WatchVendors},
 		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},
 		{Name: "recheck-badges", Every: 30 * time.Second, Run: r.badge.Recheck},

@@ -29,6 +29,7 @@ import (
 	"mohr/complaints/opendata"
 	"mohr/enroll"
 	"mohr/enroll/chip"
+	"mohr/enroll/est"
 	"mohr/hsm"
 	"mohr/internal/clock"
 	"mohr/internal/eid"
@@ -63,6 +64,7 @@ type rooms struct {
 	opendata   *opendata.Publisher
 	badge      *badge.Desk
 	acme       *acme.Desk
+	est        *est.Desk
 	incident   *incident.Desk
 	mandate    *mandate.Desk
 	documents  *repository.Set
@@ -72,13 +74,13 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -258,6 +260,7 @@ func (r *rooms) mount(context.Context) error {
 	(&custody.Desk{Register: r.Custody, Authority: r.CA, Renewed: r.renewCertificates}).Routes(r.web)
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
+	r.est.Routes(r.web)
 	r.complaints.Routes(r.web)
 	r.complaints.FigureRoutes(r.web)
 	r.opendata.Routes(r.web)
