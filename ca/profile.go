@@ -27,6 +27,7 @@ const (
 	TimeStamping     = "time-stamping"
 	Audit            = "audit"      // signs evidence bundles and receipts
 	Credential       = "credential" // signs badge credentials
+	CMPResponder     = "cmp"        // signs answers to CMP clients
 )
 
 // profile fixes what a kind of certificate contains. A change of content is a
@@ -174,5 +175,9 @@ var profiles = []profile{
 	{
 		name: Credential, version: 1, issuer: ServiceIssuer, life: 2 * 365 * day, policyOID: policyService,
 		keyUsage: signature, extKeyUsage: []asn1.ObjectIdentifier{oidDocumentSigning},
+	},
+	{
+		name: CMPResponder, version: 1, issuer: ServiceIssuer, life: 365 * day, policyOID: policyService,
+		keyUsage: signature, extKeyUsage: []asn1.ObjectIdentifier{oidCMCRA},
 	},
 }

@@ -157,6 +157,7 @@ func (d *Desk) secretMAC(id, secret string) string {
 // protocol. Only a right secret or the holder's certificate makes one.
 type Bearer struct {
 	application Application
+	secret      []byte // of CMP: what answers are protected with
 	use         func(store.Tx, ca.CSR) error
 }
 
@@ -169,44 +170,50 @@ func (d *Desk) ByESTSecret(ctx context.Context, id, secret string) (Bearer, erro
 	})
 }
 
-// bySecret looks a secret up and counts the try if it is wrong. right must be
-// pure.
+// ByCMPSecret is ByESTSecret for who proves the secret by a MAC: right is
+// asked whether the message's MAC was made with the secret.
+func (d *Desk) ByCMPSecret(ctx context.Context, id string, right func(secret []byte) bool) (Bearer, error) {
+	var secret []byte
+	b, err := d.bySecret(ctx, id, CMP, func(k keptSecret) bool {
+		var err error
+		secret, err = d.Seal.Open(secretBucket, secretKey(id, CMP), "secret", k.Sealed)
+		return err == nil && right(secret)
+	})
+	b.secret = secret
+	return b, err
+}
+
+// bySecret looks a secret up, and counts the try if it is wrong.
 func (d *Desk) bySecret(ctx context.Context, id string, p Protocol, right func(keptSecret) bool) (Bearer, error) {
 	key, now := secretKey(id, p), d.now()
 	var a Application
 	var kept keptSecret
-	ok := false
-	look := func(tx store.Tx) (err error) {
-		ok = false
-		if kept, err = loadSecret(tx, key); errors.Is(err, store.ErrNotFound) {
-			right(keptSecret{}) // as much work as a wrong one
-			return nil
-		} else if err != nil {
-			return err
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		if kept, err = loadSecret(tx, key); err == nil {
+			a, err = loadApplication(tx, id)
 		}
-		if a, err = loadApplication(tx, id); err != nil {
-			return err
-		}
-		ok = kept.Wrong < secretTries && !now.After(kept.Expires) && right(kept)
-		return nil
-	}
-	err := d.Store.View(ctx, look)
-	if err == nil && !ok && kept.Name != "" {
-		err = d.Store.Update(ctx, func(tx store.Tx) error {
-			if err := look(tx); err != nil || ok || kept.Wrong >= secretTries {
-				return err
-			}
-			kept.Wrong++
-			return store.Save(tx, secretBucket, key, kept)
-		})
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return Bearer{}, errSecretWrong()
 	}
 	if err != nil {
 		return Bearer{}, err
 	}
-	if !ok {
-		return Bearer{}, errSecretWrong()
+	if kept.Wrong < secretTries && !now.After(kept.Expires) && right(kept) {
+		return Bearer{application: a, use: kept.use(key)}, nil
 	}
-	return Bearer{a, kept.use(key)}, nil
+	err = d.Store.Update(ctx, func(tx store.Tx) error {
+		again, err := loadSecret(tx, key)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (again.Name != kept.Name || again.Wrong >= secretTries) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		again.Wrong++
+		return store.Save(tx, secretBucket, key, again)
+	})
+	return Bearer{}, errors.Join(err, errSecretWrong())
 }
 
 // use binds the secret to the key it orders a certificate for, in the
@@ -246,7 +253,7 @@ func (d *Desk) ByHolder(ctx context.Context, id string, s ca.Standing) (Bearer, 
 			return Bearer{}, err
 		}
 		if d.CA.Holder(p.NationalCode) == s.Record().Holder {
-			return Bearer{a, func(tx store.Tx, _ ca.CSR) error { return stillGood(tx, s) }}, nil
+			return Bearer{application: a, use: func(tx store.Tx, _ ca.CSR) error { return stillGood(tx, s) }}, nil
 		}
 	}
 	return Bearer{}, fault.New(fault.Denied, "secret_other_holder", "this certificate opens no such application; use the application's number as user name and its one-time secret, or an authentication certificate of the person who applied")
@@ -264,11 +271,31 @@ func stillGood(tx store.Tx, s ca.Standing) error {
 // Profile returns what the application is for.
 func (b Bearer) Profile() string { return b.application.Profile }
 
+// Application returns the application's id, which is also the request that
+// its certificate rests on.
+func (b Bearer) Application() string { return b.application.ID }
+
+// Secret returns the secret of CMP; nil for others.
+func (b Bearer) Secret() []byte { return b.secret }
+
+// And returns the same right with one more deed in the transaction that uses
+// it up.
+func (b Bearer) And(also func(store.Tx, ca.CSR) error) Bearer {
+	before := b.use
+	b.use = func(tx store.Tx, csr ca.CSR) error {
+		if err := before(tx, csr); err != nil {
+			return err
+		}
+		return also(tx, csr)
+	}
+	return b
+}
+
 // SubmitBy is Submit for who has no token but another right to the
 // application. That right is used up in the transaction that records the
 // intent; the same key again gives the same certificate.
-func (d *Desk) SubmitBy(ctx context.Context, b Bearer, request []byte) (Issuance, error) {
-	return d.submitAs(ctx, b.application, request, b.use)
+func (d *Desk) SubmitBy(ctx context.Context, b Bearer, form ca.RequestFormat, request []byte) (Issuance, error) {
+	return d.submitAs(ctx, b.application, handedIn{form: form, request: request, use: b.use})
 }
 
 // PruneSecrets is a job: it deletes the secrets whose time is over.

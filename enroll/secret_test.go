@@ -44,14 +44,14 @@ func TestASecretHandsInOneKey(t *testing.T) {
 	b, err := a.bySecret(secret)
 	d.must(err)
 	csr := request(t)
-	first, err := d.SubmitBy(t.Context(), b, csr)
+	first, err := d.SubmitBy(t.Context(), b, ca.PKCS10, csr)
 	d.must(err)
 	again, err := a.bySecret(secret)
 	d.must(err)
-	if second, err := d.SubmitBy(t.Context(), again, csr); err != nil || second.Certificate.Serial != first.Certificate.Serial {
+	if second, err := d.SubmitBy(t.Context(), again, ca.PKCS10, csr); err != nil || second.Certificate.Serial != first.Certificate.Serial {
 		t.Errorf("the same again: %s and %s, %v", first.Certificate.Serial, second.Certificate.Serial, err)
 	}
-	_, err = d.SubmitBy(t.Context(), again, request(t))
+	_, err = d.SubmitBy(t.Context(), again, ca.PKCS10, request(t))
 	wantFault(t, err, "application_other_key")
 	if raw, err := os.ReadFile(d.file); err != nil || bytes.Contains(raw, []byte(secret)) || strings.Contains(d.log.String(), secret) {
 		t.Errorf("the secret is in the store or the log: %v", err)
@@ -82,7 +82,7 @@ func TestSecretsThatDoNotCountAreAnsweredAlike(t *testing.T) {
 	got, err := a.bySecret(secret)
 	wantFault(t, err, "")
 	newer := a.secret(enroll.EST)
-	_, err = d.SubmitBy(t.Context(), got, request(t)) // the one it was checked against is gone meanwhile
+	_, err = d.SubmitBy(t.Context(), got, ca.PKCS10, request(t)) // the one it was checked against is gone meanwhile
 	wantFault(t, err, "secret_wrong")
 	a.nothingIssued()
 	_, err = a.bySecret(newer)
@@ -149,7 +149,7 @@ func TestASecretBeforeTheApprovalOpensNothing(t *testing.T) {
 	secret, csr := a.secret(enroll.EST), request(t)
 	b, err := a.bySecret(secret)
 	d.must(err)
-	_, err = d.SubmitBy(t.Context(), b, csr)
+	_, err = d.SubmitBy(t.Context(), b, ca.PKCS10, csr)
 	wantFault(t, err, "application_unapproved")
 	a.nothingIssued()
 	maryam, reza := d.officer("maryam", 101), d.officer("reza", 102)
@@ -158,7 +158,7 @@ func TestASecretBeforeTheApprovalOpensNothing(t *testing.T) {
 	reza.sign(a, p, "")
 	b, err = a.bySecret(secret)
 	d.must(err)
-	_, err = d.SubmitBy(t.Context(), b, csr)
+	_, err = d.SubmitBy(t.Context(), b, ca.PKCS10, csr)
 	d.must(err)
 }
 
@@ -178,7 +178,7 @@ func TestManyKeysWithOneSecretAtOnceYieldOneCertificate(t *testing.T) {
 			b, err := a.bySecret(secret)
 			if err == nil {
 				var i enroll.Issuance
-				if i, err = d.SubmitBy(t.Context(), b, csr); err == nil {
+				if i, err = d.SubmitBy(t.Context(), b, ca.PKCS10, csr); err == nil {
 					mu.Lock()
 					serials[i.Certificate.Serial] = true
 					mu.Unlock()

@@ -26,12 +26,13 @@ type Statement struct {
 
 // Wish is a renewal as it comes in.
 type Wish struct {
-	Statement []byte // CMS by the old key, DER or PEM, detached over Document
-	Document  []byte // renewal.json, as signed
-	CSR       []byte // PKCS #10 of the new key, DER or PEM
-	BirthDate string // YYYY-MM-DD; only where the service does not know it any more
-	Locale    string // language of the message to the holder: "fa" or "en"
-	protocol  string // set by RenewShown
+	Statement []byte           // CMS by the old key, DER or PEM, detached over Document
+	Document  []byte           // renewal.json, as signed
+	CSR       []byte           // PKCS #10 of the new key, DER or PEM
+	BirthDate string           // YYYY-MM-DD; only where the service does not know it any more
+	Locale    string           // language of the message to the holder: "fa" or "en"
+	protocol  string           // set by RenewShown
+	form      ca.RequestFormat // of CSR
 }
 
 // authenticated is a wish whose holder is known, and what has to be used up

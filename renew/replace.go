@@ -91,7 +91,7 @@ func (d *Desk) again(ctx context.Context, w Wish, request string) (ca.Certificat
 	if _, err := d.CA.ByRequest(ctx, request); err != nil {
 		return ca.Certificate{}, err
 	}
-	csr, err := ca.ParseCSR(w.CSR)
+	csr, err := w.form.Parse(w.CSR)
 	if err != nil {
 		return ca.Certificate{}, err
 	}

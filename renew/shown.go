@@ -15,10 +15,15 @@ import (
 // Shown is a renewal asked for by a protocol that has shown that whoever asks
 // has the key of the old certificate.
 type Shown struct {
-	Protocol string            // "est": in a TLS handshake
+	Protocol string            // "est": in a TLS handshake; "cmp": by a signed message
 	Old      *x509.Certificate // whose key was shown
-	CSR      []byte            // PKCS #10 of the new key, DER
+	Message  []byte            // what the old key signed; nil where nothing of it is left
+	Form     ca.RequestFormat  // of CSR
+	CSR      []byte            // of the new key, DER
 	Locale   string            // language of the message to the holder
+	// Use takes part in the transaction that records the intent, with the
+	// name of the renewal; nil: nothing to do.
+	Use func(tx store.Tx, request string) error
 }
 
 // RenewShown grants what Renew would grant for a signed statement: window,
@@ -35,11 +40,11 @@ func (d *Desk) RenewShown(ctx context.Context, s Shown) (Renewal, error) {
 	if err := mayShow(standing); err != nil {
 		return Renewal{}, err
 	}
-	csr, err := ca.ParseCSR(s.CSR)
+	csr, err := s.Form.Parse(s.CSR)
 	if err != nil {
 		return Renewal{}, err
 	}
-	w := Wish{CSR: s.CSR, Locale: s.Locale, protocol: s.Protocol}
+	w := Wish{Statement: s.Message, CSR: s.CSR, Locale: s.Locale, protocol: s.Protocol, form: s.Form}
 	return d.once(ctx, w, requestShown(s, standing, csr), func(ctx context.Context, w Wish, request string) (ca.Certificate, error) {
 		if err := mayAsk(standing); err != nil {
 			return ca.Certificate{}, err
@@ -48,11 +53,21 @@ func (d *Desk) RenewShown(ctx context.Context, s Shown) (Renewal, error) {
 			return ca.Certificate{}, err
 		}
 		proof := sha256.Sum256(s.CSR)
+		if s.Message != nil {
+			proof = sha256.Sum256(s.Message)
+		}
 		return d.grant(ctx, w, authenticated{
 			request: request, standing: standing, proof: hex.EncodeToString(proof[:]), old: standing.Record(), csr: csr,
-			use: func(store.Tx) error { return nil }, at: d.now(),
+			use: func(tx store.Tx) error { return s.use(tx, request) }, at: d.now(),
 		})
 	})
+}
+
+func (s Shown) use(tx store.Tx, request string) error {
+	if s.Use == nil {
+		return nil
+	}
+	return s.Use(tx, request)
 }
 
 // requestShown names the renewal by its protocol and both keys.

@@ -79,7 +79,7 @@ func (d *Desk) Enroll(ctx context.Context, a Ask) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	i, err := d.Applications.SubmitBy(ctx, b, csr)
+	i, err := d.Applications.SubmitBy(ctx, b, ca.PKCS10, csr)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,8 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "reload-chip-trust", Every: time.Minute, Run: r.reloadChips, Everywhere: true},
 		{Name: "resume-applications", Every: 2 * time.Second, Run: r.enroll.Resume},
 		{Name: "retain-applications", Every: time.Hour, Run: r.enroll.Retain},
+		{Name: "revoke-unconfirmed", Every: time.Minute, Run: r.cmp.Lapse},
+		{Name: "prune-cmp", Every: time.Hour, Run: r.cmp.Prune},
 		{Name: "prune-secrets", Every: time.Minute, Run: r.enroll.PruneSecrets},
 		{Name: "watch-vendors", Every: 24 * time.Hour, Run: r.enroll.WatchVendors},
 		{Name: "expire-applications", Every: time.Minute, Run: r.enroll.Expire},

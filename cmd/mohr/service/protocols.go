@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 
 	"mohr/ca"
+	"mohr/enroll/cmp"
 	"mohr/enroll/est"
 	"mohr/renew"
 )
@@ -18,8 +19,19 @@ func (r renewals) RenewTLS(ctx context.Context, old *x509.Certificate, csr []byt
 	return done.Certificate, err
 }
 
+// RenewCMP renews a certificate by a message that its key signed.
+func (r renewals) RenewCMP(ctx context.Context, w cmp.Renewal) (ca.Certificate, error) {
+	done, err := r.desk.RenewShown(ctx, renew.Shown{Protocol: "cmp", Old: w.Old, Message: w.Message, Form: w.Form, CSR: w.Request, Locale: "fa", Use: w.Use})
+	return done.Certificate, err
+}
+
 // openProtocols opens the desks for clients of other makes.
 func (r *rooms) openProtocols(context.Context) (err error) {
-	r.est, err = est.New(est.Config{CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}})
+	if r.est, err = est.New(est.Config{CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}}); err != nil {
+		return err
+	}
+	r.cmp, err = cmp.New(cmp.Config{
+		Store: r.Store, CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}, Seal: r.box, Key: r.Ground.cmp.key, Log: r.Log,
+	})
 	return err
 }

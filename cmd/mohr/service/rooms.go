@@ -29,6 +29,7 @@ import (
 	"mohr/complaints/opendata"
 	"mohr/enroll"
 	"mohr/enroll/chip"
+	"mohr/enroll/cmp"
 	"mohr/enroll/est"
 	"mohr/hsm"
 	"mohr/internal/clock"
@@ -65,6 +66,7 @@ type rooms struct {
 	badge      *badge.Desk
 	acme       *acme.Desk
 	est        *est.Desk
+	cmp        *cmp.Desk
 	incident   *incident.Desk
 	mandate    *mandate.Desk
 	documents  *repository.Set
@@ -74,7 +76,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
@@ -261,6 +263,7 @@ func (r *rooms) mount(context.Context) error {
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
 	r.est.Routes(r.web)
+	r.cmp.Routes(r.web.Echo)
 	r.complaints.Routes(r.web)
 	r.complaints.FigureRoutes(r.web)
 	r.opendata.Routes(r.web)
@@ -322,10 +325,11 @@ func (r *rooms) authorities(ctx context.Context) (list []web.Authority, err erro
 	return list, err
 }
 
-// plain is the door without TLS: status, time stamps, repository.
+// plain is the door without TLS: status, time stamps, CMP, repository.
 func (r *rooms) plain() http.Handler {
 	e := web.NewPlain(r.webConfig())
 	r.unit.Routes(e)
+	r.cmp.Routes(e)
 	web.Repository(e)
 	return r.status.Before(e)
 }
