@@ -153,6 +153,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	web.Handle(s, op(get, "/applications/{id}/export", "export-application", "All that is held of the applicant, once their phone is proven"), d.apiExport)
 	d.routesVisits(s, op)
 	d.routesIssue(s, op)
+	d.routesSecret(s, op)
 	d.routesChip(s, op)
 	d.routesResume(s)
 	d.routesLock(s)

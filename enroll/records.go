@@ -33,6 +33,7 @@ const (
 	visitBucket       = "enroll_visits"       // vendor/its reference -> id, of open sessions
 	inboxBucket       = "enroll_inbox"        // vendor/id of its call -> received
 	revocationBucket  = "enroll_revocations"  // serial -> revocation
+	secretBucket      = "enroll_secrets"      // id/protocol -> keptSecret
 	bundleBucket      = "enroll_bundles"      // id -> bundle.Bundle
 )
 

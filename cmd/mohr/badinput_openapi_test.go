@@ -118,6 +118,8 @@ POST /applications/{id}/evidence/refresh refresh-evidence
 POST /applications/{id}/otp send-code
 POST /applications/{id}/resume ask-resume
 POST /applications/{id}/resume/code resume-application
+POST /applications/{id}/secret make-secret
+POST /applications/{id}/secret/code send-secret-code
 POST /badges request-badge
 POST /badges/detached request-badge-detached
 POST /badges/fakes mark-fake-badge

@@ -50,6 +50,7 @@ type Ground struct {
 	tls               atomic.Pointer[tls.Certificate] // as listeners show it
 	stamps            ca.SigningKey                   // at the start; the unit has the current one
 	audit, credential current
+	cmp               current
 }
 
 // Open opens store and keys and makes, at the first start, what is
@@ -233,14 +234,14 @@ type current struct{ atomic.Pointer[ca.SigningKey] }
 // key returns the current key; there is one from the start on.
 func (c *current) key() ca.SigningKey { return *c.Load() }
 
-// renewSigners is a job: receipts, bundles and credentials are signed by keys
+// renewSigners is a job: receipts, bundles, credentials and CMP are signed by keys
 // with current certificates.
 func (g *Ground) renewSigners(ctx context.Context) error {
 	var errs []error
 	for _, s := range []struct {
 		purpose, profile, name string
 		to                     *current
-	}{{"audit", ca.Audit, " Audit", &g.audit}, {"credential", ca.Credential, " Credentials", &g.credential}} {
+	}{{"audit", ca.Audit, " Audit", &g.audit}, {"credential", ca.Credential, " Credentials", &g.credential}, {"cmp", ca.CMPResponder, " CMP", &g.cmp}} {
 		k, err := g.serviceKey(ctx, s.purpose, ca.Service{Profile: s.profile, CommonName: g.Config.Name + s.name})
 		if err != nil {
 			errs = append(errs, err)

@@ -30,6 +30,8 @@ import (
 	"mohr/complaints/opendata"
 	"mohr/enroll"
 	"mohr/enroll/chip"
+	"mohr/enroll/cmp"
+	"mohr/enroll/est"
 	"mohr/hsm"
 	"mohr/internal/clock"
 	"mohr/internal/eid"
@@ -65,6 +67,8 @@ type rooms struct {
 	opendata   *opendata.Publisher
 	badge      *badge.Desk
 	acme       *acme.Desk
+	est        *est.Desk
+	cmp        *cmp.Desk
 	incident   *incident.Desk
 	mandate    *mandate.Desk
 	signin     *signin.Desk
@@ -75,13 +79,13 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts, session.Texts, signin.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSignIn, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSignIn, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -284,6 +288,8 @@ func (r *rooms) mount(context.Context) error {
 	(&custody.Desk{Register: r.Custody, Authority: r.CA, Renewed: r.renewCertificates}).Routes(r.web)
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
+	r.est.Routes(r.web)
+	r.cmp.Routes(r.web.Echo)
 	r.complaints.Routes(r.web)
 	r.complaints.FigureRoutes(r.web)
 	r.opendata.Routes(r.web)
@@ -346,10 +352,11 @@ func (r *rooms) authorities(ctx context.Context) (list []web.Authority, err erro
 	return list, err
 }
 
-// plain is the door without TLS: status, time stamps, repository.
+// plain is the door without TLS: status, time stamps, CMP, repository.
 func (r *rooms) plain() http.Handler {
 	e := web.NewPlain(r.webConfig())
 	r.unit.Routes(e)
+	r.cmp.Routes(e)
 	web.Repository(e)
 	return r.status.Before(e)
 }
