@@ -9,6 +9,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
+	"mohr/hsm/attest"
 	"mohr/internal/fault"
 	"mohr/internal/nonce"
 )
@@ -31,6 +32,8 @@ type Wish struct {
 	CSR       []byte // PKCS #10 of the new key, DER or PEM
 	BirthDate string // YYYY-MM-DD; only where the service does not know it any more
 	Locale    string // language of the message to the holder: "fa" or "en"
+
+	Attestation *attest.Statement // of the new key, where the old one lives in a device
 }
 
 // authenticated is a wish whose holder is known, and what has to be used up
@@ -43,6 +46,9 @@ type authenticated struct {
 	csr       ca.CSR
 	nonce     nonce.Checked
 	at        time.Time
+
+	attested attest.Key // the new key, where a device vouches for it
+	device   []byte     // what it said
 }
 
 // authenticate says who asks: the statement is signed by a certificate of
@@ -55,7 +61,7 @@ func (d *Desk) authenticate(ctx context.Context, w Wish, request string) (authen
 		return a, err
 	}
 	a.old = a.signed.Standing().Record()
-	if err := mayAsk(a.signed.Standing()); err != nil {
+	if err := d.mayAsk(a.signed.Standing()); err != nil {
 		return a, err
 	}
 	a.statement, _, err = signature.ParseClaims[Statement](a.signed, StatementType, d.Audience, a.at)
@@ -71,19 +77,21 @@ func (d *Desk) authenticate(ctx context.Context, w Wish, request string) (authen
 	if err := checkKey(a.statement, a.old, a.csr); err != nil {
 		return a, err
 	}
-	a.nonce, err = d.Nonces.Redeemable(NoncePurpose, a.statement.Nonce)
-	return a, err
+	if a.nonce, err = d.Nonces.Redeemable(NoncePurpose, a.statement.Nonce); err != nil {
+		return a, err
+	}
+	return a, a.attest(d, w.Attestation)
 }
 
 // mayAsk refuses certificates that are no person's or do not count any more.
 // An expired one passes here: how long it may still be renewed is the
 // window's to say.
-func mayAsk(s ca.Standing) error {
+func (d *Desk) mayAsk(s ca.Standing) error {
 	old := s.Record()
 	if old.Holder == "" {
 		return fault.New(fault.Denied, "renewal_not_a_person", "this certificate is no person's; certificates of the service are renewed by the service itself")
 	}
-	if old.Home != evidence.Software {
+	if old.Home != evidence.Software && (old.Home != evidence.Token || d.Attestation == nil) {
 		// Nothing in a statement shows where the new key lives.
 		return fault.New(fault.Denied, "renewal_home", "this certificate says that its key lives in a device, which cannot be shown of the new key here; apply for a new certificate")
 	}
