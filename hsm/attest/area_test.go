@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"math/big"
 	"testing"
 
@@ -185,6 +186,22 @@ func TestRSAAreasThatAreRefused(t *testing.T) {
 	short := &rsa.PublicKey{N: new(big.Int).Rsh(key.N, 1024), E: key.E}
 	if _, err := parseArea(rsaArea(t, short, true), "the key"); fault.Code(err) != "attestation_key_kind" {
 		t.Errorf("a short RSA key: %v", err)
+	}
+}
+
+// TestKeysOfWeakChipsAreRefused: whoever factors such an endorsement or
+// attestation key can say anything.
+func TestKeysOfWeakChipsAreRefused(t *testing.T) {
+	// 65537 and a multiple of all the primes in question: of 2048 bits.
+	m := new(big.Int).MulRange(1, 167)
+	n := new(big.Int).Lsh(big.NewInt(1), 2047)
+	n.Add(n.Mul(n.Div(n, m), m), m)
+	weak := &rsa.PublicKey{N: n.Add(n, big.NewInt(65537)), E: 65537}
+	if _, err := parseArea(rsaArea(t, weak, true), "the attestation key"); fault.Code(err) != "attestation_key_weak" {
+		t.Errorf("as an attestation key: %v", err)
+	}
+	if _, err := endorsementArea(&x509.Certificate{PublicKey: weak, KeyUsage: x509.KeyUsageKeyEncipherment}); fault.Code(err) != "attestation_key_weak" {
+		t.Errorf("as an endorsement key: %v", err)
 	}
 }
 

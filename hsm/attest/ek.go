@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-tpm/tpm2"
 
 	"mohr/internal/fault"
+	"mohr/internal/roca"
 )
 
 // Object identifiers of certificates of endorsement keys: TCG EK Credential
@@ -50,6 +51,9 @@ func endorsementArea(ek *x509.Certificate) (*tpm2.TPMTPublic, error) {
 		if k.N.BitLen() != 2048 || k.E != 65537 || ek.KeyUsage&^x509.KeyUsageDataEncipherment != x509.KeyUsageKeyEncipherment {
 			return nil, refused
 		}
+		if roca.Recognise(k.N) {
+			return nil, errKeyWeak()
+		}
 		area := tpm2.RSAEKTemplate
 		area.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgRSA, &tpm2.TPM2BPublicKeyRSA{Buffer: k.N.FillBytes(make([]byte, 256))})
 		return &area, nil
@@ -76,4 +80,10 @@ func ecEndorsement(k *ecdsa.PublicKey, refused error) (*tpm2.TPMTPublic, error) 
 		X: tpm2.TPM2BECCParameter{Buffer: point[1 : 1+half]}, Y: tpm2.TPM2BECCParameter{Buffer: point[1+half:]},
 	})
 	return &area, nil
+}
+
+// errKeyWeak is for RSA keys that chips of one maker made so that others can
+// find the private half: nothing that they sign or open shows anything.
+func errKeyWeak() error {
+	return fault.New(fault.Denied, "attestation_key_weak", "a key of this device was made so weakly that others can find its private half; use another device")
 }

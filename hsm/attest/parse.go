@@ -9,6 +9,8 @@ import (
 	"math/big"
 
 	"github.com/google/go-tpm/tpm2"
+
+	"mohr/internal/roca"
 )
 
 // maxStructure bounds a structure of a TPM in a statement, octets: RSA of 4096
@@ -101,6 +103,9 @@ func (a *area) readRSA() error {
 	n := new(big.Int).SetBytes(modulus.Buffer)
 	if bits := n.BitLen(); bits < 2048 || bits > 4096 || bits != int(parms.KeyBits) || (parms.Exponent != 0 && parms.Exponent != 65537) {
 		return errKeyKind()
+	}
+	if roca.Recognise(n) {
+		return errKeyWeak()
 	}
 	a.public, a.scheme, a.hash = &rsa.PublicKey{N: n, E: 65537}, tpm2.TPMAlgRSASSA, scheme.HashAlg
 	return nil
