@@ -117,6 +117,9 @@ func (a *Authority) checkDecision(o Order, p profile) error {
 	if test != (d.Environment() == evidence.Simulated) || test != a.Simulated {
 		return fault.New(fault.Denied, "evidence_simulated", "simulated evidence, development keys and test policies stand for each other and for nothing else; use the evidence and the policy of this service's environment")
 	}
+	if err := a.checkHome(o); err != nil {
+		return err
+	}
 	id := d.Identity()
 	if id.NationalCode == "" || id.GivenName == "" || id.Surname == "" {
 		return fmt.Errorf("order %s: an approved decision without an identity", o.Request)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mohr/ca/evidence"
+	"mohr/hsm/attest"
 	"mohr/internal/fault"
 	"mohr/internal/ledger"
 	"mohr/internal/store"
@@ -25,6 +26,9 @@ type Order struct {
 	Service Service
 	// CSR gives the public key.
 	CSR CSR
+	// Attested is the same key, as a device vouched for it: needed where the
+	// decision is for a key that lives in one, and for no other.
+	Attested attest.Key
 	// Replaces is the serial (hex) of the certificate this one renews, or "".
 	Replaces string
 	// Overlap is how long the replaced certificate lives on; zero revokes it

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"mohr/internal/fault"
+	"mohr/internal/roca"
 )
 
 // Bounds of RSA subject keys, in bits.
@@ -77,7 +78,7 @@ func goodRSA(k *rsa.PublicKey) error {
 	if k.E < minExponent || k.E > maxExponent || k.E%2 == 0 || bits%8 != 0 {
 		return errKeyWeak()
 	}
-	if hasSmallFactor(k.N) || closePrimes(k.N) || ofROCA(k.N) {
+	if hasSmallFactor(k.N) || closePrimes(k.N) || roca.Recognise(k.N) {
 		return errKeyWeak()
 	}
 	return nil
@@ -118,36 +119,4 @@ func closePrimes(n *big.Int) bool {
 		a.Add(a, big.NewInt(1))
 	}
 	return false
-}
-
-// lastROCA is the greatest prime that ofROCA asks: the moduli in question keep
-// the form below for the first 39 primes at least, whatever their length.
-const lastROCA = 167
-
-// ofROCA recognises what Infineon's library made in chips until 2017
-// (CVE-2017-15361): both primes, and so n, are powers of 65537 modulo each
-// small prime. Of other moduli fewer than one in a hundred million are.
-func ofROCA(n *big.Int) bool {
-	r, d := new(big.Int), new(big.Int)
-	for _, p := range smallPrimes() {
-		if p > lastROCA {
-			break
-		}
-		if p > 2 && !isPower(65537%p, r.Mod(n, d.SetInt64(p)).Int64(), p) {
-			return false
-		}
-	}
-	return true
-}
-
-// isPower reports whether r is a power of g modulo the prime p.
-func isPower(g, r, p int64) bool {
-	for x := int64(1); ; {
-		if x == r {
-			return true
-		}
-		if x = x * g % p; x == 1 {
-			return false
-		}
-	}
 }

@@ -10,7 +10,6 @@ import (
 	cryptobyte_asn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"mohr/ca/evidence"
-	"mohr/internal/fault"
 )
 
 // pdsLanguages are those of the disclosure statements; English is a must (EN
@@ -29,7 +28,7 @@ var pdsLanguages = []string{"en", "fa"}
 func (a *Authority) qcStatements(p profile, o Order) (fill, error) {
 	var list []fill
 	if p.qcType != nil {
-		stated, err := statedBy(o.Decision, o.CSR)
+		stated, err := statedBy(o)
 		if err != nil {
 			return nil, err
 		}
@@ -48,10 +47,11 @@ func statement(id asn1.ObjectIdentifier, info ...fill) fill {
 
 // statedBy writes what the decision's policy states. A device is stated only
 // of the key that was attested.
-func statedBy(d evidence.Decision, key CSR) ([]fill, error) {
+func statedBy(o Order) ([]fill, error) {
+	d := o.Decision
 	q := d.QC()
-	if q.SSCD && (d.Home() != evidence.Token || d.AttestedKey() != key.SPKISHA256()) {
-		return nil, fault.New(fault.Denied, "key_unattested", "the key of this request is not the one whose device was attested; send the request for the attested key")
+	if q.SSCD && (d.Home() != evidence.Token || o.Attested.SPKISHA256() != o.CSR.SPKISHA256()) {
+		return nil, errUnattested()
 	}
 	return statements(q, d.Environment() != evidence.Production || evidence.IsTestPolicy(d.PolicyOID()))
 }

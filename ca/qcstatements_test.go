@@ -14,6 +14,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/ca/evidence"
+	"mohr/hsm/attest/attesttest"
 )
 
 // statement is a QCStatement (RFC 3739 section 3.2.6) with its info in DER.
@@ -152,16 +153,14 @@ func TestADeviceIsStatedOnlyOfTheAttestedKey(t *testing.T) {
 	production := with(t, f, func(c *ca.Config) { c.Simulated = false })
 	policy := stating(t, "{sscd: true}", "      software: 2.999.1.1.1\n", "", "      token: 2.999.1.1.2\n      hsm: 2.999.1.1.3\n", "      token: 1.3.6.1.4.1.99999.1.2\n",
 		"otp_sms, face_match]\n", "otp_sms, face_match, device_attestation]\n", "otp_sms, eid_oidc]", "otp_sms, eid_oidc, device_attestation]", "evidence: [civil_registry]", "evidence: [civil_registry, device_attestation]",
-		"        cert_signature: 1h\n        officer_review: 7d\n      officers: 2 # persons who sign what is decided of a case at review\n      face_score: 80 #", "        cert_signature: 1h\n        device_attestation: 1h\n      face_score: 80 #")
-	_, attested := catest.NewKey(t)
+		"        officer_review: 7d\n      officers: 2 # persons who sign what is decided of a case at review\n      face_score: 80 #", "      face_score: 80 #")
+	signer, attested := catest.NewKey(t)
 	_, other := catest.NewKey(t)
-	d := decideBy(t, policy, evidence.Token, evidence.Record{
-		ID: "e-1", Type: evidence.DeviceAttestation, Source: "test@1", Result: evidence.Match, CheckedAt: time.Now().UTC().Truncate(time.Second),
-		Claims: evidence.Claims{SPKISHA256: attested.SPKISHA256()},
-	})
-	_, err := production.Issue(t.Context(), ca.Order{Request: "other", CSR: other, Decision: d})
+	key := attesttest.New(t).Key(signer, "production", time.Now())
+	d := decideBy(t, policy, evidence.Token, evidence.DeviceRecord(key, nil))
+	_, err := production.Issue(t.Context(), ca.Order{Request: "other", CSR: other, Decision: d, Attested: key})
 	wantCode(t, "another key than the attested one", err, "key_unattested")
-	c := issue(t, production, ca.Order{Request: "attested", CSR: attested, Decision: d})
+	c := issue(t, production, ca.Order{Request: "attested", CSR: attested, Decision: d, Attested: key})
 	cert, err := x509.ParseCertificate(c.DER)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/evidence"
 	"mohr/internal/web"
 )
 
@@ -35,6 +36,8 @@ type createIn struct {
 		Profile string `json:"profile" maxLength:"64" doc:"one that the assurance policy offers: natural-sign, organisation-sign, organisation-seal, natural-auth, ..."`
 		Locale  string `json:"locale,omitempty" maxLength:"8" doc:"fa or en: language of messages"`
 		LegalID string `json:"legal_id,omitempty" maxLength:"40" doc:"of the organisation, where the certificate names one"`
+
+		KeyHome evidence.KeyHome `json:"key_home,omitempty" maxLength:"16" doc:"where the key lives: software, or token, a device that vouches for it"`
 	}
 }
 
@@ -155,6 +158,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	d.routesIssue(s, op)
 	d.routesSecret(s, op)
 	d.routesChip(s, op)
+	d.routesAttestation(s, op)
 	d.routesResume(s)
 	d.routesLock(s)
 	d.routesDisown(s)
@@ -195,7 +199,7 @@ func (d *Desk) apiCreate(ctx context.Context, in *createIn) (*createOut, error) 
 	p := in.Body.Person
 	a, token, err := d.Create(ctx, Form{
 		Person:  Person{NationalCode: p.NationalCode, BirthDate: p.BirthDate, Mobile: p.Mobile, NamesLatin: p.NamesLatin, LegalID: in.Body.LegalID},
-		Profile: in.Body.Profile, Locale: in.Body.Locale,
+		Profile: in.Body.Profile, Locale: in.Body.Locale, Home: in.Body.KeyHome,
 	})
 	if err != nil {
 		return nil, err

@@ -20,6 +20,8 @@ type Form struct {
 	Person  Person
 	Profile string
 	Locale  string // "fa" or "en"; "" is fa
+
+	Home evidence.KeyHome // of the key that is to be certified; "" is software
 }
 
 // Create opens an application and returns its token, which is not kept. It
@@ -39,9 +41,13 @@ func (d *Desk) Create(ctx context.Context, f Form) (Application, string, error) 
 	if err := d.offers(f.Profile, p); err != nil {
 		return Application{}, "", err
 	}
+	home, err := d.keyHome(f.Profile, f.Home)
+	if err != nil {
+		return Application{}, "", err
+	}
 	token, hash := newToken()
 	a := Application{
-		ID: newID(), Stage: Created, Profile: f.Profile, Home: evidence.Software, Locale: f.Locale,
+		ID: newID(), Stage: Created, Profile: f.Profile, Home: home, Locale: f.Locale,
 		TokenSHA256: hash, PersonIndex: d.Seal.Index(applicationBucket, "national_code", p.NationalCode),
 		CreatedAt: now, Deadline: now.Add(openFor),
 	}
@@ -65,7 +71,7 @@ func (d *Desk) Create(ctx context.Context, f Form) (Application, string, error) 
 // where the policy asks the register of none and the other way round.
 func (d *Desk) offers(profile string, p Person) error {
 	rules, ok := d.Policy.Rules(profile)
-	if !ok || rules.PolicyOIDs[evidence.Software] == "" {
+	if !ok || rules.PolicyOIDs[evidence.Software] == "" && rules.PolicyOIDs[evidence.Token] == "" {
 		return fault.New(fault.Invalid, "application_profile", "this service does not take applications for this profile; choose one of %[1]s", strings.Join(d.Policy.Profiles(), ", "))
 	}
 	if rules.Asks(evidence.LegalRegistry) != (p.LegalID != "") {

@@ -20,7 +20,8 @@ const (
 	NeedFace        Need = "face_match"
 	NeedLogin       Need = "eid_oidc"
 	NeedVideo       Need = "document_video"
-	NeedRefresh     Need = "refresh" // a register was down: ask again
+	NeedAttestation Need = "device_attestation" // the device of the key vouches for it
+	NeedRefresh     Need = "refresh"            // a register was down: ask again
 	NeedCSR         Need = "csr"
 	NeedCertificate Need = "certificate" // it is there: fetch it
 	NeedAppeal      Need = "appeal"      // officers refused: other officers look at it, if the applicant wants

@@ -11,6 +11,7 @@ import (
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
 	"mohr/enroll/chip"
+	"mohr/hsm/attest"
 	"mohr/internal/eid"
 	"mohr/internal/gateway"
 	"mohr/internal/i18n"
@@ -46,8 +47,11 @@ type Config struct {
 	Audience string        // base URL of the portal; agreements name it
 	Limits   Limits
 	Chips    func() *chip.Trust // whose passports are believed, now; nil: no chip is read
-	Now      func() time.Time   // nil: time.Now
-	Log      *slog.Logger       // nil: discard
+
+	Attestation *attest.Verifier // of devices that keep keys; nil: no key may live in one
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: discard
 }
 
 // Desk runs applications. It is safe for concurrent use, and several may work

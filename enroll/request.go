@@ -150,7 +150,7 @@ func (s *step) takes(csr ca.CSR) error {
 		return err
 	}
 	if want := s.Application.Consent.SPKISHA256; want != "" && want != csr.SPKISHA256() {
-		return fault.New(fault.Denied, "key_not_announced", "the consent was given for another key; hand in the request for the key that was announced")
+		return errNotAnnounced()
 	}
 	return nil
 }
@@ -206,8 +206,12 @@ func (d *Desk) finish(ctx context.Context, a Application, csr ca.CSR) (Issuance,
 // records the intent; the application becomes issued in the one that records
 // the certificate, or after it, if another call recorded that.
 func (d *Desk) order(ctx context.Context, a Application, csr ca.CSR, decision evidence.Decision, before func(store.Tx) error) (Issuance, error) {
+	attested, err := d.attested(ctx, a)
+	if err != nil {
+		return Issuance{}, d.refused(ctx, a, err)
+	}
 	c, err := d.CA.Issue(ctx, ca.Order{
-		Request: a.ID, Decision: decision, CSR: csr, Guard: d.standing(decision, before), Recorded: d.delivery(a),
+		Request: a.ID, Decision: decision, CSR: csr, Attested: attested, Guard: d.standing(decision, before), Recorded: d.delivery(a),
 	})
 	if overtaken(err) {
 		return Issuance{}, err

@@ -19,7 +19,7 @@ func TestAPolicyIsTriedOverWhatWasDecided(t *testing.T) {
 	doubtful := d.swapped(2)
 	undecided := d.waitsForCode(person(3))
 	stricter := policy(t, func(s string) string {
-		return strings.ReplaceAll(strings.ReplaceAll(s, `"2026-4"`, `"stricter"`), "sim_quiet: 7d", "sim_quiet: 90d")
+		return strings.ReplaceAll(strings.ReplaceAll(s, `"2026-5"`, `"stricter"`), "sim_quiet: 7d", "sim_quiet: 90d")
 	})
 	looser := policy(t, func(s string) string { return strings.ReplaceAll(s, "sim_quiet: 7d", "sim_quiet: 1d") })
 	count := func(p *evidence.Policy) map[string]int {

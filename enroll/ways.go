@@ -10,7 +10,7 @@ import (
 
 // ownTypes are the proofs that only the applicant can give.
 func ownTypes() []evidence.Type {
-	return []evidence.Type{evidence.OTPSMS, evidence.EMRTDChip, evidence.FaceMatch, evidence.DocumentVideo, evidence.EIDOIDC}
+	return []evidence.Type{evidence.OTPSMS, evidence.EMRTDChip, evidence.FaceMatch, evidence.DocumentVideo, evidence.EIDOIDC, evidence.DeviceAttestation}
 }
 
 // offered reports whether this service is set up to take proofs of the type.
@@ -22,6 +22,8 @@ func (c *Config) offered(t evidence.Type) bool {
 		return c.Chips != nil
 	case evidence.DocumentVideo:
 		return c.Vendors[t] != nil
+	case evidence.DeviceAttestation:
+		return c.Attestation != nil
 	}
 	return true
 }
@@ -37,7 +39,7 @@ func (d *Desk) ownSet(a Application, now time.Time) []evidence.Type {
 	rules, _ := d.Policy.Rules(a.Profile)
 	var best []evidence.Type
 	least := -1
-	for _, set := range rules.AnyOf {
+	for _, set := range rules.Sets(a.Home) {
 		n := 0
 		for _, t := range ownTypes() {
 			switch {
@@ -66,7 +68,7 @@ func (d *Desk) lacking(a Application, t evidence.Type, now time.Time) bool {
 // set of the policy.
 func (d *Desk) ways(a Application, own []evidence.Type, now time.Time) (list []evidence.Type) {
 	rules, _ := d.Policy.Rules(a.Profile)
-	for _, set := range rules.AnyOf {
+	for _, set := range rules.Sets(a.Home) {
 		if !slices.ContainsFunc(own, func(t evidence.Type) bool { return !slices.Contains(set, t) }) {
 			continue // it asks for all of it too
 		}

@@ -68,6 +68,9 @@ type gathered struct {
 // is down ends it: nothing was used up yet.
 func (d *Desk) gather(ctx context.Context, a authenticated, id evidence.Identity, birthDate string, rules evidence.Rules) (gathered, error) {
 	g := gathered{records: []evidence.Record{a.record(id)}}
+	if a.device != nil {
+		g.add(evidence.DeviceRecord(a.attested, a.device), a.device)
+	}
 	person, err := d.Registry.Person(ctx, id.NationalCode, birthDate)
 	if err != nil {
 		return g, unavailable("civil registry", err)

@@ -9,6 +9,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
+	"mohr/hsm/attest"
 	"mohr/internal/fault"
 	"mohr/internal/store"
 )
@@ -33,6 +34,8 @@ type Wish struct {
 	Locale    string           // language of the message to the holder: "fa" or "en"
 	protocol  string           // set by RenewShown
 	form      ca.RequestFormat // of CSR
+
+	Attestation *attest.Statement // of the new key, where the old one lives in a device
 }
 
 // authenticated is a wish whose holder is known, and what has to be used up
@@ -45,6 +48,9 @@ type authenticated struct {
 	csr      ca.CSR
 	use      func(store.Tx) error // in the transaction of the intent
 	at       time.Time
+
+	attested attest.Key // the new key, where a device vouches for it
+	device   []byte     // what it said
 }
 
 // authenticate says who asks: the statement is signed by a certificate of
@@ -58,7 +64,7 @@ func (d *Desk) authenticate(ctx context.Context, w Wish, request string) (authen
 	}
 	a.standing, a.proof = signed.Standing(), signed.SHA256()
 	a.old = a.standing.Record()
-	if err := mayAsk(a.standing); err != nil {
+	if err := d.mayAsk(a.standing); err != nil {
 		return a, err
 	}
 	statement, _, err := signature.ParseClaims[Statement](signed, StatementType, d.Audience, a.at)
@@ -78,19 +84,22 @@ func (d *Desk) authenticate(ctx context.Context, w Wish, request string) (authen
 		return a, err
 	}
 	fresh, err := d.Nonces.Redeemable(NoncePurpose, statement.Nonce)
+	if err != nil {
+		return a, err
+	}
 	a.use = fresh.Use
-	return a, err
+	return a, a.attest(d, w.Attestation, statement)
 }
 
 // mayAsk refuses certificates that are no person's or do not count any more.
 // An expired one passes here: how long it may still be renewed is the
 // window's to say.
-func mayAsk(s ca.Standing) error {
+func (d *Desk) mayAsk(s ca.Standing) error {
 	old := s.Record()
 	if old.Holder == "" {
 		return fault.New(fault.Denied, "renewal_not_a_person", "this certificate is no person's; certificates of the service are renewed by the service itself")
 	}
-	if old.Home != evidence.Software {
+	if old.Home != evidence.Software && (old.Home != evidence.Token || d.Attestation == nil) {
 		// Nothing in a statement shows where the new key lives.
 		return fault.New(fault.Denied, "renewal_home", "this certificate says that its key lives in a device, which cannot be shown of the new key here; apply for a new certificate")
 	}

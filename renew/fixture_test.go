@@ -19,6 +19,8 @@ import (
 	"mohr/ca/catest"
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
+	"mohr/hsm/attest"
+	"mohr/hsm/attest/attesttest"
 	"mohr/internal/fault"
 	"mohr/internal/gateway"
 	"mohr/internal/nonce"
@@ -113,12 +115,14 @@ type bench struct {
 	papers   papers
 	nonces   *nonce.Source
 	clock    time.Time
+	device   *attesttest.Device // of the holders who have one
 }
 
 func newBench(t testing.TB, change func(*renew.Config)) *bench {
 	t.Helper()
 	b := &bench{clock: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), phones: &phones{}, papers: papers{}}
 	now := func() time.Time { return b.clock }
+	b.device = attesttest.New(t)
 	b.fixture = catest.New(t, now)
 	b.registry = &registry{now: now, persons: map[string]gateway.Person{
 		sara: {Result: gateway.Match, NationalCode: sara, FirstName: "سارا", LastName: "کریمی", BirthDate: "1990-05-01", Gender: "F", Alive: true},
@@ -188,14 +192,19 @@ func (b *bench) enrollAt(t testing.TB, code, profile string, home evidence.KeyHo
 	if profile == ca.OrganisationSign || profile == ca.OrganisationSeal {
 		records = append(records, record(evidence.LegalRegistry, evidence.Claims{NationalCode: code, LegalID: company, LegalName: "شرکت نمونه", LegalStatus: "active", Role: "مدیرعامل", SignsAlone: true}))
 	}
+	key, csr := catest.NewKey(t)
+	var attested attest.Key
+	if home == evidence.Token {
+		attested = b.device.Key(key, "simulated", b.clock)
+		records = append(records, evidence.DeviceRecord(attested, nil))
+	}
 	d := b.policy.Evaluate(evidence.Case{Profile: profile, Home: home, Records: records}, b.clock)
 	if d.Outcome() != evidence.Approved {
 		t.Fatalf("enrollment: %s %+v", d.Outcome(), d.Trace())
 	}
-	key, csr := catest.NewKey(t)
 	request := "application-" + csr.SPKISHA256()[:8]
 	b.papers[request] = evidence.Identity{NationalCode: code, BirthDate: p.BirthDate, Mobile: mobile}
-	c, err := b.fixture.Issue(t.Context(), ca.Order{Request: request, Decision: d, CSR: csr})
+	c, err := b.fixture.Issue(t.Context(), ca.Order{Request: request, Decision: d, CSR: csr, Attested: attested})
 	must(t, err)
 	return b.holder(t, key, c)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"mohr/ca"
+	"mohr/hsm/attest"
 	"mohr/internal/fault"
 	"mohr/internal/web"
 )
@@ -24,6 +25,7 @@ func (d *Desk) Routes(s *web.Server) {
 		Summary: "What a statement has to say: a fresh nonce, the audience, the terms"}, d.getNonce)
 	web.Handle(s, web.Operation{Method: http.MethodPost, Path: "/renewals", ID: "create-renewal", Tag: "renew", MaxBody: 256 << 10, Repeatable: true,
 		Summary: "Renew a certificate by a statement signed with its key"}, d.create)
+	d.routesAttestation(s)
 	web.Handle(s, web.Operation{Method: http.MethodGet, Path: "/renewals/{request}/certificate", ID: "get-renewed-certificate", Tag: "renew",
 		Summary: "The certificate of a renewal and its issuing CA", Produces: "application/pem-certificate-chain"}, d.getCertificate)
 }
@@ -55,6 +57,8 @@ type createInput struct {
 		Document  string `json:"document" doc:"renewal.json as it was signed; base64"`
 		CSR       string `json:"csr" doc:"PKCS #10 of the new key: PEM, or DER in base64"`
 		BirthDate string `json:"birth_date,omitempty" doc:"YYYY-MM-DD; only where the service asks for it"`
+
+		Attestation *attest.Statement `json:"attestation,omitempty" doc:"what the device says of the new key, where the old one lives in one; over the statement's nonce"`
 	}
 }
 
@@ -75,7 +79,7 @@ type createOutput struct {
 }
 
 func (d *Desk) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	w := Wish{BirthDate: in.Body.BirthDate, Locale: web.Lang(ctx)}
+	w := Wish{BirthDate: in.Body.BirthDate, Locale: web.Lang(ctx), Attestation: in.Body.Attestation}
 	var err error
 	if w.Statement, err = base64Field("statement", in.Body.Statement); err != nil {
 		return nil, err

@@ -174,13 +174,13 @@ func (d *Desk) order(ctx context.Context, w Wish, a authenticated, g gathered, d
 	}
 	leaf := a.standing.Leaf()
 	return d.CA.Issue(ctx, ca.Order{
-		Request: a.request, Decision: decision, CSR: a.csr, Replaces: a.old.Serial, Overlap: rules.Overlap,
+		Request: a.request, Decision: decision, CSR: a.csr, Attested: a.attested, Replaces: a.old.Serial, Overlap: rules.Overlap,
 		Guard: func(tx store.Tx) error {
 			s, err := ca.StandingIn(tx, leaf, a.at)
 			if err != nil {
 				return err
 			}
-			if err := mayAsk(s); err != nil {
+			if err := d.mayAsk(s); err != nil {
 				return err
 			}
 			if err := mandate.StillStands(tx, decision.Mandate(), a.at); err != nil {

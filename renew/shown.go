@@ -46,7 +46,7 @@ func (d *Desk) RenewShown(ctx context.Context, s Shown) (Renewal, error) {
 	}
 	w := Wish{Statement: s.Message, CSR: s.CSR, Locale: s.Locale, protocol: s.Protocol, form: s.Form}
 	return d.once(ctx, w, requestShown(s, standing, csr), func(ctx context.Context, w Wish, request string) (ca.Certificate, error) {
-		if err := mayAsk(standing); err != nil {
+		if err := d.mayAsk(standing); err != nil {
 			return ca.Certificate{}, err
 		}
 		if err := checkKey(standing.Record(), csr); err != nil {
@@ -56,10 +56,14 @@ func (d *Desk) RenewShown(ctx context.Context, s Shown) (Renewal, error) {
 		if s.Message != nil {
 			proof = sha256.Sum256(s.Message)
 		}
-		return d.grant(ctx, w, authenticated{
+		a := authenticated{
 			request: request, standing: standing, proof: hex.EncodeToString(proof[:]), old: standing.Record(), csr: csr,
 			use: func(tx store.Tx) error { return s.use(tx, request) }, at: d.now(),
-		})
+		}
+		if err := a.attest(d, nil, Statement{}); err != nil {
+			return ca.Certificate{}, err // these protocols bring no attestation
+		}
+		return d.grant(ctx, w, a)
 	})
 }
 

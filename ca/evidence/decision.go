@@ -1,6 +1,10 @@
 package evidence
 
-import "time"
+import (
+	"time"
+
+	"mohr/hsm/attest"
+)
 
 // Case is everything Evaluate looks at.
 type Case struct {
@@ -48,6 +52,7 @@ type Decision struct {
 	validity    time.Duration
 	qc          QC
 	attested    string
+	attestedBy  attest.Format
 	mandate     string
 	proofAt     time.Time
 	depth       int
@@ -94,6 +99,9 @@ func (d Decision) QC() QC { return d.qc }
 // AttestedKey returns the hex SHA-256 of the SubjectPublicKeyInfo that a
 // counted device_attestation is about, or "".
 func (d Decision) AttestedKey() string { return d.attested }
+
+// AttestedBy returns how a device vouched for that key, or "".
+func (d Decision) AttestedBy() attest.Format { return d.attestedBy }
 
 // Mandate returns the id of the mandate by which the person acts for the
 // organisation, or "" where its register lets the person bind it alone.

@@ -21,6 +21,7 @@ func (p *Policy) Evaluate(c Case, now time.Time) Decision {
 	if !ok {
 		return d.closed([]Step{{ruleProfile, stepFail, "the policy knows no profile of this name"}})
 	}
+	rules = rules.at(c.Home)
 	d.policyOID, d.validity, d.qc = rules.PolicyOIDs[c.Home], rules.Validity, rules.QC.clone()
 	j := &judge{rules: rules, c: c, now: now, counted: map[Type]Record{}}
 	j.admission()
@@ -88,7 +89,8 @@ func (d *Decision) fill(j *judge, set []Type) {
 		d.depth, d.proofAt = j.c.Renewal.Depth, j.c.Renewal.ProofAt.UTC()
 	}
 	d.identity = j.identity
-	d.attested = j.counted[DeviceAttestation].Claims.SPKISHA256
+	device := j.counted[DeviceAttestation].Claims
+	d.attested, d.attestedBy = device.SPKISHA256, device.Attestation
 	if m, ok := j.counted[Mandate]; ok {
 		// What rests on a mandate ends with it.
 		d.mandate, d.validity = m.Claims.Mandate, min(d.validity, m.ValidTo.Sub(j.now))

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mohr/ca/evidence"
+	"mohr/hsm/attest"
 	"mohr/internal/i18n"
 )
 
@@ -90,7 +91,7 @@ func TestApproved(t *testing.T) {
 	}{
 		{"natural-sign", evidence.Software, natural(), "2.999.1.1.1",
 			evidence.Identity{NationalCode: code, GivenName: "علی رضا", Surname: "کریمی", BirthDate: "1990-03-21", Mobile: mobile}},
-		{"organisation-sign", evidence.Token, signatory(), "2.999.1.2.2",
+		{"organisation-sign", evidence.Token, append(signatory(), record(evidence.DeviceAttestation, evidence.Claims{SPKISHA256: "ab", Attestation: attest.TPM})), "2.999.1.2.2",
 			evidence.Identity{NationalCode: code, GivenName: "علی رضا", Surname: "کریمی", BirthDate: "1990-03-21", Mobile: mobile, LegalID: legal, LegalName: "شرکت نمونه ۲۱", Title: "مدیرعامل"}},
 		{"natural-sign", evidence.HSM, signatory(), "2.999.1.1.3", // what is not asked for does not count
 			evidence.Identity{NationalCode: code, GivenName: "علی رضا", Surname: "کریمی", BirthDate: "1990-03-21", Mobile: mobile}},
@@ -103,12 +104,12 @@ func TestApproved(t *testing.T) {
 			if diff := cmp.Diff(tt.want, d.Identity()); diff != "" {
 				t.Errorf("identity (-want +got):\n%s", diff)
 			}
-			if d.PolicyOID() != tt.oid || d.Environment() != evidence.Simulated || d.Depth() != 0 || !d.ProofAt().Equal(now.Add(-time.Minute)) || d.Validity() != 365*24*time.Hour || !d.At().Equal(now) || d.PolicyVersion() != "2026-4" {
+			if d.PolicyOID() != tt.oid || d.Environment() != evidence.Simulated || d.Depth() != 0 || !d.ProofAt().Equal(now.Add(-time.Minute)) || d.Validity() != 365*24*time.Hour || !d.At().Equal(now) || d.PolicyVersion() != "2026-5" {
 				t.Errorf("got %+v", d)
 			}
 			rules, _ := defaultPolicy(t).Rules(tt.profile)
 			var want []string
-			for _, typ := range rules.AnyOf[0] {
+			for _, typ := range rules.Sets(tt.home)[0] {
 				i := slices.IndexFunc(tt.records, func(r evidence.Record) bool { return r.Type == typ })
 				want = append(want, tt.records[i].Hash())
 			}

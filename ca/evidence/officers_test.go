@@ -100,7 +100,7 @@ func TestAPolicyWithOneOfficerOrOfficersInASetIsRefused(t *testing.T) {
 		"evidence.officers is 1":        []byte(policyWith(t, "officers: 2", "officers: 1")),
 		"evidence.officers is not":      []byte(policyWith(t, "officers: 2", "officers: 6")),
 		"answers for doubts":            []byte(policyWith(t, "otp_sms, face_match]", "otp_sms, face_match, officer_review]")),
-		"max_age has no officer_review": []byte(policyWith(t, "officer_review: 7d", "device_attestation: 7d")),
+		"max_age has no officer_review": []byte(policyWith(t, "officer_review: 7d", "emrtd_chip: 7d")),
 	} {
 		if _, err := evidence.ParsePolicy(text); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want %q", err, what)

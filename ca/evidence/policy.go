@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mohr/hsm/attest"
 )
 
 // Rules is what the policy says of one profile. What a caller gets is a copy.
@@ -32,6 +34,10 @@ type Rules struct {
 	StampWithin  time.Duration          // an evidence bundle has its time stamp this long after issuance; 0: nothing is issued while there is none to be had
 	SIMQuiet     time.Duration          // the SIM must not have changed for this long; 0: not asked
 	QC           QC                     // what the certificates state
+
+	// Attestation has, by the home of the key, what kinds of statements show
+	// that it lives there; one of them is asked for in each set.
+	Attestation map[KeyHome][]attest.Format
 }
 
 // Asks reports whether a set of the profile's, or its renewal, asks for t.
@@ -123,6 +129,7 @@ func (p *Policy) Rules(profile string) (Rules, bool) {
 	r.KnownAges = maps.Clone(r.KnownAges)
 	r.RenewalAsks = slices.Clone(r.RenewalAsks)
 	r.QC = r.QC.clone()
+	r.Attestation = cloneAttestation(r.Attestation)
 	r.AnyOf = slices.Clone(r.AnyOf)
 	for i, set := range r.AnyOf {
 		r.AnyOf[i] = slices.Clone(set)

@@ -35,7 +35,7 @@ func TestDefaultPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Environment() != evidence.Simulated || p.Version() != "2026-4" {
+	if p.Environment() != evidence.Simulated || p.Version() != "2026-5" {
 		t.Errorf("got %s, %s", p.Environment(), p.Version())
 	}
 	for _, name := range []string{"natural-sign", "natural-sign-b", "natural-sign-c", "natural-auth", "organisation-sign"} {
@@ -76,7 +76,7 @@ func TestParsePolicyRefuses(t *testing.T) {
 	}{
 		{"an unknown key", []string{"face_score:", "face_skore:"}, "policy_unreadable", "face_skore"},
 		{"a key twice", []string{"    validity: 365d\n", "    validity: 365d\n    validity: 365d\n"}, "policy_unreadable", "already"},
-		{"a second document", []string{"version: \"2026-4\"", "version: \"2026-4\"\n---\nversion: \"2\""}, "policy_unreadable", ""},
+		{"a second document", []string{"version: \"2026-5\"", "version: \"2026-5\"\n---\nversion: \"2\""}, "policy_unreadable", ""},
 		{"a duration that is none", []string{"validity: 365d", "validity: 1y"}, "policy_unreadable", "1y"},
 		{"the evidence set without face match at a signing level", []string{set, "[civil_registry, mobile_ownership, otp_sms]"}, "policy_refused", "no binding evidence (face_match, document_video or eid_oidc)"},
 		{"one set without binding evidence beside a good one", []string{set, set + "\n        - [civil_registry]"}, "policy_refused", "set 2 has no binding evidence"},
@@ -119,7 +119,7 @@ func TestParsePolicyRefuses(t *testing.T) {
 		{"one OID for two key homes", []string{"2.999.1.1.2", "2.999.1.1.1"}, "policy_refused", "already stands for"},
 		{"a production policy under the test arc", []string{"environment: simulated", "environment: production"}, "policy_refused", "not for production"},
 		{"an environment that does not exist", []string{"environment: simulated", "environment: staging"}, "policy_refused", "environment is neither"},
-		{"no version", []string{"version: \"2026-4\"", "version: \"\""}, "policy_refused", "version is not"},
+		{"no version", []string{"version: \"2026-5\"", "version: \"\""}, "policy_refused", "version is not"},
 		{"too long a file", []string{"version:", strings.Repeat("# long\n", 10_000) + "version:"}, "policy_unreadable", "longer than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

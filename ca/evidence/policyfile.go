@@ -14,6 +14,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"mohr/hsm/attest"
 	"mohr/internal/fault"
 )
 
@@ -36,6 +37,8 @@ type profile struct {
 	ApprovedFor  span               `yaml:"approved_for"`
 	TermsVersion string             `yaml:"terms_version"`
 	QC           statements         `yaml:"qc"`
+
+	Attestation map[KeyHome][]attest.Format `yaml:"attestation"`
 }
 
 type asked struct {
@@ -151,6 +154,7 @@ func (p profile) rules(e Environment) Rules {
 		StampWithin:  time.Duration(p.Evidence.Stamp),
 		SIMQuiet:     time.Duration(p.Evidence.SIMQuiet),
 		QC:           p.QC.rules(),
+		Attestation:  p.attestation(),
 	}
 }
 
@@ -173,6 +177,7 @@ func (f file) faults() []string {
 		c.level(p)
 		c.oids(p, f.Environment, levels)
 		c.sets(p)
+		c.attestation(p)
 		c.ages(p)
 		c.known(p)
 		c.times(p)

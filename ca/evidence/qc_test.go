@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mohr/ca/evidence"
+	"mohr/hsm/attest"
 )
 
 // production is the built-in policy as one for production, with a part qc in
@@ -23,7 +24,7 @@ func production(qc string, oldNew ...string) []string {
 var hardware = []string{
 	"      software: 1.3.6.1.4.1.99999.1.1\n      token:", "      token:", "\n      hsm: 1.3.6.1.4.1.99999.1.3", "",
 	"otp_sms, face_match]\n", "otp_sms, face_match, device_attestation]\n", "otp_sms, eid_oidc]", "otp_sms, eid_oidc, device_attestation]", "evidence: [civil_registry]", "evidence: [civil_registry, device_attestation]",
-	"        cert_signature: 1h\n        officer_review: 7d\n      officers: 2 # persons who sign what is decided of a case at review\n      face_score: 80 #", "        cert_signature: 1h\n        device_attestation: 1h\n      face_score: 80 #",
+	"        officer_review: 7d\n      officers: 2 # persons who sign what is decided of a case at review\n      face_score: 80 #", "      face_score: 80 #",
 }
 
 func TestStatementsOfAPolicy(t *testing.T) {
@@ -81,7 +82,7 @@ func TestADecisionNamesTheAttestedKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records := append(natural(), record(evidence.DeviceAttestation, evidence.Claims{SPKISHA256: "ab"}))
+	records := append(natural(), record(evidence.DeviceAttestation, evidence.Claims{SPKISHA256: "ab", Attestation: attest.TPM}))
 	for i := range records {
 		records[i].Environment = evidence.Production
 	}

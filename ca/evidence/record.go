@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mohr/hsm/attest"
 )
 
 // Type is the kind of a proof; the set is closed.
@@ -103,7 +105,7 @@ func (r Record) Hash() string {
 //	legal_registry    NationalCode of the signatory, LegalID, LegalName, LegalStatus, Role, SignsAlone
 //	mandate           NationalCode of whom it is given to, LegalID, Role, Mandate; ValidTo of the record is its end
 //	cert_signature    NationalCode
-//	device_attestation SPKISHA256 of the attested key
+//	device_attestation SPKISHA256 of the attested key, Attestation, Device
 //	emrtd_chip        NationalCode, DocumentNumber, DocumentState, ChipProof
 //	officer_review    Rules, Officers, SeenSHA256, and SIMChangedDays and Scores as they were seen
 type Claims struct {
@@ -131,6 +133,10 @@ type Claims struct {
 	DocumentState  string    `json:"document_state,omitempty"`  // that issued it, three letters
 	LatinName      string    `json:"latin_name,omitempty"`      // as its machine-readable zone writes it
 	ChipProof      ChipProof `json:"chip_proof,omitempty"`
+
+	Attestation  attest.Format `json:"attestation,omitempty"`   // how a device vouched for a key
+	Device       string        `json:"device,omitempty"`        // hex SHA-256 that names the device
+	DeviceTraits string        `json:"device_traits,omitempty"` // what it says of itself and of how it guards the key
 
 	Rules      []string `json:"rules,omitempty"`       // that officers answer for, by their names in the trace
 	Officers   int      `json:"officers,omitzero"`     // persons who signed

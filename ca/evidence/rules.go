@@ -26,6 +26,7 @@ const (
 	ruleSIM       = "mobile_ownership.sim"
 	ruleOTP       = "otp_sms.number"
 
+	ruleDevice       = "device_attestation.kind"
 	ruleChipOriginal = "emrtd_chip.original"
 
 	ruleLegalID     = "legal_registry.id"

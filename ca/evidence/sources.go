@@ -136,6 +136,9 @@ func (j *judge) strong(r Record) bool {
 	if r.Type == EIDOIDC {
 		return j.rules.Takes(r.Claims.Level)
 	}
+	if r.Type == DeviceAttestation {
+		return r.Claims.SPKISHA256 != "" && slices.Contains(j.rules.Attestation[j.c.Home], r.Claims.Attestation)
+	}
 	return !r.Type.scored() || r.Claims.ScorePercent >= j.rules.FaceScore || j.alike(r.Type, r.Claims.ScorePercent)
 }
 
@@ -160,8 +163,12 @@ func (j *judge) lack(t Type) {
 		j.step(rule, stepWait, "%s", why)
 		return
 	}
-	if t == EIDOIDC {
+	switch t {
+	case EIDOIDC:
 		j.login()
+		return
+	case DeviceAttestation:
+		j.step(ruleDevice, stepWait, "the device vouches in a way that the policy does not take for this home of the key")
 		return
 	}
 	j.step(ruleScore(t), stepReview, "%s", unlike)

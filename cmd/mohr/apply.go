@@ -24,6 +24,7 @@ type applyFlags struct {
 	who                      applicant
 	profile, legalID, locale string
 	key, csr, out, bundle    string
+	ekIssuers                string
 	json                     bool
 }
 
@@ -31,9 +32,11 @@ func applyCommand() *cobra.Command {
 	var f applyFlags
 	c := &cobra.Command{
 		Use: "apply", Short: "Apply for a certificate and receive it",
-		Long: "Apply for a certificate. What the registers need and is not given by a flag is asked for.\nThe key is made where --key says, unless it is there; --csr FILE is for a key that is elsewhere.",
+		Long: "Apply for a certificate. What the registers need and is not given by a flag is asked for.\nThe key is made where --key says, unless it is there; --csr FILE is for a key that is elsewhere.\n" +
+			"A key in a TPM (tpmkms:) is attested: the TPM vouches for it, and the certificate says that it lives there.",
 		Example: `  mohr apply --key holder.key --out holder.pem
   mohr apply --profile organisation-sign --legal-id 14003456780 --key holder.key --out holder.pem
+  mohr apply --key 'tpmkms:name=holder;storage-directory=keys;device=/dev/tpmrm0' --out holder.pem
   mohr apply --csr token.csr --out token.pem`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			talk := c.OutOrStdout()
@@ -52,6 +55,7 @@ func applyCommand() *cobra.Command {
 	c.Flags().StringVar(&f.locale, "locale", "fa", "language of messages: fa or en")
 	c.Flags().StringVar(&f.key, "key", "holder.key", "key file or key URI; made if it is not there")
 	c.Flags().StringVar(&f.csr, "csr", "", "file with a certification request for a key that is elsewhere")
+	c.Flags().StringVar(&f.ekIssuers, "ek-issuers", "", "PEM file with the issuers of the TPM's certificate, where the service lacks them")
 	c.Flags().StringVar(&f.out, "out", "holder.pem", "file for the certificate and its issuer")
 	c.Flags().BoolVar(&f.json, "json", false, "print the result as JSON on standard output, all else on standard error")
 	c.Flags().StringVar(&f.bundle, "bundle", "", "file for the evidence bundle")
@@ -79,7 +83,13 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 			*q.to = answer
 		}
 	}
-	csr, err := f.request(ctx)
+	ring := hsm.Open(hsm.Config{})
+	defer ring.Close()
+	csr, err := f.request(ctx, ring)
+	if err != nil {
+		return err
+	}
+	device, err := f.device(ring)
 	if err != nil {
 		return err
 	}
@@ -87,7 +97,7 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 	if err != nil {
 		return err
 	}
-	a := &applying{api: api, profile: f.profile, legalID: f.legalID, locale: f.locale, csr: csr, ask: ask,
+	a := &applying{api: api, profile: f.profile, legalID: f.legalID, locale: f.locale, csr: csr, device: device, ask: ask,
 		say: func(format string, args ...any) { fmt.Fprintf(talk, format+"\n", args...) }}
 	chain, err := a.run(ctx, f.who)
 	if err != nil {
@@ -97,12 +107,10 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 }
 
 // request returns the certification request: the given one, or one for the key.
-func (f *applyFlags) request(ctx context.Context) ([]byte, error) {
+func (f *applyFlags) request(ctx context.Context, ring *hsm.Keyring) ([]byte, error) {
 	if f.csr != "" {
 		return os.ReadFile(f.csr)
 	}
-	ring := hsm.Open(hsm.Config{})
-	defer ring.Close()
 	signer, err := openHolderKey(ctx, ring, f.key, true)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ type applying struct {
 	legalID string
 	locale  string
 	csr     []byte                                // PEM
+	device  *device                               // that vouches for the key; nil: it lives in software
 	ask     func(question string) (string, error) // for the code from the SMS
 	say     func(format string, args ...any)
 	id      string
@@ -51,6 +52,9 @@ func (a *applying) run(ctx context.Context, who applicant) ([]byte, error) {
 	in := map[string]any{"person": who, "profile": a.profile, "locale": a.locale}
 	if a.legalID != "" {
 		in["legal_id"] = a.legalID
+	}
+	if a.device != nil {
+		in["key_home"] = "token"
 	}
 	var s applicationState
 	if err := a.api.call(ctx, request{method: http.MethodPost, path: "/api/v1/applications", in: in}, &s); err != nil {
@@ -110,6 +114,8 @@ func (a *applying) step(ctx context.Context, need, terms string) error {
 		case <-time.After(2 * time.Second):
 		}
 		return post("/evidence/refresh", map[string]any{})
+	case "device_attestation":
+		return a.attest(ctx, post)
 	case "csr":
 		a.say("Approved. The certificate is made.")
 		var out struct {

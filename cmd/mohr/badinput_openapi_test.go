@@ -107,6 +107,8 @@ POST /applications/{id}/cancel cancel-application
 POST /applications/{id}/consent consent
 POST /applications/{id}/csr submit-csr
 POST /applications/{id}/erase erase-application
+POST /applications/{id}/evidence/device_attestation attest-key
+POST /applications/{id}/evidence/device_attestation/challenge challenge-device
 POST /applications/{id}/evidence/document_video begin-video
 POST /applications/{id}/evidence/earlier use-earlier
 POST /applications/{id}/evidence/eid_oidc begin-login
@@ -175,6 +177,7 @@ POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan
 POST /policies/trial try-policy
 POST /renewals create-renewal
+POST /renewals/challenge challenge-renewed-device
 POST /reviews/{id}/proposals propose-review
 POST /reviews/{id}/proposals/{proposal}/approvals sign-review
 POST /revocations end-certificate

@@ -20,7 +20,7 @@ import (
 
 // keyURI lets a holder write a bare file name where a key URI is wanted.
 func keyURI(s string) string {
-	if strings.HasPrefix(s, "file:") || strings.HasPrefix(s, "pkcs11:") {
+	if strings.HasPrefix(s, "file:") || strings.HasPrefix(s, "pkcs11:") || inTPM(s) {
 		return s
 	}
 	return hsm.FileURI(s)

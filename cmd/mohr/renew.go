@@ -14,6 +14,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/signature"
 	"mohr/hsm"
+	"mohr/hsm/attest"
 	"mohr/renew"
 )
 
@@ -25,6 +26,8 @@ type renewing struct {
 	Statement []byte `json:"statement"` // CMS over it, DER
 	CSR       []byte `json:"csr"`       // PEM, of the new key
 	chain     []byte // PEM of the new certificate
+
+	Attestation *attest.Statement `json:"attestation,omitempty"` // of the new key, by its TPM
 }
 
 // renewal makes the statement of the old key for the new key of csr (PEM).
@@ -57,6 +60,9 @@ func (r *renewing) send(ctx context.Context, api *client, birthDate string) erro
 	if birthDate != "" {
 		in["birth_date"] = birthDate
 	}
+	if r.Attestation != nil {
+		in["attestation"] = r.Attestation
+	}
 	var out struct {
 		Chain string `json:"chain"`
 	}
@@ -68,6 +74,7 @@ func (r *renewing) send(ctx context.Context, api *client, birthDate string) erro
 type renewFlags struct {
 	holderFlags
 	newKey, csr, out, birthDate string
+	ekIssuers                   string
 	json                        bool
 }
 
@@ -76,12 +83,15 @@ func renewCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "renew", Short: "Renew a certificate: a new key, by a statement of the old one",
 		Example: `  mohr renew --key holder.key --cert holder.pem --new-key renewed.key --out renewed.pem
-  mohr renew --key holder.key --cert holder.pem --csr token.csr --out renewed.pem`, Args: exactly(0),
+  mohr renew --key holder.key --cert holder.pem --csr token.csr --out renewed.pem
+  mohr renew --key 'tpmkms:name=holder;storage-directory=keys;device=/dev/tpmrm0' --cert holder.pem \
+      --new-key 'tpmkms:name=renewed;storage-directory=keys;device=/dev/tpmrm0' --out renewed.pem`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.OutOrStdout()) },
 	}
 	f.register(c.Flags())
 	c.Flags().StringVar(&f.newKey, "new-key", "renewed.key", "the new key: file or key URI; made if it is not there")
 	c.Flags().StringVar(&f.csr, "csr", "", "file with a certification request for a new key that is elsewhere")
+	c.Flags().StringVar(&f.ekIssuers, "ek-issuers", "", "PEM file with the issuers of the TPM's certificate, where the service lacks them")
 	c.Flags().StringVar(&f.out, "out", "renewed.pem", "file for the new certificate and its issuer")
 	c.Flags().BoolVar(&f.json, "json", false, "print as JSON")
 	c.Flags().StringVar(&f.birthDate, "birth-date", "", "date of birth, YYYY-MM-DD, where the service asks for it")
@@ -136,6 +146,11 @@ func (f *renewFlags) begun(ctx context.Context, ring *hsm.Keyring, h *holder, ap
 	}
 	if r, err = h.renewal(ctx, api, csr); err != nil {
 		return r, err
+	}
+	if inTPM(f.key) {
+		if err := f.attest(ctx, ring, h, api, &r); err != nil {
+			return r, err
+		}
 	}
 	if b, err = json.Marshal(r); err != nil {
 		return r, err

@@ -54,6 +54,8 @@ type sealedKey struct {
 	CreateData []byte `json:"CreateData"`
 }
 
+// ecdsaTemplate is that of a holder's or a service's key: sign only, fixed to
+// this TPM. Any curve but P-384 is P-256.
 func ecdsaTemplate(curve elliptic.Curve) tpm2.TPMTPublic {
 	hash, id := tpm2.TPMAlgSHA256, tpm2.TPMECCNistP256
 	if curve == elliptic.P384() {

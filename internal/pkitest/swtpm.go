@@ -19,16 +19,24 @@ type TPM struct {
 	*server
 }
 
-// SWTPM starts a TPM that is new.
+// SWTPM starts a TPM that is new and has no certificate of a maker.
 func SWTPM(t testing.TB) *TPM {
+	t.Helper()
+	return startTPM(t, func(state string) {
+		if err := os.Mkdir(state, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// startTPM starts a TPM whose state begin makes, in a directory that is not there.
+func startTPM(t testing.TB, begin func(state string)) *TPM {
 	t.Helper()
 	program := Need(t, "swtpm", "swtpm")
 	dir := shortDir(t)
 	p := &TPM{Socket: filepath.Join(dir, "tpm"), state: filepath.Join(dir, "state")}
 	p.Base = "tpmkms:storage-directory=" + filepath.Join(dir, "keys") + ";device=" + p.Socket + ";x-secret-file=" + filepath.Join(dir, "secret.pem")
-	if err := os.Mkdir(p.state, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	begin(p.state)
 	p.server = newServer(t, p.Socket, program, "socket", "--tpm2", "--tpmstate", "dir="+p.state,
 		"--server", "type=unixio,path="+p.Socket, "--flags", "not-need-init,startup-clear")
 	p.Start()

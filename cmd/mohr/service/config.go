@@ -71,6 +71,8 @@ type Config struct {
 	// (docs/eid.md); default none.
 	EID  *eid.File  `yaml:"eid"`
 	Chip ChipConfig `yaml:"chip"`
+	// Attestation says which devices may keep holders' keys; default none.
+	Attestation AttestationConfig `yaml:"attestation"`
 	// BadgeRules is a file of rules in place of the built-in ones.
 	BadgeRules string `yaml:"badge_rules"`
 	// LicenceRegistries are connector files for kinds of licences that another
@@ -162,7 +164,7 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
 	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
-	return errors.Join(append(errs, c.Chip.Validate(c.Production))...)
+	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production))...)
 }
 
 // objection is how long an invited business may object.

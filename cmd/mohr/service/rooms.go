@@ -33,6 +33,7 @@ import (
 	"mohr/enroll/cmp"
 	"mohr/enroll/est"
 	"mohr/hsm"
+	"mohr/hsm/attest"
 	"mohr/internal/clock"
 	"mohr/internal/eid"
 	"mohr/internal/gateway"
@@ -74,6 +75,8 @@ type rooms struct {
 	signin     *signin.Desk
 	documents  *repository.Set
 	web        *web.Server
+
+	attestation *attest.Verifier // nil: no device is believed
 }
 
 // allTexts are the texts of every room.
@@ -85,7 +88,7 @@ func allTexts() (*i18n.Catalog, error) {
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSignIn, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSignIn, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -176,7 +179,7 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
-		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Log: r.Log,
+		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Attestation: r.attestation, Log: r.Log,
 	})
 	return err
 }
@@ -209,7 +212,7 @@ func (r *rooms) openRenew(context.Context) error {
 	}
 	r.renew, err = renew.New(renew.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, People: r.enroll,
-		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sum(terms), Audience: r.Config.Portal, Log: r.Log,
+		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sum(terms), Audience: r.Config.Portal, Attestation: r.attestation, Log: r.Log,
 	})
 	return err
 }

@@ -1,0 +1,116 @@
+package attest
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/subtle"
+	"errors"
+	"math/big"
+	"time"
+
+	"github.com/google/go-tpm/tpm2"
+
+	"mohr/internal/fault"
+)
+
+// judge follows the chain of what is shown: a maker who is believed says that
+// the endorsement key is a TPM's; that TPM opened what was sealed for the
+// attestation key; the attestation key, which signs nothing but what its TPM
+// says, names the holder's key, whose attributes are fixed by its name.
+func (t *tpm) judge(s Statement, b Binding, now time.Time) (k Key, err error) {
+	e, err := t.enter(s.Certificates, s.AK, b, now)
+	if err != nil {
+		return k, err
+	}
+	if err := e.activated(s.Secret); err != nil {
+		return k, err
+	}
+	key, err := parseArea(s.Key, "the key")
+	if err != nil {
+		return k, err
+	}
+	said, err := parseCertified(s.Info)
+	if err != nil {
+		return k, err
+	}
+	if err := e.ak.signed(s.Info, s.Signature); err != nil {
+		return k, err
+	}
+	if subtle.ConstantTimeCompare(said.qualifying, b.sum()) != 1 {
+		return k, errOtherChallenge()
+	}
+	if !bytes.Equal(said.name, key.name) {
+		return k, fault.New(fault.Denied, "attestation_other_key", "the TPM vouches for another key than the one sent; send the key's public area as the TPM gives it, and certify that key")
+	}
+	if err := key.holds(); err != nil {
+		return k, err
+	}
+	spki, err := spkiOf(key.public)
+	return Key{format: TPM, spki: spki, device: e.device, traits: "TPM 2.0 of " + e.make}, err
+}
+
+// resident reports whether an object was made by its TPM and cannot leave it
+// (Part 2, section 8.3.3).
+func (a area) resident() bool {
+	o := a.ObjectAttributes
+	return o.FixedTPM && o.FixedParent && o.SensitiveDataOrigin && !o.EncryptedDuplication
+}
+
+// attests refuses what is no attestation key: one that signs what its TPM says
+// and nothing else.
+func (a area) attests() error {
+	o := a.ObjectAttributes
+	if !a.resident() || !o.Restricted || !o.SignEncrypt || o.Decrypt || strength[a.hash] == 0 {
+		return fault.New(fault.Denied, "attestation_ak_refused", "the attestation key is not one: it must be made in the TPM, fixed to it, restricted, and sign only, with SHA-256 or better")
+	}
+	return nil
+}
+
+// holds refuses a key that a holder must not have. One with a policy for its
+// certification is refused too: that the TPM asked for the key's own
+// authorisation shows that it had the private half.
+func (a area) holds() error {
+	o := a.ObjectAttributes
+	if _, ec := a.public.(*ecdsa.PublicKey); !ec {
+		return errKeyKind()
+	}
+	if !a.resident() || o.Restricted || !o.SignEncrypt || o.Decrypt || o.AdminWithPolicy || strength[a.hash] == 0 {
+		return fault.New(fault.Denied, "attestation_key_refused", "the key is not one that a signature may rest on: it must be made in the TPM, fixed to it, sign only, not be restricted, and use SHA-256 or better")
+	}
+	return nil
+}
+
+// signed checks a TPMT_SIGNATURE (Part 2, section 11.3.4) by the key over info.
+func (a area) signed(info, signature []byte) error {
+	sig, err := parse[tpm2.TPMTSignature](signature)
+	if err != nil {
+		return errMalformed("the signature")
+	}
+	if sig.SigAlg != a.scheme {
+		return errSignature()
+	}
+	h := strength[a.hash].New()
+	h.Write(info)
+	digest := h.Sum(nil)
+	switch public := a.public.(type) {
+	case *ecdsa.PublicKey:
+		s, err := sig.Signature.ECDSA()
+		if err != nil || s.Hash != a.hash ||
+			!ecdsa.Verify(public, digest, new(big.Int).SetBytes(s.SignatureR.Buffer), new(big.Int).SetBytes(s.SignatureS.Buffer)) {
+			return errSignature()
+		}
+	case *rsa.PublicKey:
+		s, err := sig.Signature.RSASSA()
+		if err != nil || s.Hash != a.hash || rsa.VerifyPKCS1v15(public, strength[a.hash], digest, s.Sig.Buffer) != nil {
+			return errSignature()
+		}
+	default:
+		return errors.New("attest: a key of no kind")
+	}
+	return nil
+}
+
+func errSignature() error {
+	return fault.New(fault.Denied, "attestation_signature", "the statement about the key is not signed by the attestation key or the key it names; attest the key again")
+}
