@@ -96,6 +96,7 @@ GET /reviews list-reviews
 GET /reviews/challenge review-challenge
 GET /reviews/{id} show-review
 GET /revocations/nonce revocation-nonce
+GET /statistics get-statistics
 POST /acme/keys acme-keys
 POST /applications create-application
 POST /applications/{id}/appeal appeal-application

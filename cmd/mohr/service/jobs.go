@@ -40,6 +40,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "tell-businesses", Every: time.Minute, Run: r.complaints.NotifyServed},
 		{Name: "prune-complaint-drafts", Every: time.Hour, Run: counted(r.complaints.PruneDrafts)},
 		{Name: "fold-counts", Every: 10 * time.Second, Run: counted(r.complaints.Register().Fold)},
+		{Name: "count-country", Every: 10 * time.Minute, Run: r.statistics.Count},
 		{Name: "publish-open-data", Every: 10 * time.Minute, Run: r.opendata.Publish},
 		{Name: "watch-late-badges", Every: time.Minute, Run: r.badge.WatchLate},
 		{Name: "flush-badge-copies", Every: time.Minute, Run: r.badge.FlushCopies, Everywhere: true},
