@@ -46,6 +46,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "flush-badge-copies", Every: time.Minute, Run: r.badge.FlushCopies, Everywhere: true},
 		{Name: "badge-notices", Every: time.Minute, Run: r.badge.SendNotices},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
+		{Name: "remind-of-renewal", Every: time.Minute, Run: r.renew.Remind},
 		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},
 		{Name: "prune-acme", Every: time.Hour, Run: counted(r.acme.Prune)},
 		{Name: "prune-codes", Every: time.Hour, Run: counted(r.codes.Prune)},
