@@ -165,3 +165,21 @@ func TestACertificateIsCheckedInABrowser(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryPartOfTheDesignInABrowser looks at the pages of who makes pages.
+func TestEveryPartOfTheDesignInABrowser(t *testing.T) {
+	s := startService(t, "")
+	chromium := browser.Start(t)
+	for _, l := range looks {
+		t.Run(l.String(), func(t *testing.T) {
+			tab := chromium.Tab(t, l)
+			for name, path := range map[string]string{"dev": "/dev/", "dev-patterns": "/dev/patterns", "dev-messages": "/dev/messages"} {
+				tab.Go("http://" + s.Ops.Addr().String() + path)
+				seen(t, tab, name)
+			}
+		})
+	}
+	if a := s.anyone.send(t, pageOf("/dev/patterns", "en")); a.status != http.StatusNotFound {
+		t.Errorf("the public listener has the page too: %d", a.status)
+	}
+}

@@ -13,7 +13,7 @@ type Row struct {
 
 // Size of a row: its name above its bar, so that long names fit a telephone.
 const (
-	rowWidth, rowHeight = 480, 58
+	rowWidth, rowHeight = 480, 64
 	rowValue            = 76 // for the number behind the bar
 )
 
