@@ -19,6 +19,7 @@ import (
 // Routes hangs the API and the pages on s.
 func (d *Desk) Routes(s *web.Server) {
 	d.routesAPI(s)
+	d.routesConsole(s)
 	s.Echo.GET("/complaints/new", d.pageNew)
 	s.Echo.POST("/complaints/new", d.postNew)
 	s.Echo.GET("/complaints", d.pageLookup)

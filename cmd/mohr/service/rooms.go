@@ -75,7 +75,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, opendata.Texts, regulator.Texts, lookup.Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
@@ -274,12 +274,13 @@ func (r *rooms) mount(context.Context) error {
 	r.acme.Routes(r.web)
 	r.Ledger.Routes(r.web.Echo)
 	r.Ledger.PageRoutes(r.web)
+	r.routesConsole()
 	return nil
 }
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, ledger.Pages, badge.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}
