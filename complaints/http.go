@@ -20,6 +20,7 @@ import (
 func (d *Desk) Routes(s *web.Server) {
 	d.routesAPI(s)
 	d.routesAnswerPage(s)
+	d.routesConsole(s)
 	s.Echo.GET("/complaints/new", d.pageNew)
 	s.Echo.POST("/complaints/new", d.postNew)
 	s.Echo.GET("/complaints", d.pageLookup)

@@ -18,8 +18,11 @@ import (
 
 // Buckets of this room.
 const (
-	renewalBucket = "renew_renewals" // request -> record
-	noticeBucket  = "renew_notices"  // request -> notice: the message to the holder is still to be sent
+	renewalBucket = "renew_renewals"  // request -> record
+	noticeBucket  = "renew_notices"   // request -> notice: the message to the holder is still to be sent
+	toldBucket    = "renew_told"      // serial -> days of the last reminder, sent or owed
+	owedBucket    = "renew_reminders" // serial/days -> reminder: still to be sent
+	walkBucket    = "renew_walk"      // walkKey -> serial up to which reminders were looked for
 )
 
 // record is what is kept of a renewal, from the transaction of the intent on.

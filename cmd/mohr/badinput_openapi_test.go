@@ -100,6 +100,7 @@ GET /reviews/challenge review-challenge
 GET /reviews/{id} show-review
 GET /revocations/nonce revocation-nonce
 GET /signin/nonce signin-nonce
+GET /statistics get-statistics
 POST /acme/keys acme-keys
 POST /applications create-application
 POST /applications/{id}/appeal appeal-application

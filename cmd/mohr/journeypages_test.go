@@ -17,15 +17,18 @@ import (
 // shots is where pictures of the main pages go: make screenshots.
 var shots = flag.String("shots", "", "write pictures of the pages to this folder")
 
+// everyShot is for who designs a page and wants to see all of them.
+var everyShot = flag.Bool("everyshot", false, "with -shots: pictures of all pages, not only of those that are kept")
+
 // pictured are the pages of which pictures are kept.
-var pictured = []string{"signin", "signin-error", "devices", "confirm", "passkey-new", "devices-passkey", "signin-told", "home", "enroll-start", "enroll-key", "enroll-certificate", "badge", "record", "complaint-new", "complaint-filed"}
+var pictured = []string{"signin", "signin-error", "devices", "confirm", "passkey-new", "devices-passkey", "signin-told", "home", "enroll-start", "enroll-key", "enroll-certificate", "badge", "record", "complaint-new", "complaint-filed", "statistics"}
 
 // seen holds the page against what every page promises, and keeps its picture
 // if pictures are wanted.
 func seen(t *testing.T, tab *browser.Tab, name string) {
 	t.Helper()
 	holdPage(t, tab, name)
-	if *shots != "" && !tab.NoScript && slices.Contains(pictured, name) {
+	if *shots != "" && (*everyShot || !tab.NoScript && slices.Contains(pictured, name)) {
 		tab.Shot(filepath.Join(*shots, name+"-"+tab.Look.String()+".png"))
 	}
 }

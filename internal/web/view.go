@@ -39,6 +39,26 @@ func (v View) Doors() []Door {
 	return doors
 }
 
+// consoleRoot is below what operators' pages are.
+const consoleRoot = "/console"
+
+// Console reports whether the page is one of the operators'.
+func (v View) Console() bool {
+	return v.Path == consoleRoot || strings.HasPrefix(v.Path, consoleRoot+"/")
+}
+
+// Desks are the parts of the operators' pages.
+func (v View) Desks() []Door {
+	desks := []Door{{Path: consoleRoot, Text: "web.console.overview"}}
+	for _, name := range []string{"reviews", "complaints", "plans", "certificates", "health", "audit"} {
+		desks = append(desks, Door{Path: consoleRoot + "/" + name, Text: "web.console." + name})
+	}
+	for i, d := range desks {
+		desks[i].Here = v.Path == d.Path || d.Path != consoleRoot && strings.HasPrefix(v.Path, d.Path+"/")
+	}
+	return desks
+}
+
 // T returns a text in the reader's language, its verbs filled with args.
 func (v View) T(key string, args ...any) string { return v.face.texts.Text(v.Lang, key, args...) }
 

@@ -20,6 +20,7 @@ import (
 	"mohr/ca/custody"
 	"mohr/ca/evidence"
 	"mohr/ca/incident"
+	"mohr/ca/lookup"
 	"mohr/ca/mandate"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
@@ -28,6 +29,7 @@ import (
 	"mohr/ca/timestamp"
 	"mohr/complaints"
 	"mohr/complaints/opendata"
+	"mohr/complaints/regulator"
 	"mohr/enroll"
 	"mohr/enroll/chip"
 	"mohr/enroll/cmp"
@@ -66,6 +68,7 @@ type rooms struct {
 	renew      *renew.Desk
 	complaints *complaints.Desk
 	opendata   *opendata.Publisher
+	statistics *regulator.Office
 	badge      *badge.Desk
 	acme       *acme.Desk
 	est        *est.Desk
@@ -82,7 +85,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts, session.Texts, signin.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
@@ -241,6 +244,7 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 		return fmt.Errorf("complaint_policy: %w", err)
 	}
 	r.opendata = &opendata.Publisher{Register: r.complaints.Register(), Receipts: r.receipts, Key: r.box.Derive("open data")}
+	r.statistics = &regulator.Office{Register: r.complaints.Register()}
 	return nil
 }
 
@@ -296,18 +300,23 @@ func (r *rooms) mount(context.Context) error {
 	r.complaints.Routes(r.web)
 	r.complaints.FigureRoutes(r.web)
 	r.opendata.Routes(r.web)
+	r.opendata.Page(r.web, r.Config.Portal)
+	r.statistics.Routes(r.web)
+	(&lookup.Book{Store: r.Store}).Routes(r.web)
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
 	r.mandate.Routes(r.web)
 	r.acme.Routes(r.web)
 	r.signin.Routes(r.web)
 	r.Ledger.Routes(r.web.Echo)
+	r.Ledger.PageRoutes(r.web)
+	r.routesConsole()
 	return nil
 }
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, badge.Pages, signin.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, signin.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}

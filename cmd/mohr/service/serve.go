@@ -13,6 +13,7 @@ import (
 
 	"mohr/hsm"
 	"mohr/internal/control"
+	"mohr/internal/web"
 )
 
 // ErrConfig is in the error of Serve for a configuration that cannot be served.
@@ -130,7 +131,11 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	if err != nil {
 		return err
 	}
-	h := handlers{control: g.control(), portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, &gauges{r}, s.outbox())}
+	dev, err := s.devPages(r)
+	if err != nil {
+		return err
+	}
+	h := handlers{control: g.control(), portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, &gauges{r}, dev)}
 	ready(s) // the doors are bound: who knocks from now on is served
 	return serveAll(ctx, s.listeners, door, h, g.tlsConfig(false), g.tlsConfig(true), log)
 }
@@ -162,9 +167,15 @@ func waitReady(ctx context.Context, r *rooms) error {
 	}
 }
 
-func (s *Served) outbox() http.Handler {
+// devPages are the outbox and the pages of a development service; nil for
+// every other.
+func (s *Served) devPages(r *rooms) (http.Handler, error) {
 	if s.dev == nil {
-		return nil
+		return nil, nil
 	}
-	return s.dev.outbox()
+	pages, err := web.NewDev(r.webConfig(), samples(s.Config.Portal, time.Now()))
+	if err != nil {
+		return nil, err
+	}
+	return s.dev.outbox(pages), nil
 }
