@@ -1,4 +1,4 @@
-// Package cmp carries enrollment, renewal and revocation over CMP (RFC 9810, 9483) to their desks.
+// Package cmp takes enrollments, renewals and revocations over CMP (RFC 9810, 9483).
 //
 // It issues nothing on its own word. ir, cr and p10cr hand in the key of an
 // approved application and are protected by a MAC with its one-time secret
