@@ -132,10 +132,13 @@ func copyStopped(ctx context.Context, data string, w io.Writer) error {
 // openStopped opens the store of a stopped service, without its keys, and
 // reads the log's verifier key beside it.
 func openStopped(ctx context.Context, data string) (store.Store, string, error) {
-	vkey, err := readVkey(filepath.Join(data, "log.vkey"))
+	s, err := service.OpenStore(ctx, data, "", false)
 	if err != nil {
 		return nil, "", err
 	}
-	s, err := service.OpenStore(ctx, data, "", false)
-	return s, vkey, err
+	vkey, err := readVkey(filepath.Join(data, "log.vkey"))
+	if err != nil {
+		return nil, "", errors.Join(err, s.Close())
+	}
+	return s, vkey, nil
 }
