@@ -57,6 +57,10 @@ func (d *Desk) Sheet(ctx context.Context, b ca.BusinessID, at time.Time) (Sheet,
 	if err != nil {
 		return Sheet{}, err
 	}
+	others, err := d.register.Measured(ctx, string(b), at)
+	if err != nil {
+		return Sheet{}, err
+	}
 	count := func(r Rolling) Figures {
 		y := NewTally(string(b), d.register.terms(Terms{At: at, Rolling: r}))
 		for _, row := range rows {
@@ -67,7 +71,7 @@ func (d *Desk) Sheet(ctx context.Context, b ca.BusinessID, at time.Time) (Sheet,
 	year, terms := count(Year), d.register.terms(Terms{At: at})
 	s := Sheet{
 		Business: b, Year: year.Shown(), Trend: count(Quarter).Shown(), Lifetime: count(0).Shown(),
-		YearOnYear: YearOnYear(rows, terms), Rating: Rate(year, nil, weights.At(at)), Quantiles: quantiles,
+		YearOnYear: YearOnYear(rows, terms), Rating: Rate(year, others, weights.At(at)), Quantiles: quantiles,
 	}
 	s.PerThousand, err = d.perThousand(ctx, s, at)
 	return s, err

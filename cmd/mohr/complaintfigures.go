@@ -86,12 +86,16 @@ func countEverything(ctx context.Context, g *complaints.Register, business strin
 	if err != nil {
 		return all, err
 	}
+	others, err := g.Measured(ctx, business, t.At)
+	if err != nil {
+		return all, err
+	}
 	y := complaints.NewTally(business, t)
 	for _, r := range rows {
 		y.Add(r)
 	}
 	all.Figures = y.Figures()
-	all.Rating = complaints.Rate(all.Figures, nil, weights.At(t.At))
+	all.Rating = complaints.Rate(all.Figures, others, weights.At(t.At))
 	all.YearOnYear, all.Forecast = complaints.YearOnYear(rows, t), complaints.Foresee(rows, t)
 	return all, nil
 }
