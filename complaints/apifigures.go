@@ -49,7 +49,7 @@ const quantiles = "Quantiles are nearest-rank: sorted[ceil(p n)-1]. Those with k
 // Sheet returns all figures of a business as of an instant, as they are shown:
 // without what few complaints do not carry.
 func (d *Desk) Sheet(ctx context.Context, b ca.BusinessID, at time.Time) (Sheet, error) {
-	weights, err := DefaultWeights()
+	weights, err := d.register.Weights(ctx)
 	if err != nil {
 		return Sheet{}, err
 	}

@@ -78,7 +78,7 @@ func figuresCommand() *cobra.Command {
 }
 
 func countEverything(ctx context.Context, g *complaints.Register, business string, t complaints.Terms) (all everyFigure, err error) {
-	weights, err := complaints.DefaultWeights()
+	weights, err := g.Weights(ctx)
 	if err != nil {
 		return all, err
 	}
