@@ -77,6 +77,9 @@ func (b *Badge) decide(tx store.Tx, g gathered, r Rules) error {
 		Badge: b.ID, Number: b.Traces, Request: b.Request, Rules: r, Facts: f, Findings: findings,
 		Outcome: v.Outcome, Least: b.least(), Had: b.had(), Level: v.Level,
 	}
+	if err := b.tellFound(tx, findings, f.At); err != nil {
+		return err
+	}
 	next, why, since := b.next(f, r, v)
 	hash, err := canonicalSHA256(t)
 	if err != nil {

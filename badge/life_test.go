@@ -142,6 +142,13 @@ func TestWatchingABadge(t *testing.T) {
 	step("the licence was extended", func(r *registry) { r.err, r.licence.ValidTo = nil, "2029-01-01" }, badge.Active, "all_checks_hold")
 	step("the registry is silent again", func(r *registry) { r.err = errDown }, badge.Active, "all_checks_hold")
 	step("the company was dissolved", func(r *registry) { r.err, r.legal.Status = nil, "dissolved" }, badge.Suspended, "company_not_active")
+	// What each look found, the days on which nobody could say left out.
+	found := b.dump(t, "complaints_measured")
+	for want, n := range map[string]int{"/licence_valid_days/": 6 - 2, "/company_active_days/": 6 - 2, "false": 2} {
+		if strings.Count(found, want) != n {
+			t.Errorf("%d of %s, want %d, in\n%s", strings.Count(found, want), want, n, found)
+		}
+	}
 	step("the company is active again", func(r *registry) { r.legal.Status = "active" }, badge.Active, "all_checks_hold")
 	step("who signed lives no more", func(r *registry) { r.dead = true }, badge.Suspended, "signer_cannot_act")
 	b.replays(t, got.ID)

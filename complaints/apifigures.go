@@ -49,11 +49,15 @@ const quantiles = "Quantiles are nearest-rank: sorted[ceil(p n)-1]. Those with k
 // Sheet returns all figures of a business as of an instant, as they are shown:
 // without what few complaints do not carry.
 func (d *Desk) Sheet(ctx context.Context, b ca.BusinessID, at time.Time) (Sheet, error) {
-	weights, err := DefaultWeights()
+	weights, err := d.register.Weights(ctx)
 	if err != nil {
 		return Sheet{}, err
 	}
 	rows, err := d.register.RowsOf(ctx, string(b))
+	if err != nil {
+		return Sheet{}, err
+	}
+	others, err := d.register.Measured(ctx, string(b), at)
 	if err != nil {
 		return Sheet{}, err
 	}
@@ -67,7 +71,7 @@ func (d *Desk) Sheet(ctx context.Context, b ca.BusinessID, at time.Time) (Sheet,
 	year, terms := count(Year), d.register.terms(Terms{At: at})
 	s := Sheet{
 		Business: b, Year: year.Shown(), Trend: count(Quarter).Shown(), Lifetime: count(0).Shown(),
-		YearOnYear: YearOnYear(rows, terms), Rating: Rate(year, nil, weights.At(at)), Quantiles: quantiles,
+		YearOnYear: YearOnYear(rows, terms), Rating: Rate(year, others, weights.At(at)), Quantiles: quantiles,
 	}
 	s.PerThousand, err = d.perThousand(ctx, s, at)
 	return s, err

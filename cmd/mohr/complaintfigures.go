@@ -78,11 +78,15 @@ func figuresCommand() *cobra.Command {
 }
 
 func countEverything(ctx context.Context, g *complaints.Register, business string, t complaints.Terms) (all everyFigure, err error) {
-	weights, err := complaints.DefaultWeights()
+	weights, err := g.Weights(ctx)
 	if err != nil {
 		return all, err
 	}
 	rows, err := g.RowsOf(ctx, business)
+	if err != nil {
+		return all, err
+	}
+	others, err := g.Measured(ctx, business, t.At)
 	if err != nil {
 		return all, err
 	}
@@ -91,7 +95,7 @@ func countEverything(ctx context.Context, g *complaints.Register, business strin
 		y.Add(r)
 	}
 	all.Figures = y.Figures()
-	all.Rating = complaints.Rate(all.Figures, nil, weights.At(t.At))
+	all.Rating = complaints.Rate(all.Figures, others, weights.At(t.At))
 	all.YearOnYear, all.Forecast = complaints.YearOnYear(rows, t), complaints.Foresee(rows, t)
 	return all, nil
 }

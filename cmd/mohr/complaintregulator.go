@@ -155,15 +155,15 @@ func (f *replayFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	weights, err := complaints.DefaultWeights()
-	if err != nil {
-		return err
-	}
 	g, terms, done, err := f.open(c.Context())
 	if err != nil {
 		return err
 	}
 	defer done()
+	weights, err := g.Weights(c.Context())
+	if err != nil {
+		return err
+	}
 	bar := progressOf(c.ErrOrStderr(), "businesses", progressbar.OptionShowIts())
 	r, err := regulator.Replay(c.Context(), g, p, regulator.Terms{At: terms.At, Rolling: terms.Rolling, Policies: terms.Policies, Weights: weights}, func(n int) { bar.Set(n) })
 	bar.Finish()

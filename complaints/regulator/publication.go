@@ -48,5 +48,5 @@ func side(rows []complaints.Row, t complaints.Terms, is func(served time.Time) b
 			y.Add(r)
 		}
 	}
-	return outcome(y.Figures(), nil, t.At)
+	return outcome(y.Figures(), nil, t.At, nil)
 }

@@ -25,6 +25,8 @@ type Terms struct {
 	Rolling  complaints.Rolling
 	Policies complaints.Policies
 	Weights  complaints.WeightsList
+
+	measured map[string]map[complaints.Dimension][]complaints.Input // by others, of each business
 }
 
 // Outcome is what the record of a business comes to.
@@ -77,7 +79,11 @@ func Replay(ctx context.Context, g *complaints.Register, p Proposal, t Terms, pr
 	var effects []Effect
 	var cards [2][]complaints.Scorecard
 	now := complaints.Terms{At: t.At, Rolling: t.Rolling, Policies: t.Policies}
-	err := g.Rows(ctx, func(business string, rows []complaints.Row) error {
+	var err error
+	if t.measured, err = g.MeasuredAll(ctx, t.At); err != nil {
+		return out, err
+	}
+	err = g.Rows(ctx, func(business string, rows []complaints.Row) error {
 		before, after := complaints.NewTally(business, now), complaints.NewTally(business, now)
 		for _, r := range rows {
 			before.Add(r)
@@ -117,7 +123,7 @@ func (p Proposal) effect(business string, before, after complaints.Figures, t Te
 	}
 	e := Effect{
 		Business: business, Received: before.Scorecard.Received, Level: before.Level,
-		Before: outcome(before, t.Weights, t.At), After: outcome(after, weights, t.At),
+		Before: outcome(before, t.Weights, t.At, t.measured[business]), After: outcome(after, weights, t.At, t.measured[business]),
 	}
 	cards[0], cards[1] = append(cards[0], before.Scorecard), append(cards[1], after.Scorecard)
 	e.Share, e.Score = difference(e.After.ShareOnTime, e.Before.ShareOnTime), difference(e.After.Score, e.Before.Score)
@@ -127,14 +133,14 @@ func (p Proposal) effect(business string, before, after complaints.Figures, t Te
 	return e
 }
 
-func outcome(f complaints.Figures, w complaints.WeightsList, at time.Time) Outcome {
+func outcome(f complaints.Figures, w complaints.WeightsList, at time.Time, others map[complaints.Dimension][]complaints.Input) Outcome {
 	c := f.Scorecard
 	o := Outcome{
 		Matured: c.Matured, MaturedOnTime: c.MaturedOnTime, ShareOnTime: c.ShareOnTime, WilsonLow: c.WilsonLow, WilsonHigh: c.WilsonHigh,
 		Unanswered: c.Unanswered, EverUnanswered: f.Aside.EverUnanswered, Delays: f.Aside.Delays,
 	}
 	if len(w) > 0 {
-		o.Score = complaints.Rate(f, nil, w.At(at)).Score
+		o.Score = complaints.Rate(f, others, w.At(at)).Score
 	}
 	return o
 }

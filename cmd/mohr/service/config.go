@@ -89,6 +89,10 @@ type Config struct {
 	// they are served, and which answers are marked as placeholders.
 	ComplaintFlags        string `yaml:"complaint_flags"`
 	ComplaintPlaceholders string `yaml:"complaint_placeholders"`
+	// ComplaintWeights is a file of the weights of the five dimensions over time,
+	// oldest first. As with windows, what was published once stays in it
+	// unchanged, and a new entry begins on a day that is ahead.
+	ComplaintWeights string `yaml:"complaint_weights"`
 	// PublicationObjection is how long an invited business may object before its
 	// record is made public; default 240h, in a development service 0s.
 	PublicationObjection *time.Duration `yaml:"publication_objection"`

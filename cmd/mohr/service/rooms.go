@@ -243,6 +243,13 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 	if err := r.complaints.Register().AdoptPolicies(ctx); err != nil {
 		return fmt.Errorf("complaint_policy: %w", err)
 	}
+	weights, err := complaints.LoadWeights(r.Config.ComplaintWeights)
+	if err != nil {
+		return fmt.Errorf("complaint_weights: %w", err)
+	}
+	if err := r.complaints.Register().AdoptWeights(ctx, weights); err != nil {
+		return fmt.Errorf("complaint_weights: %w", err)
+	}
 	r.opendata = &opendata.Publisher{Register: r.complaints.Register(), Receipts: r.receipts, Key: r.box.Derive("open data")}
 	r.statistics = &regulator.Office{Register: r.complaints.Register()}
 	return nil
