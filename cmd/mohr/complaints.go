@@ -24,7 +24,7 @@ import (
 
 func complaintsCommand() *cobra.Command {
 	own := []*cobra.Command{
-		answerCommand(), importCommand(), scorecardCommand(),
+		answerCommand(), replyCommand(), importCommand(), scorecardCommand(),
 		figuresCommand(), rankingCommand(), statisticsCommand(), replayCommand(), treatmentCommand(), recomputeCommand(),
 	}
 	return group("complaints", "Answer complaints and rule on them; import and count them", append(own, deskCommands()...)...)

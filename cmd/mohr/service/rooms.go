@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"mohr/badge"
+	"mohr/badge/merchant"
 	"mohr/ca"
 	"mohr/ca/acme"
 	"mohr/ca/approval"
@@ -76,6 +77,7 @@ type rooms struct {
 	incident   *incident.Desk
 	mandate    *mandate.Desk
 	signin     *signin.Desk
+	merchant   *merchant.Desk
 	documents  *repository.Set
 	web        *web.Server
 
@@ -85,13 +87,13 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts, session.Texts, signin.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts, merchant.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSignIn, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSignIn, r.openMerchant, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -315,6 +317,7 @@ func (r *rooms) mount(context.Context) error {
 	r.mandate.Routes(r.web)
 	r.acme.Routes(r.web)
 	r.signin.Routes(r.web)
+	r.merchant.Routes(r.web, r.visitors)
 	r.Ledger.Routes(r.web.Echo)
 	r.Ledger.PageRoutes(r.web)
 	r.routesConsole()
@@ -323,7 +326,7 @@ func (r *rooms) mount(context.Context) error {
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, signin.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}

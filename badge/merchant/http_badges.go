@@ -1,0 +1,103 @@
+package merchant
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"mohr/badge"
+	"mohr/internal/web"
+)
+
+func (d *Desk) pageBadge(c echo.Context, _ Visitor, at place) error {
+	return d.showBadge(c, at, nil)
+}
+
+func (d *Desk) showBadge(c echo.Context, at place, told *web.FormError) error {
+	ctx := c.Request().Context()
+	r, err := d.ownBadge(ctx, at, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	p := badgePage{place: at, Record: r}
+	dues, err := d.Badges.Dues(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	for _, due := range dues {
+		p.Days = append(p.Days, Day{What: due.What, Of: due.Of, At: due.At})
+	}
+	status := http.StatusOK
+	if p.Error = told; told != nil {
+		status = told.Status
+	}
+	return web.Page(c, status, "merchant-badge", p)
+}
+
+// postCheck has the facts checked now, as after the proof was put there.
+func (d *Desk) postCheck(c echo.Context, _ Visitor, at place) error {
+	r, err := d.ownBadge(c.Request().Context(), at, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if _, err := d.Badges.CheckOnDemand(c.Request().Context(), r.ID); err != nil {
+		if told := web.FormFault(c, err); told != nil {
+			return d.showBadge(c, at, told)
+		}
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, at.Path+"/badges/"+string(r.ID))
+}
+
+// pageRequest is the form of a request, and once it is filled in the page that
+// has it signed.
+func (d *Desk) pageRequest(c echo.Context, _ Visitor, at place) error {
+	if err := needBadges(at); err != nil {
+		return err
+	}
+	q := c.QueryParams()
+	p := requestPage{place: at, Wish: readWish(q)}
+	if p.Wish.Domain == "" || q.Get("edit") != "" {
+		return web.Page(c, http.StatusOK, "merchant-request", p)
+	}
+	if err := p.Wish.check(); err != nil {
+		if p.Error = web.FormFault(c, err); p.Error == nil {
+			return err
+		}
+		return web.Page(c, p.Error.Status, "merchant-request", p)
+	}
+	return d.showReady(c, p)
+}
+
+func (d *Desk) showReady(c echo.Context, p requestPage) (err error) {
+	p.Ready = true
+	if p.More, err = p.Wish.more(p.Business); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if p.Error != nil {
+		status = p.Error.Status
+	}
+	return web.Page(c, status, "merchant-request", p)
+}
+
+// postRequest takes a signed request in, as the API does. Who signed it, and
+// what for, is for the badge room to judge.
+func (d *Desk) postRequest(c echo.Context, _ Visitor, at place) error {
+	if err := needBadges(at); err != nil {
+		return err
+	}
+	f, err := web.Form(c)
+	if err != nil {
+		return err
+	}
+	b, err := d.Badges.Request(c.Request().Context(), badge.Letter{Signed: []byte(f.Get("statement"))})
+	if err == nil {
+		return c.Redirect(http.StatusSeeOther, at.Path+"/badges/"+string(b.ID))
+	}
+	p := requestPage{place: at, Wish: readWish(f)}
+	if p.Error = web.FormFault(c, err); p.Error == nil || p.Wish.check() != nil {
+		return err
+	}
+	return d.showReady(c, p)
+}

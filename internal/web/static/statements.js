@@ -1,0 +1,54 @@
+// Statements of forms, signed with a key of this browser. A form says in
+// data-nonce where its nonce is to be had, in data-more what else is signed,
+// and by data-field which of its fields are; with data-jti it wants an id of
+// its own. Without a key here, the page shows a command that does the same.
+
+import * as keys from "./keys.js";
+
+function tell(text) {
+  const box = document.querySelector("[data-told]");
+  box.hidden = false;
+  box.firstElementChild.textContent = text;
+  box.focus();
+}
+
+async function challenge(form) {
+  const res = await fetch(form.dataset.nonce, { headers: { Accept: "application/json" } });
+  if (!res.ok) throw new Error(`${form.dataset.nonce}: ${res.status}`);
+  return res.json();
+}
+
+function more(form) {
+  const out = JSON.parse(form.dataset.more);
+  if ("jti" in form.dataset) out.jti = crypto.randomUUID();
+  for (const field of form.querySelectorAll("[data-field]")) out[field.dataset.field] = field.value.trim();
+  return out;
+}
+
+function offer(form, key) {
+  const list = form.querySelector("[data-keys] ul"), item = document.createElement("li");
+  const button = form.querySelector("[data-keys] template").content.firstElementChild.cloneNode(true);
+  button.querySelector("[data-serial]").textContent = keys.serial(key).slice(-8);
+  button.querySelector("[data-ends]").textContent = keys.ends(key).toLocaleDateString(document.documentElement.lang, { dateStyle: "medium" });
+  button.addEventListener("click", async () => {
+    if (!form.reportValidity()) return;
+    button.disabled = true;
+    try {
+      form.elements.statement.value = await keys.sign(key, await challenge(form), more(form));
+      form.submit();
+    } catch {
+      tell(button.dataset.failed);
+      button.disabled = false;
+    }
+  });
+  item.append(button);
+  list.append(item);
+}
+
+const now = new Date();
+const usable = (await keys.certified().catch(() => [])).filter((k) => keys.ends(k) > now);
+for (const form of document.querySelectorAll("form[data-sign]")) {
+  for (const key of usable) offer(form, key);
+  form.querySelector("[data-keys]").hidden = usable.length === 0;
+  form.hidden = usable.length === 0;
+}
