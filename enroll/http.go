@@ -32,6 +32,7 @@ func (d *Desk) Routes(s *web.Server) {
 	e.POST("/enroll/:id/resume", d.postResume)
 	e.POST("/enroll/:id/resume/code", d.postResumeCode)
 	e.GET("/enroll/:id/export", d.pageExport)
+	e.GET("/enroll/:id/progress", d.getProgress)
 	e.GET("/enroll/:id/certificate.pem", d.pageCertificate)
 	e.GET("/enroll/:id/bundle.json", d.pageBundle)
 	e.POST("/enroll/:id/consent", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {

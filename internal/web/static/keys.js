@@ -123,7 +123,7 @@ export function pem(label, b) {
 }
 
 /** fromPEM returns the DER of every block in a text. */
-function fromPEM(s) {
+export function fromPEM(s) {
   return Array.from(s.matchAll(/-----BEGIN [^-]+-----([^-]+)-----END/g), (m) => fromBase64(m[1].replace(/\s/g, "")));
 }
 

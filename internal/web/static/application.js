@@ -1,0 +1,80 @@
+// The page of an application: a key made in this browser, its certificate put
+// with it, and a look again while somebody else is at work.
+
+import * as keys from "./keys.js";
+
+const $ = (selector) => document.querySelector(selector);
+
+// offerKey makes the key at a click and hands its request in. Two clicks make
+// one key: a request that was taken counts, whether its answer came or not.
+function offerKey(box) {
+  const button = box.querySelector("button"), told = box.querySelector("[role=alert]"), form = $("#csr-form");
+  const backup = box.querySelector("#backup"), pass = box.querySelector("#passphrase"), again = box.querySelector("#passphrase-again");
+  let made = null;
+  const tell = (text) => {
+    told.hidden = false;
+    told.firstElementChild.textContent = text;
+    told.focus();
+    button.disabled = false;
+  };
+  const show = () => { box.querySelector("#backup-fields").hidden = !backup.checked; };
+  backup.addEventListener("change", show);
+  show();
+  box.hidden = false;
+  button.addEventListener("click", async () => {
+    if (backup.checked && pass.value.length < 12) return tell(box.dataset.short);
+    if (backup.checked && pass.value !== again.value) return tell(box.dataset.differs);
+    button.disabled = true;
+    try {
+      made ??= await keys.make(backup.checked);
+      const csr = keys.pem("CERTIFICATE REQUEST", await keys.request(made.key));
+      const res = await fetch(form.action, { method: "POST", body: new URLSearchParams({ csr }) });
+      if (!res.ok) { // the service says why on the page that follows
+        form.elements.csr.value = csr;
+        form.submit();
+        return;
+      }
+      const chain = await certificate(box.dataset.certificate);
+      if (made.secret) {
+        save(await keys.keyFile(made.secret, chain, pass.value, "Mohr"), "mohr-key.p12");
+        made.secret.fill(0);
+      }
+      location.assign(box.dataset.page);
+    } catch {
+      tell(box.dataset.failed);
+    }
+  });
+}
+
+// certificate fetches the chain and puts it with its key; none yet: nothing.
+async function certificate(path) {
+  const res = await fetch(path);
+  if (!res.ok) return [];
+  const pem = await res.text();
+  return (await keys.certify(pem)) ? keys.fromPEM(pem) : [];
+}
+
+// save hands a file to the person.
+function save(content, name) {
+  const a = document.createElement("a");
+  a.href = URL.createObjectURL(new Blob([content], { type: "application/x-pkcs12" }));
+  a.download = name;
+  a.click();
+  setTimeout(() => URL.revokeObjectURL(a.href), 60000);
+}
+
+// watch asks every few seconds whether the application has moved on.
+function watch(box) {
+  box.hidden = false;
+  const timer = setInterval(async () => {
+    const res = await fetch(box.dataset.progress).catch(() => null);
+    if (!res?.ok || (await res.json()).stage === box.dataset.stage) return;
+    clearInterval(timer);
+    location.reload();
+  }, 2000);
+}
+
+const here = $("#key-here"), issued = $("#issued"), waiting = $("#waiting");
+if (here) offerKey(here);
+if (waiting) watch(waiting);
+if (issued && (await certificate(issued.dataset.certificate).catch(() => [])).length > 0) issued.hidden = false;
