@@ -71,14 +71,19 @@ func (f *foreign) read(t *testing.T, name string) []byte {
 	return b
 }
 
-// try runs lines in a shell and returns what they printed.
-func (f *foreign) try(lines string) (string, error) {
+// command is lines for a shell.
+func (f *foreign) command(lines string) *exec.Cmd {
 	c := exec.Command("bash", "-euo", "pipefail", "-c", lines)
 	c.Dir, c.Env = f.work, os.Environ()
 	for name, value := range f.env {
 		c.Env = append(c.Env, name+"="+value)
 	}
-	out, err := c.CombinedOutput()
+	return c
+}
+
+// try runs lines in a shell and returns what they printed.
+func (f *foreign) try(lines string) (string, error) {
+	out, err := f.command(lines).CombinedOutput()
 	return string(out), err
 }
 
