@@ -24,6 +24,7 @@ type applyFlags struct {
 	who                      applicant
 	profile, legalID, locale string
 	key, csr, out, bundle    string
+	secret                   string
 	json                     bool
 }
 
@@ -34,8 +35,12 @@ func applyCommand() *cobra.Command {
 		Long: "Apply for a certificate. What the registers need and is not given by a flag is asked for.\nThe key is made where --key says, unless it is there; --csr FILE is for a key that is elsewhere.",
 		Example: `  mohr apply --key holder.key --out holder.pem
   mohr apply --profile organisation-sign --legal-id 14003456780 --key holder.key --out holder.pem
-  mohr apply --csr token.csr --out token.pem`, Args: exactly(0),
+  mohr apply --csr token.csr --out token.pem
+  mohr apply --profile natural-auth --secret est --json > secret.json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.secret != "" && f.secret != "est" && f.secret != "cmp" {
+				return usageError{errors.New("--secret is for est or cmp")}
+			}
 			talk := c.OutOrStdout()
 			if f.json {
 				talk = c.ErrOrStderr()
@@ -54,6 +59,7 @@ func applyCommand() *cobra.Command {
 	c.Flags().StringVar(&f.csr, "csr", "", "file with a certification request for a key that is elsewhere")
 	c.Flags().StringVar(&f.out, "out", "holder.pem", "file for the certificate and its issuer")
 	c.Flags().BoolVar(&f.json, "json", false, "print the result as JSON on standard output, all else on standard error")
+	c.Flags().StringVar(&f.secret, "secret", "", "est or cmp: print the one-time secret with which another client hands in the key, and make none here")
 	c.Flags().StringVar(&f.bundle, "bundle", "", "file for the evidence bundle")
 	return c
 }
@@ -79,9 +85,12 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 			*q.to = answer
 		}
 	}
-	csr, err := f.request(ctx)
-	if err != nil {
-		return err
+	var csr []byte
+	var err error
+	if f.secret == "" {
+		if csr, err = f.request(ctx); err != nil {
+			return err
+		}
 	}
 	api, err := f.dial(nil)
 	if err != nil {
@@ -89,9 +98,15 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 	}
 	a := &applying{api: api, profile: f.profile, legalID: f.legalID, locale: f.locale, csr: csr, ask: ask,
 		say: func(format string, args ...any) { fmt.Fprintf(talk, format+"\n", args...) }}
+	if f.secret != "" {
+		a.stopAt = "csr"
+	}
 	chain, err := a.run(ctx, f.who)
 	if err != nil {
 		return err
+	}
+	if f.secret != "" {
+		return f.handOver(ctx, a, out)
 	}
 	return f.keep(ctx, a, chain, out)
 }
@@ -108,6 +123,19 @@ func (f *applyFlags) request(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	return csrFor(signer)
+}
+
+// handOver prints the one-time secret of the approved application.
+func (f *applyFlags) handOver(ctx context.Context, a *applying, out io.Writer) error {
+	s, err := a.oneTime(ctx, f.secret)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return json.NewEncoder(out).Encode(s)
+	}
+	fmt.Fprintf(out, "User   %s\nSecret %s\nFor one key, by %s, until %s.\n", s.User, s.Secret, strings.ToUpper(f.secret), s.Expires.Format(time.RFC3339))
+	return nil
 }
 
 // keep writes what was received.
