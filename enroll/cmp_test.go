@@ -18,6 +18,7 @@ import (
 	"mohr/enroll/cmp"
 	"mohr/internal/fault"
 	"mohr/internal/seal"
+	"mohr/internal/store"
 )
 
 // Kinds of bodies, and bits of failures.
@@ -32,6 +33,22 @@ type noRenewals struct{}
 
 func (noRenewals) RenewCMP(context.Context, cmp.Renewal) (ca.Certificate, error) {
 	return ca.Certificate{}, fault.New(fault.Denied, "renewal_none", "not here")
+}
+
+// renewing renews as package renew would, without asking anybody: what the
+// registers and the policy say is shown with the whole program.
+type renewing struct{ d *desk }
+
+func (r renewing) RenewCMP(ctx context.Context, w cmp.Renewal) (ca.Certificate, error) {
+	csr, err := w.Form.Parse(w.Request)
+	if err != nil {
+		return ca.Certificate{}, err
+	}
+	old, order := ca.SerialText(w.Old.SerialNumber), "renew-"+csr.SPKISHA256()
+	return r.d.ca.Issue(ctx, ca.Order{
+		Request: order, Decision: r.d.ca.Decide(r.d.t, personOf(7), ca.NaturalSignB), CSR: csr, Replaces: old,
+		Guard: func(tx store.Tx) error { return w.Use(tx, order) },
+	})
 }
 
 // cmpDesk is a CMP desk before the applications of a test.
@@ -413,6 +430,54 @@ func mutated(r *mrand.Rand, good []byte, n int) []byte {
 		if !bytes.Equal(b, good) {
 			return b
 		}
+	}
+}
+
+// TestARenewalIsConfirmedWithTheKeyThatItReplaces: kur, signed; the old
+// certificate is superseded at once and confirms all the same. One that nobody
+// confirms is revoked.
+func TestARenewalIsConfirmedWithTheKeyThatItReplaces(t *testing.T) {
+	for _, confirms := range []bool{true, false} {
+		t.Run(map[bool]string{true: "confirmed", false: "left"}[confirms], func(t *testing.T) {
+			d := newCMP(t)
+			d.cmp.Renewals = renewing{d.desk}
+			old, record := d.ca.IssueTo(t, personOf(7), ca.NaturalSignB, "first")
+			c := &cmpClient{t: t, now: d.clock.now, txid: random(16), nonce: random(16), version: 2}
+			c.signed(old.Signer.(*ecdsa.PrivateKey), old.Certificate)
+			at := func(kind int, body []byte) cmpAnswer {
+				a := c.read(d.cmp.Respond(t.Context(), ca.NaturalSignB, c.message(kind, body)))
+				c.answers = a.nonce
+				return a
+			}
+			body := seq(crmf(t, 3, ecdsaKey(t)))
+			got := at(kindKUR, body)
+			if got.kind != 8 || got.status != 0 || got.cert == nil || !got.protected {
+				t.Fatalf("%+v", got)
+			}
+			if again := at(kindKUR, body); !bytes.Equal(again.cert, got.cert) {
+				t.Errorf("the same again: %+v", again)
+			}
+			before, err := d.ca.Authority.Certificate(t.Context(), record.Serial)
+			d.must(err)
+			renewed, err := d.ca.Authority.Certificate(t.Context(), before.ReplacedBy)
+			d.must(err)
+			if before.Revoked == nil || before.Revoked.Reason != ca.Superseded || !bytes.Equal(renewed.DER, got.cert) {
+				t.Fatalf("the old one: %+v", before.Revoked)
+			}
+			if confirms {
+				hash := sha256.Sum256(got.cert)
+				if conf := at(kindCertConf, certConfirm(3, hash[:])); conf.kind != kindPKIConf || !conf.protected {
+					t.Errorf("%+v", conf)
+				}
+			}
+			d.clock.pass(time.Hour + time.Minute)
+			d.must(d.cmp.Lapse(t.Context()))
+			renewed, err = d.ca.Authority.Certificate(t.Context(), renewed.Serial)
+			d.must(err)
+			if (renewed.Revoked == nil) != confirms {
+				t.Errorf("the new one: %+v", renewed.Revoked)
+			}
+		})
 	}
 }
 
