@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
@@ -203,5 +204,36 @@ func TestCMPRenewsNothingThatMayNotBeRenewed(t *testing.T) {
 	out := f.shell(t, by("one", "genm -infotype caCerts -rspout genp.der")+"\nopenssl asn1parse -inform DER -in genp.der | head -200")
 	if !strings.Contains(out, "id-it-caCerts") || !strings.Contains(out, "Mohr") {
 		t.Errorf("genm: %s", out)
+	}
+}
+
+// TestCMPOverHTTPTakesMessagesOfItsTypeAndSize asks at all three doors.
+func TestCMPOverHTTPTakesMessagesOfItsTypeAndSize(t *testing.T) {
+	t.Parallel()
+	s := startService(t, "")
+	garbage := bytes.Repeat([]byte{0x30}, 100)
+	for door, c := range map[string]*client{"https": s.anyone, "mtls": s.operator, "http": s.plain()} {
+		for _, test := range []struct {
+			name, kind string
+			body       []byte
+			status     int
+		}{
+			{"no message", "application/pkixcmp", garbage, http.StatusOK},
+			{"nothing", "application/pkixcmp", nil, http.StatusOK},
+			{"another type", "application/json", garbage, http.StatusUnsupportedMediaType},
+			{"no type", "", garbage, http.StatusUnsupportedMediaType},
+			{"too much", "application/pkixcmp", bytes.Repeat([]byte{0x30}, 1<<17), http.StatusRequestEntityTooLarge},
+		} {
+			got := c.send(t, postAs("/cmp/natural-sign", "", test.kind, test.body))
+			if got.status != test.status {
+				t.Errorf("%s, %s: %d %q", door, test.name, got.status, got.body)
+			}
+			if test.status == http.StatusOK && (got.header.Get("Content-Type") != "application/pkixcmp" || !bytes.Contains(got.body, []byte("not a PKIMessage"))) {
+				t.Errorf("%s, %s: %v %q", door, test.name, got.header, got.body)
+			}
+		}
+		if got := c.send(t, get("/cmp/natural-sign", "")); got.status != http.StatusMethodNotAllowed {
+			t.Errorf("%s, GET: %d", door, got.status)
+		}
 	}
 }
