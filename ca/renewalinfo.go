@@ -60,7 +60,7 @@ func renewAtOnce(c Certificate) (at time.Time, now bool) {
 	switch {
 	case c.RenewNow != nil:
 		return c.RenewNow.At, true
-	case c.Revoked != nil:
+	case c.Ended(): // a suspended one cannot be renewed, and may count again
 		return c.Revoked.At, true
 	}
 	return at, false

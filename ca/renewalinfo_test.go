@@ -53,6 +53,10 @@ func TestTheSuggestedWindowLiesInTheFirstHalfOfTheTimeToRenew(t *testing.T) {
 			t.Errorf("%s: %s to %s", name, i.Start, i.End)
 		}
 	}
+	suspended := ca.Certificate{Serial: "1", NotBefore: from, NotAfter: from.Add(90 * day), Revoked: &ca.Revoked{At: from.Add(day), Reason: ca.CertificateHold}}
+	if i := ca.RenewalInfoOf(suspended, 0); i.Start.Before(from.Add(60 * day)) {
+		t.Errorf("suspended: %s to %s", i.Start, i.End)
+	}
 }
 
 // certID is the identifier as clients make it (RFC 9773 section 4.1).
