@@ -116,6 +116,20 @@ func (a *Authority) ByRequest(ctx context.Context, request string) (Certificate,
 	return c, err
 }
 
+// Requested reports, inside a transaction, whether there is a certificate for
+// the request, or one being issued.
+func Requested(tx store.Tx, request string) (bool, error) {
+	serial, err := store.Load[string](tx, requestBucket, request)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c, err := LoadCertificate(tx, serial)
+	return err == nil && c.State != Void, err
+}
+
 // Certified reports whether a certificate was ever issued to the business,
 // whatever became of it since.
 func Certified(tx store.Tx, b BusinessID) (found bool, err error) {

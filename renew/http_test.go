@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"mohr/ca"
 	"mohr/ca/catest"
@@ -20,6 +21,7 @@ import (
 	"mohr/ca/signature"
 	"mohr/internal/fault"
 	"mohr/internal/i18n"
+	"mohr/internal/store"
 	"mohr/internal/web"
 	"mohr/renew"
 )
@@ -224,5 +226,47 @@ func TestEveryFaultOfThisRoomHasAPersianTextWithTheSameVerbs(t *testing.T) {
 	}
 	if codes < 18 {
 		t.Errorf("only %d codes found: the test no longer sees them", codes)
+	}
+}
+
+// TestTheAPISaysWhenToRenew: anybody, by the identifier of RFC 9773; at once
+// after an incident.
+func TestTheAPISaysWhenToRenew(t *testing.T) {
+	b := newBench(t, nil)
+	h := b.enroll(t, sara, ca.NaturalSign)
+	server := b.serve(t)
+	enc := base64.RawURLEncoding
+	id := enc.EncodeToString(h.cert.AuthorityKeyId) + "." + enc.EncodeToString(h.cert.SerialNumber.Bytes())
+	ask := func(id string) (status int, start, end time.Time) {
+		t.Helper()
+		res := call(server, "GET", "/api/v1/renewal-info/"+id, "", nil)
+		var got struct {
+			SuggestedWindow struct{ Start, End time.Time }
+			ExplanationURL  string
+		}
+		must(t, json.Unmarshal(res.Body.Bytes(), &got))
+		if res.Code == 200 && (res.Header().Get("Retry-After") == "" || got.ExplanationURL != catest.Portal+"/renew") {
+			t.Errorf("%v %s", res.Header(), res.Body)
+		}
+		return res.Code, got.SuggestedWindow.Start, got.SuggestedWindow.End
+	}
+	rules, _ := b.policy.Rules(ca.NaturalSign)
+	window := renew.WindowOf(h.rec.NotBefore, h.rec.NotAfter, rules)
+	status, start, end := ask(id)
+	if status != 200 || window.Fault(start) != nil || window.Fault(end) != nil || !start.Before(end) {
+		t.Errorf("%d: %s to %s, the window is %+v", status, start, end, window)
+	}
+	must(t, b.fixture.Store.Update(t.Context(), func(tx store.Tx) error {
+		_, err := ca.MarkRenewNowIn(tx, h.rec.Serial, "p-1", true, b.clock)
+		return err
+	}))
+	if _, _, end = ask(id); end.After(b.clock) {
+		t.Errorf("after an incident it ends at %s", end)
+	}
+	if status, _, _ = ask("AAAA.AQID"); status != 404 {
+		t.Errorf("an unknown one: %d", status)
+	}
+	if status, _, _ = ask("x"); status != 422 {
+		t.Errorf("no identifier: %d", status)
 	}
 }

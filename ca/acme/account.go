@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,9 +92,21 @@ func (d database) CreateAccount(ctx context.Context, acc *protocol.Account) erro
 }
 
 func bind(tx store.Tx, a account, now time.Time) error {
+	// A key that another account changed to is that account's.
+	if taken, err := store.Has(tx, rolledBucket, a.ID); err != nil || taken {
+		return cmp.Or(err, fault.New(fault.Conflict, "acme_account_exists", "this account is bound already; use it, or a new account key"))
+	}
 	had, err := loadAccount(tx, a.ID)
+	same := false
+	if err == nil {
+		now, err := keyName(had.JWK)
+		if err != nil {
+			return err
+		}
+		same = had.Key == a.Key && now == a.ID
+	}
 	switch {
-	case err == nil && had.Key == a.Key:
+	case same:
 		return nil
 	case err == nil:
 		return fault.New(fault.Conflict, "acme_account_exists", "this account is bound already; use it, or a new account key")
@@ -146,9 +159,55 @@ func (a account) status() protocol.Status {
 	return protocol.StatusValid
 }
 
-// GetAccountByKeyID finds the account of a key by its thumbprint (RFC 7638).
+// GetAccountByKeyID finds the account of a key by its thumbprint (RFC 7638). A
+// key that an account has changed for another finds nothing any more.
 func (d database) GetAccountByKeyID(ctx context.Context, thumbprint string) (*protocol.Account, error) {
-	return d.GetAccount(ctx, named("a-", thumbprint))
+	name := named("a-", thumbprint)
+	id, err := view(ctx, d.desk.Store, func(tx store.Tx) (string, error) { return accountOfKey(tx, name) })
+	if err != nil {
+		return nil, err
+	}
+	if id == "" {
+		return nil, protocol.ErrNotFound
+	}
+	return d.GetAccount(ctx, id)
+}
+
+// accountOfKey returns the account whose key now has the name; "" if there is
+// none.
+func accountOfKey(tx store.Tx, name string) (id string, err error) {
+	id, err = store.Load[string](tx, rolledBucket, name)
+	if errors.Is(err, store.ErrNotFound) {
+		id, err = name, nil // an account has the name of its first key
+	}
+	if err != nil {
+		return "", err
+	}
+	a, err := loadAccount(tx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	now, err := keyName(a.JWK)
+	if err != nil || now != name {
+		return "", err
+	}
+	return id, nil
+}
+
+// keyName is the name of a public key: an account's id, if it is its first.
+func keyName(jwk []byte) (string, error) {
+	key := new(jose.JSONWebKey)
+	if err := json.Unmarshal(jwk, key); err != nil {
+		return "", fmt.Errorf("account key: %w", err)
+	}
+	thumb, err := protocol.KeyToID(key)
+	if err != nil {
+		return "", fmt.Errorf("account key: %w", err)
+	}
+	return named("a-", thumb), nil
 }
 
 // UpdateAccount closes an account for good. Contacts are not kept.

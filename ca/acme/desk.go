@@ -117,7 +117,10 @@ func New(c Config) (*Desk, error) {
 	}
 	d.parts.provisioner = p.(*provisioner.ACME) // made just before
 	mux := chi.NewRouter()
-	mux.Route(prefix, func(r chi.Router) { protocolapi.Route(r) })
+	mux.Route(prefix, func(r chi.Router) {
+		protocolapi.Route(r)
+		r.Get(renewalInfoPath+"/{certid}", d.getRenewalInfo)
+	})
 	d.router = mux
 	return d, nil
 }

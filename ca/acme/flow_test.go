@@ -221,7 +221,7 @@ func TestTheDirectoryNamesThePortalAndNeverTheHostOfTheRequest(t *testing.T) {
 	base := w.Portal() + "/acme/server-auth/"
 	want := map[string]any{
 		"newNonce": base + "new-nonce", "newAccount": base + "new-account", "newOrder": base + "new-order",
-		"revokeCert": base + "revoke-cert", "keyChange": base + "key-change", "meta": map[string]any{"externalAccountRequired": true},
+		"revokeCert": base + "revoke-cert", "keyChange": base + "key-change", "renewalInfo": base + "renewal-info", "meta": map[string]any{"externalAccountRequired": true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -75,7 +75,12 @@ func (d database) CreateOrder(ctx context.Context, o *protocol.Order) error {
 		return err
 	}
 	made := order{ID: v.order, Account: o.AccountID, Names: v.names, CreatedAt: now, ExpiresAt: now.Add(orderLife)}
-	err := d.desk.Store.Update(ctx, func(tx store.Tx) error {
+	wish, err := d.desk.replaces(ctx, v.payload, o.AccountID, v.names)
+	if err != nil {
+		return err
+	}
+	made.Replaces = wish
+	err = d.desk.Store.Update(ctx, func(tx store.Tx) error {
 		had, err := loadOrder(tx, v.order)
 		if err == nil { // the request came to another node before
 			made = had
@@ -95,6 +100,9 @@ func (d database) CreateOrder(ctx context.Context, o *protocol.Order) error {
 		if err := d.desk.count(tx, a.Business, now); err != nil {
 			return err
 		}
+		if err := d.desk.claim(tx, made, now); err != nil {
+			return err
+		}
 		if err := store.Save(tx, dueBucket, made.dueKey(), made.ID); err != nil {
 			return err
 		}
@@ -104,6 +112,7 @@ func (d database) CreateOrder(ctx context.Context, o *protocol.Order) error {
 		return err
 	}
 	made.show(o)
+	v.replaces = made.Replaces
 	o.Status = protocol.StatusReady
 	return nil
 }
@@ -128,7 +137,7 @@ func (d *Desk) mayHave(tx store.Tx, o order, now time.Time) error {
 		return err
 	}
 	if a.status() != protocol.StatusValid {
-		return fault.New(fault.Denied, "acme_account_inactive", "this account is closed; make a new one with another external account key")
+		return errInactive()
 	}
 	if now.After(o.ExpiresAt) {
 		return fault.New(fault.Conflict, "acme_order_expired", "this order has expired; make a new one")
@@ -177,7 +186,7 @@ func (d database) GetOrder(ctx context.Context, id string) (*protocol.Order, err
 		return nil, err
 	}
 	v := visitOf(ctx)
-	v.order = id
+	v.order, v.replaces = id, o.Replaces
 	out := &protocol.Order{ProvisionerID: d.desk.parts.provisioner.GetID(), Status: protocol.StatusReady}
 	o.show(out)
 	c, err := d.desk.CA.ByRequest(ctx, requestOf(id))

@@ -54,6 +54,9 @@ var codes = map[string]problem{
 	"request_other_key":     {Type: "orderNotReady", Status: http.StatusForbidden},
 	"certificate_pending":   {Type: "serverInternal", Status: http.StatusServiceUnavailable},
 	"issuer_out_of_time":    {Type: "serverInternal", Status: http.StatusServiceUnavailable},
+	"acme_already_replaced": {Type: "alreadyReplaced", Status: http.StatusConflict},
+	"acme_key_taken":        {Type: "malformed", Status: http.StatusConflict},
+	"certid_unknown":        {Type: "malformed", Status: http.StatusNotFound},
 	"acme_account_inactive": {Type: "unauthorized", Status: http.StatusForbidden},
 }
 
@@ -81,7 +84,9 @@ func (d *Desk) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		d.Log.Error("acme request failed", "route", routeOf(r.URL.Path), "error", err)
 	}
 	h := w.Header()
-	h.Del("Location")
+	if fault.Code(err) != "acme_key_taken" { // RFC 8555 section 7.3.5: whose key it is
+		h.Del("Location")
+	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	switch p.Status {

@@ -24,6 +24,8 @@ const (
 	orderBucket       = "acme_orders"        // id, which begins with the account's -> order
 	dueBucket         = "acme_orders_due"    // time/id -> id: to be forgotten then
 	rateBucket        = "acme_rates"         // business -> rate
+	replacedBucket    = "acme_replaced"      // serial -> id of the order that replaces the certificate
+	rolledBucket      = "acme_rolled"        // name of a key -> id of the account that changed to it
 )
 
 // Key is an external account key (RFC 8555 section 7.3.4): it binds one ACME
@@ -41,10 +43,10 @@ type Key struct {
 
 // account is an ACME account. Contacts are not kept: the business is known.
 type account struct {
-	ID        string          `json:"id"` // "a-" and 32 hex digits, of its key
+	ID        string          `json:"id"` // "a-" and 32 hex digits, of its first key
 	Business  ca.BusinessID   `json:"business"`
 	Key       string          `json:"key"` // kid it is bound by
-	JWK       json.RawMessage `json:"jwk"`
+	JWK       json.RawMessage `json:"jwk"` // its key now
 	CreatedAt time.Time       `json:"created_at"`
 	Closed    bool            `json:"closed,omitempty"`  // by itself (RFC 8555 section 7.3.6)
 	Revoked   bool            `json:"revoked,omitempty"` // by the business, with its key
@@ -56,6 +58,7 @@ type order struct {
 	Account   string        `json:"account"`
 	Business  ca.BusinessID `json:"business"`
 	Names     []string      `json:"names"` // as ordered, lower case
+	Replaces  *replaced     `json:"replaces,omitempty"`
 	CreatedAt time.Time     `json:"created_at"`
 	ExpiresAt time.Time     `json:"expires_at"`
 }

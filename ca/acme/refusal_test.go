@@ -354,7 +354,7 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 			}
 		})
 	}
-	refused(t, r.post(t, base+"server-auth/key-change", map[string]any{}), 501, "malformed")
+	refused(t, r.post(t, base+"server-auth/key-change", map[string]any{}), 400, "malformed")
 	refused(t, r.post(t, base+"server-auth/challenge/x/y", map[string]any{}), 404, "malformed")
 	refused(t, r.post(t, base+"server-auth/authz/a.b.c", nil), 404, "malformed")
 }

@@ -27,7 +27,9 @@ type visit struct {
 	key     *Key      // the external account key that the binding was found to be signed with
 	order   string    // id of the order that is made or finalized
 	names   []string  // of the order that is made
-	err     error     // what smallstep is about to answer
+	// replaces is what the order that is made or shown replaces.
+	replaces *replaced
+	err      error // what smallstep is about to answer
 }
 
 type visitKey struct{}
@@ -66,7 +68,11 @@ func (r *recorder) Write(b []byte) (int, error) {
 func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, rec := &visit{}, &recorder{header: http.Header{}}
 	body, err := d.open(r, v)
-	if err == nil {
+	switch {
+	case err != nil:
+	case r.Method == http.MethodPost && r.URL.Path == prefix+keyChangePath:
+		err = d.changeKey(rec, r, body)
+	default:
 		err = d.pass(rec, r, body, v)
 	}
 	if err == nil && rec.status >= http.StatusBadRequest {
@@ -86,7 +92,7 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rec.status = http.StatusOK
 	}
 	w.WriteHeader(rec.status)
-	w.Write(mend(rec.body.Bytes())) // a client that is gone needs no answer
+	w.Write(d.mend(rec.body.Bytes(), v)) // a client that is gone needs no answer
 }
 
 // open reads the body of a request and what of it we must know.
@@ -176,27 +182,32 @@ func errRoute(status int) error {
 	return errors.New("an error without a reason")
 }
 
-// mend makes smallstep's documents what RFC 8555 says: the list of orders is
-// an object (section 7.1.2.1), and an order names no dates, for nobody may ask
-// for any (section 7.1.3) and smallstep's are not those of the certificate.
-func mend(body []byte) []byte {
-	switch jsontext.Value(body).Kind() {
-	case '[':
+// mend makes smallstep's documents what RFC 8555 and 9773 say: the list of
+// orders is an object (section 7.1.2.1), an order names no dates, for nobody
+// may ask for any (section 7.1.3) and smallstep's are not those of the
+// certificate, and says what it replaces; the directory knows renewalInfo.
+func (d *Desk) mend(body []byte, v *visit) []byte {
+	if jsontext.Value(body).Kind() == '[' {
 		return slices.Concat([]byte(`{"orders":`), bytes.TrimSpace(body), []byte("}"))
-	case '{':
-		if !bytes.Contains(body, []byte(`"finalize":`)) {
-			return body
+	}
+	isOrder, isDirectory := bytes.Contains(body, []byte(`"finalize":`)), bytes.Contains(body, []byte(`"newNonce":`))
+	if jsontext.Value(body).Kind() != '{' || !isOrder && !isDirectory {
+		return body
+	}
+	var doc map[string]jsontext.Value
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return body
+	}
+	if isDirectory {
+		doc["renewalInfo"] = jsontext.Value(`"` + d.Portal + prefix + renewalInfoPath + `"`)
+	} else {
+		delete(doc, "notBefore")
+		delete(doc, "notAfter")
+		if v.replaces != nil {
+			doc["replaces"] = jsontext.Value(`"` + v.replaces.CertID + `"`) // base64url and a dot: nothing to escape
 		}
-	default:
-		return body
 	}
-	var order map[string]jsontext.Value
-	if err := json.Unmarshal(body, &order); err != nil {
-		return body
-	}
-	delete(order, "notBefore")
-	delete(order, "notAfter")
-	if out, err := json.Marshal(order, json.Deterministic(true)); err == nil {
+	if out, err := json.Marshal(doc, json.Deterministic(true)); err == nil {
 		return out
 	}
 	return body

@@ -25,6 +25,7 @@ type applyFlags struct {
 	profile, legalID, locale string
 	key, csr, out, bundle    string
 	ekIssuers                string
+	secret                   string
 	json                     bool
 }
 
@@ -37,8 +38,12 @@ func applyCommand() *cobra.Command {
 		Example: `  mohr apply --key holder.key --out holder.pem
   mohr apply --profile organisation-sign --legal-id 14003456780 --key holder.key --out holder.pem
   mohr apply --key 'tpmkms:name=holder;storage-directory=keys;device=/dev/tpmrm0' --out holder.pem
-  mohr apply --csr token.csr --out token.pem`, Args: exactly(0),
+  mohr apply --csr token.csr --out token.pem
+  mohr apply --profile natural-auth --secret est --json > secret.json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.secret != "" && f.secret != "est" && f.secret != "cmp" {
+				return usageError{errors.New("--secret is for est or cmp")}
+			}
 			talk := c.OutOrStdout()
 			if f.json {
 				talk = c.ErrOrStderr()
@@ -58,8 +63,22 @@ func applyCommand() *cobra.Command {
 	c.Flags().StringVar(&f.ekIssuers, "ek-issuers", "", "PEM file with the issuers of the TPM's certificate, where the service lacks them")
 	c.Flags().StringVar(&f.out, "out", "holder.pem", "file for the certificate and its issuer")
 	c.Flags().BoolVar(&f.json, "json", false, "print the result as JSON on standard output, all else on standard error")
+	c.Flags().StringVar(&f.secret, "secret", "", "est or cmp: print the one-time secret with which another client hands in the key, and make none here")
 	c.Flags().StringVar(&f.bundle, "bundle", "", "file for the evidence bundle")
 	return c
+}
+
+// keyed makes the request and, for a key in a device, what lets that vouch
+// for it; nothing where another client hands in the key.
+func (f *applyFlags) keyed(ctx context.Context, ring *hsm.Keyring) (csr []byte, d *device, err error) {
+	if f.secret != "" {
+		return nil, nil, nil
+	}
+	if csr, err = f.request(ctx, ring); err != nil {
+		return nil, nil, err
+	}
+	d, err = f.device(ring)
+	return csr, d, err
 }
 
 func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer) error {
@@ -85,11 +104,7 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 	}
 	ring := hsm.Open(hsm.Config{})
 	defer ring.Close()
-	csr, err := f.request(ctx, ring)
-	if err != nil {
-		return err
-	}
-	device, err := f.device(ring)
+	csr, device, err := f.keyed(ctx, ring)
 	if err != nil {
 		return err
 	}
@@ -99,9 +114,15 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 	}
 	a := &applying{api: api, profile: f.profile, legalID: f.legalID, locale: f.locale, csr: csr, device: device, ask: ask,
 		say: func(format string, args ...any) { fmt.Fprintf(talk, format+"\n", args...) }}
+	if f.secret != "" {
+		a.stopAt = "csr"
+	}
 	chain, err := a.run(ctx, f.who)
 	if err != nil {
 		return err
+	}
+	if f.secret != "" {
+		return f.handOver(ctx, a, out)
 	}
 	return f.keep(ctx, a, chain, out)
 }
@@ -116,6 +137,19 @@ func (f *applyFlags) request(ctx context.Context, ring *hsm.Keyring) ([]byte, er
 		return nil, err
 	}
 	return csrFor(signer)
+}
+
+// handOver prints the one-time secret of the approved application.
+func (f *applyFlags) handOver(ctx context.Context, a *applying, out io.Writer) error {
+	s, err := a.oneTime(ctx, f.secret)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return json.NewEncoder(out).Encode(s)
+	}
+	fmt.Fprintf(out, "User   %s\nSecret %s\nFor one key, by %s, until %s.\n", s.User, s.Secret, strings.ToUpper(f.secret), s.Expires.Format(time.RFC3339))
+	return nil
 }
 
 // keep writes what was received.

@@ -29,6 +29,7 @@ type applying struct {
 	id      string
 	revoke  string // revocation code, given once
 	sentTo  string // the vendor's page
+	stopAt  string // the need at which run ends without a certificate; "": none
 }
 
 // applicationState is what the service says of an application.
@@ -47,7 +48,8 @@ type applicationState struct {
 // maxSteps bounds the steps of one application, waiting for registers included.
 const maxSteps = 60
 
-// run takes the application from its creation to the certificate's PEM chain.
+// run takes the application from its creation to the certificate's PEM chain,
+// or to the need where it is to stop.
 func (a *applying) run(ctx context.Context, who applicant) ([]byte, error) {
 	in := map[string]any{"person": who, "profile": a.profile, "locale": a.locale}
 	if a.legalID != "" {
@@ -67,6 +69,9 @@ func (a *applying) run(ctx context.Context, who applicant) ([]byte, error) {
 				return nil, fmt.Errorf("the application %s waits for review by a person; nothing is to be done here", s.ID)
 			}
 			return nil, fmt.Errorf("the application ended as %s; ask the service why, with its number %s", s.Stage, s.ID)
+		}
+		if s.Needs[0] == a.stopAt {
+			return nil, nil
 		}
 		if s.Needs[0] == "certificate" {
 			return a.api.fetch(ctx, request{method: http.MethodGet, path: a.path("/certificate")})
@@ -154,12 +159,35 @@ func (a *applying) visit(ctx context.Context) error {
 const codeTries = 3
 
 func (a *applying) proveCode(post func(rest string, in any) error) error {
+	return a.withCode("The code from the SMS: ", func(code string) error { return post("/evidence/otp_sms", map[string]any{"code": code}) })
+}
+
+// oneTimeSecret is what a client of another make hands the key in with.
+type oneTimeSecret struct {
+	User    string    `json:"user"`
+	Secret  string    `json:"secret"`
+	Expires time.Time `json:"expires"`
+}
+
+// oneTime makes the approved application's secret for EST or CMP, with a code
+// that is sent for this alone.
+func (a *applying) oneTime(ctx context.Context, protocol string) (s oneTimeSecret, err error) {
+	if err := a.api.call(ctx, request{method: http.MethodPost, path: a.path("/secret/code"), in: map[string]any{}}, nil); err != nil {
+		return s, err
+	}
+	return s, a.withCode("Approved. The second code from the SMS, for the secret: ", func(code string) error {
+		return a.api.call(ctx, request{method: http.MethodPost, path: a.path("/secret"), in: map[string]any{"protocol": protocol, "code": code}}, &s)
+	})
+}
+
+// withCode asks for a code, again while it is wrong.
+func (a *applying) withCode(question string, hand func(code string) error) error {
 	for try := 1; ; try++ {
-		code, err := a.ask("The code from the SMS: ")
+		code, err := a.ask(question)
 		if err != nil {
 			return err
 		}
-		err = post("/evidence/otp_sms", map[string]any{"code": code})
+		err = hand(code)
 		var p *problem
 		if !errors.As(err, &p) || p.Code != "code_wrong" || try == codeTries {
 			return err

@@ -93,6 +93,7 @@ GET /plans/{id} show-plan
 GET /plans/{id}/challenge plan-challenge
 GET /plans/{id}/targets list-targets
 GET /reconciled list-reconciled
+GET /renewal-info/{certid} get-renewal-info
 GET /renewals/nonce get-renewal-nonce
 GET /renewals/{request}/certificate get-renewed-certificate
 GET /reviews list-reviews

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -71,14 +73,19 @@ func (f *foreign) read(t *testing.T, name string) []byte {
 	return b
 }
 
-// try runs lines in a shell and returns what they printed.
-func (f *foreign) try(lines string) (string, error) {
+// command is lines for a shell.
+func (f *foreign) command(lines string) *exec.Cmd {
 	c := exec.Command("bash", "-euo", "pipefail", "-c", lines)
 	c.Dir, c.Env = f.work, os.Environ()
 	for name, value := range f.env {
 		c.Env = append(c.Env, name+"="+value)
 	}
-	out, err := c.CombinedOutput()
+	return c
+}
+
+// try runs lines in a shell and returns what they printed.
+func (f *foreign) try(lines string) (string, error) {
+	out, err := f.command(lines).CombinedOutput()
 	return string(out), err
 }
 
@@ -135,4 +142,33 @@ func (f *foreign) secret(t *testing.T, a *application, who applicant, protocol s
 	}
 	f.anyone.done(t, post(a.path("/secret"), a.token, map[string]string{"protocol": protocol, "code": code}), http.StatusCreated, &s)
 	return s
+}
+
+// phone answers each question with the newest code.
+type phone func() (string, error)
+
+func (p phone) Read(b []byte) (int, error) {
+	code, err := p()
+	return copy(b, code+"\n"), err
+}
+
+// TestApplyGoesAsFarAsASecretForAnotherClient runs mohr apply --secret, and
+// curl with what it printed.
+func TestApplyGoesAsFarAsASecretForAnotherClient(t *testing.T) {
+	t.Parallel()
+	f := startForeign(t)
+	var out bytes.Buffer
+	c := applyCommand()
+	c.SetIn(phone(func() (string, error) { return f.code(t, davood.Mobile) }))
+	c.SetOut(&out)
+	c.SetErr(io.Discard)
+	c.SetArgs([]string{"--profile", "natural-auth", "--secret", "est", "--json", "--server", f.Config.Portal, "--root", filepath.Join(f.data, "root.pem"),
+		"--national-code", davood.NationalCode, "--birth-date", davood.BirthDate, "--mobile", davood.Mobile})
+	if err := c.ExecuteContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.write(t, "secret.json", out.Bytes())
+	if said := f.shell(t, `jq -r '"user = \"\(.user):\(.secret)\""' secret.json > est.conf`+"\n"+shellBlocks(t, "est.md")[2]); !strings.Contains(said, "holder.pem: OK") {
+		t.Errorf("%s", said)
+	}
 }

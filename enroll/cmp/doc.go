@@ -1,6 +1,6 @@
-// Package cmp takes enrollments, renewals and revocations over CMP (RFC 9810, 9483).
+// Package cmp carries enrollment, renewal and revocation over CMP to their desks.
 //
-// It issues nothing on its own word. ir, cr and p10cr hand in the key of an
+// It follows RFC 9810 and 9483 and issues nothing on its own word. ir, cr and p10cr hand in the key of an
 // approved application and are protected by a MAC with its one-time secret
 // (RFC 9481: password-based MAC or PBMAC1); kur and rr are signed with the
 // certificate that is renewed or revoked, and go through the same window,
