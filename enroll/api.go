@@ -158,6 +158,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	d.routesIssue(s, op)
 	d.routesChip(s, op)
 	d.routesAttestation(s, op)
+	d.routesACME(s, op)
 	d.routesResume(s)
 	d.routesLock(s)
 	d.routesDisown(s)

@@ -35,6 +35,11 @@ func (d *Desk) Submit(ctx context.Context, id, token string, request []byte) (Is
 	if err != nil {
 		return Issuance{}, err
 	}
+	return d.submitAny(ctx, a, request)
+}
+
+// submitAny is Submit for an application whose applicant is known.
+func (d *Desk) submitAny(ctx context.Context, a Application, request []byte) (Issuance, error) {
 	csr, err := ca.ParseCSR(request)
 	if err != nil {
 		return Issuance{}, err
@@ -44,7 +49,7 @@ func (d *Desk) Submit(ctx context.Context, id, token string, request []byte) (Is
 		if !overtaken(err) {
 			return i, err
 		}
-		now, loadErr := d.load(ctx, id)
+		now, loadErr := d.load(ctx, a.ID)
 		if loadErr != nil || now.Version == a.Version {
 			return i, errors.Join(err, loadErr)
 		}
