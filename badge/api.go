@@ -145,6 +145,25 @@ func (d *Desk) apiService(ctx context.Context, _ *struct{}) (*badgeServiceOutput
 	return &badgeServiceOutput{CacheControl: "public, max-age=60", Body: l}, err
 }
 
+type badgeMonthsOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         struct {
+		Method string  `json:"method"`
+		Months []Month `json:"months"`
+	}
+}
+
+// monthsMethod says how the months are counted.
+const monthsMethod = "Changes of badges' public histories, by the month of the Solar Hijri calendar (time of Iran) in which each came to be; in_force is the sum of all changes to and from active until the end of the month."
+
+func (d *Desk) apiMonths(ctx context.Context, _ *struct{}) (*badgeMonthsOutput, error) {
+	out := &badgeMonthsOutput{CacheControl: "public, max-age=60"}
+	var err error
+	out.Body.Method = monthsMethod
+	out.Body.Months, err = d.Months(ctx)
+	return out, err
+}
+
 // routesShowing hangs what shows badges elsewhere, and who shows them falsely.
 func (d *Desk) routesShowing(s *web.Server) {
 	op := func(method, path, id, summary string) web.Operation {

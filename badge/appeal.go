@@ -1,9 +1,9 @@
 package badge
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"time"
 
@@ -56,15 +56,20 @@ func (d *Desk) appeal(ctx context.Context, in incoming) (Badge, error) {
 	}
 	var b Badge
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		had, err := badgeOfLetter(tx, in.sum())
-		if !errors.Is(err, fault.NotFound) {
-			b = had
+		var had bool
+		var err error
+		if b, had, err = in.target(tx, target.ID); err != nil || had {
 			return err
 		}
-		if b, err = LoadBadge(tx, target.ID); err != nil {
+		if own, err := in.owns(tx, b); err != nil || !own {
+			return cmp.Or(err, errNoneToAppeal())
+		}
+		// What has ended by its certificate or its time is told by how it stands.
+		now, err := b.live(tx, in.at)
+		if err != nil {
 			return err
 		}
-		if err := b.appealable(d.Rules, in.at); err != nil {
+		if err := now.appealable(d.Rules, in.at); err != nil {
 			return err
 		}
 		if err := in.use(tx, proof); err != nil {
@@ -117,7 +122,7 @@ func (d *Desk) toAppeal(ctx context.Context, in incoming) (found Badge, err erro
 		})
 	})
 	if err == nil && found.ID == "" {
-		err = fault.New(fault.NotFound, "badge_none_to_appeal", "this business has no badge for this domain that was decided against it; check the domain")
+		err = errNoneToAppeal()
 	}
 	if err != nil {
 		return found, err
@@ -126,8 +131,12 @@ func (d *Desk) toAppeal(ctx context.Context, in incoming) (found Badge, err erro
 	return found, found.appealable(d.Rules, in.at)
 }
 
+func errNoneToAppeal() error {
+	return fault.New(fault.NotFound, "badge_none_to_appeal", "this business has no badge for this domain that was decided against it; check the domain")
+}
+
 // DecideAppeal lets an officer answer an appeal: one who decided nothing of
-// the badge before, and did not ask for it.
+// the badge before, and has no part in it.
 func (d *Desk) DecideAppeal(ctx context.Context, leaf *x509.Certificate, id ID, outcome AppealOutcome, reasons string) (Badge, error) {
 	if outcome != Upheld && outcome != Rejected {
 		return Badge{}, fault.New(fault.Invalid, "badge_appeal_outcome", "an appeal is upheld or rejected; say which")
@@ -142,11 +151,9 @@ func (d *Desk) DecideAppeal(ctx context.Context, leaf *x509.Certificate, id ID, 
 	now := d.now()
 	var b Badge
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		o, err := ca.MayIn(tx, leaf, ca.MayReview, now)
-		if err != nil {
-			return err
-		}
-		if b, err = LoadBadge(tx, id); err != nil {
+		var o ca.OperatorRecord
+		var err error
+		if o, b, err = d.officer(tx, leaf, ca.MayReview, id, now); err != nil {
 			return err
 		}
 		if !b.Appeal.open() {
@@ -156,7 +163,7 @@ func (d *Desk) DecideAppeal(ctx context.Context, leaf *x509.Certificate, id ID, 
 		if err != nil {
 			return err
 		}
-		if o.Holder != "" && o.Holder == b.Holder || decidedBy(before, o) {
+		if decidedBy(before, o) {
 			return errOwnBadge()
 		}
 		return b.endAppeal(tx, Deed{At: now, By: o.Name, Person: o.Holder, Kind: DeedKind(outcome), Ground: "appeal", Reasons: sealed}, outcome)

@@ -315,8 +315,8 @@ func TestRulesThatCannotJudgeAreRefused(t *testing.T) {
 		"a negative length":           {"revoke_after: 720h", "revoke_after: -1h"},
 		"three stars":                 {"stars: 2", "stars: 3"},
 		"a level twice":               {"stars: 2", "stars: 1"},
-		"a level that needs the moon": {"needs: [signer.certificate@1, company.active@2, signer.authority@2, domain.control@2", "needs: [moon.full@1"},
-		"no version":                  {"version: badge-rules/2", "version: ''"},
+		"a level that needs the moon": {"needs: [signer.certificate@1, company.active@2, signer.authority@2, signer.alive@1, domain.control@2", "needs: [moon.full@1"},
+		"no version":                  {"version: badge-rules/3", "version: ''"},
 		"a number where a length is":  {"challenge_life: 168h", "challenge_life: seven days"},
 	} {
 		changed := strings.Replace(string(whole), edit[0], edit[1], 1)

@@ -21,6 +21,7 @@ import (
 	"mohr/ca/status"
 	"mohr/ca/timestamp"
 	"mohr/complaints"
+	"mohr/internal/fault"
 	"mohr/internal/gateway"
 	"mohr/internal/nonce"
 	"mohr/internal/seal"
@@ -54,6 +55,8 @@ type registry struct {
 	legal       gateway.Legal
 	licence     gateway.Licence
 	second      gateway.Licence // of another kind
+	dead        bool            // everybody is
+	stranger    bool            // and known to nobody
 	contradicts bool
 	environment string
 	err         error
@@ -95,6 +98,27 @@ func (r *registry) Licence(_ context.Context, legalID, typ string) (gateway.Answ
 	return reply(r, r.licence)
 }
 
+func (r *registry) Person(_ context.Context, nationalCode, birthDate string) (gateway.Answer[gateway.Person], error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stranger || birthDate != born {
+		return reply(r, gateway.Person{Result: gateway.Mismatch})
+	}
+	return reply(r, gateway.Person{Result: gateway.Match, NationalCode: nationalCode, BirthDate: birthDate, Alive: !r.dead})
+}
+
+// born is when everybody here was.
+const born = "1990-05-14"
+
+// papers stand in for enrollment.
+type papers struct{ err error }
+
+func (p papers) Born(context.Context, ca.Certificate) (string, error) { return born, p.err }
+
+func (papers) Mobile(context.Context, ca.Certificate) (string, error) {
+	return catest.Zahra.Mobile, nil
+}
+
 // What stands behind the desk's small interfaces in production.
 var (
 	_ badge.Registry   = (*gateway.Client)(nil)
@@ -107,6 +131,14 @@ type book struct {
 	mu     sync.Mutex
 	record complaints.Record
 	err    error
+}
+
+func (b *book) Public(ctx context.Context, id ca.BusinessID) (complaints.Record, error) {
+	r, err := b.Record(ctx, id)
+	if err == nil && !r.Published {
+		err = fault.New(fault.NotFound, "record_not_public", "not public")
+	}
+	return r, err
 }
 
 func (b *book) Record(context.Context, ca.BusinessID) (complaints.Record, error) {
@@ -167,8 +199,8 @@ func newBenchSeenBy(t testing.TB, resolvers int, changes ...func(*badge.Config))
 	b.key, b.cert = b.ca.IssueTo(t, p, ca.OrganisationSign, "application-1")
 	c := badge.Config{
 		Store: storetest.Twice(b.ca.Store), Now: b.clock.Now, CA: b.ca.Authority, Verifier: &signature.Verifier{Authority: b.ca.Authority},
-		Nonces:   &nonce.Source{Key: []byte("0123456789abcdef0123456789abcdef"), Now: b.clock.Now},
-		Registry: b.registry, Complaints: b.book, Stamper: stamper{}, Seal: b.box,
+		Nonces: &nonce.Source{Key: []byte("0123456789abcdef0123456789abcdef"), Now: b.clock.Now},
+		People: papers{}, Registry: b.registry, Complaints: b.book, Stamper: stamper{}, Seal: b.box,
 		Receipts:   receipt.New(receipt.Config{Key: b.ca.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "audit"}), Issuer: portal, Now: b.clock.Now}),
 		Status:     b.responder(t),
 		Credential: b.ca.Current(t, "credential", ca.Service{Profile: ca.Credential, CommonName: "credential"}),

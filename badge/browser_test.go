@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"image/color"
 	"image/png"
 	"net/http"
@@ -24,13 +23,12 @@ import (
 
 	"mohr/badge"
 	"mohr/internal/browser"
-	"mohr/internal/pkitest"
 )
 
 // visitor is a person with a real browser, for whom the shop, a copy of it and
 // the portal are where their names say, over TLS.
 type visitor struct {
-	ctx    context.Context
+	tab    *browser.Tab
 	portal string // base URL of the portal, as the browser sees it
 	pages  map[string]string
 	frames *atomic.Int32 // asked for
@@ -41,7 +39,6 @@ type visitor struct {
 // NAME/path by TLS under shop.example and evil.example.
 func newVisitor(t *testing.T) (*bench, *visitor, badge.Badge) {
 	t.Helper()
-	program := pkitest.Need(t, "chromium", "chromium")
 	const seen = "https://portal.example"
 	b := newBench(t, func(c *badge.Config) { c.Audience = seen })
 	got := b.granted(t)
@@ -62,22 +59,8 @@ func newVisitor(t *testing.T) (*bench, *visitor, badge.Badge) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Write([]byte("<!doctype html><title>" + r.Host + "</title><body style='font:20px sans-serif'><h1>" + r.Host + "</h1>" + body))
 	}))
-	rules := fmt.Sprintf("MAP portal.example %s, MAP shop.example %s, MAP evil.example %s", portal, sites, sites)
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(browser.Profile(t)),
-		chromedp.Flag("host-resolver-rules", rules), chromedp.Flag("ignore-certificate-errors", true), chromedp.WindowSize(900, 500),
-		chromedp.WSURLReadTimeout(time.Minute),
-	)
-	alloc, end := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
-	ctx, closeTab := chromedp.NewContext(alloc)
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(func() {
-		chromedp.Cancel(ctx)
-		cancel()
-		closeTab()
-		end()
-	})
-	v.ctx = ctx
+	to := func(name string, at netip.AddrPort) string { return "MAP " + name + " " + at.String() }
+	v.tab = browser.Start(t, to("portal.example", portal), to("shop.example", sites), to("evil.example", sites)).Tab(t, browser.Look{})
 	return b, v, got
 }
 
@@ -96,11 +79,8 @@ func (v *visitor) visit(t *testing.T, url, name string, run ...chromedp.Action) 
 	t.Helper()
 	var shot []byte
 	// Without its cache: each page is a first visit.
-	actions := append([]chromedp.Action{network.Enable(), network.SetCacheDisabled(true), chromedp.Navigate(url)}, run...)
-	actions = append(actions, chromedp.Sleep(200*time.Millisecond), chromedp.CaptureScreenshot(&shot))
-	if err := chromedp.Run(v.ctx, actions...); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
+	actions := append([]chromedp.Action{network.SetCacheDisabled(true), chromedp.Navigate(url)}, run...)
+	v.tab.Do(name, append(actions, chromedp.Sleep(200*time.Millisecond), chromedp.CaptureScreenshot(&shot))...)
 	file := filepath.Join(v.dir, name+".png")
 	if keep := os.Getenv("MOHR_SHOTS"); keep != "" {
 		file = filepath.Join(keep, name+".png")

@@ -51,6 +51,8 @@ func ruleOf(name string) (rule, bool) {
 		return companyActive, true
 	case "company.active@2":
 		return companyActive2, true
+	case "signer.alive@1":
+		return signerAlive, true
 	case "signer.authority@1":
 		return signerAuthority, true
 	case "signer.authority@2":

@@ -160,11 +160,8 @@ func (d *Desk) MarkFake(ctx context.Context, leaf *x509.Certificate, host string
 	now := d.now()
 	var o ca.OperatorRecord
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		if o, err = ca.MayIn(tx, leaf, ca.MayEnd, now); err != nil {
-			return err
-		}
-		b, err := LoadBadge(tx, id)
-		if err != nil {
+		var b Badge
+		if o, b, err = d.officer(tx, leaf, ca.MayEnd, id, now); err != nil {
 			return err
 		}
 		own := b.Domain.Is(h.ASCII)

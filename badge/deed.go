@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/mandate"
 	"mohr/internal/fault"
 	"mohr/internal/seal"
 	"mohr/internal/store"
@@ -74,11 +75,45 @@ func errReasons() error {
 }
 
 func errOwnBadge() error {
-	return fault.New(fault.Denied, "badge_own_matter", "this badge was asked for by yourself, or you decided of it before; another operator must do it")
+	return fault.New(fault.Denied, "badge_own_matter", "you have a part in this badge: you asked for it, act for its business, or decided of it before; another operator must do it")
+}
+
+// officer returns the operator with that certificate, if he has the right, and
+// the badge, if he has no part in it: he never signed anything for it, and
+// neither acts for its business nor ever did. It is for the transaction of the
+// deed.
+func (d *Desk) officer(tx store.Tx, leaf *x509.Certificate, right ca.Right, id ID, now time.Time) (o ca.OperatorRecord, b Badge, err error) {
+	if o, err = ca.MayIn(tx, leaf, right, now); err != nil {
+		return o, b, err
+	}
+	if b, err = LoadBadge(tx, id); err != nil || o.Holder == "" {
+		return o, b, err
+	}
+	part, err := mandate.ActsFor(tx, d.CA, o.Holder, b.Business)
+	if err == nil && !part {
+		part, err = signedFor(tx, o.Holder, id)
+	}
+	if err == nil && part {
+		err = errOwnBadge()
+	}
+	return o, b, err
+}
+
+// signedFor reports whether the person signed a letter that was taken in for
+// the badge: a request, a renewal, an appeal, a withdrawal.
+func signedFor(tx store.Tx, h ca.HolderID, id ID) (found bool, err error) {
+	err = store.Each(tx, namedBucket, string(h)+"/", "", func(_ string, n named) error {
+		if found = n.Badge == id; found {
+			return store.Stop
+		}
+		return nil
+	})
+	return found, err
 }
 
 // Do lets an operator suspend a badge, lift that, or revoke it for fraud. leaf
-// is his certificate. Nobody acts upon a badge of his own.
+// is his certificate. Nobody acts upon a badge of his own, or of a business
+// that he acts for.
 func (d *Desk) Do(ctx context.Context, leaf *x509.Certificate, id ID, kind DeedKind, ground Ground, reasons string) (Badge, error) {
 	if !kind.fits(ground) {
 		return Badge{}, fault.New(fault.Invalid, "badge_deed_ground", "a badge is suspended for fraud, misuse or court_order, revoked at once only for fraud, and a suspension is lifted as resolved; for anything else suspend it, with notice")
@@ -93,15 +128,10 @@ func (d *Desk) Do(ctx context.Context, leaf *x509.Certificate, id ID, kind DeedK
 	now := d.now()
 	var b Badge
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		o, err := ca.MayIn(tx, leaf, ca.MayEnd, now)
-		if err != nil {
+		var o ca.OperatorRecord
+		var err error
+		if o, b, err = d.officer(tx, leaf, ca.MayEnd, id, now); err != nil {
 			return err
-		}
-		if b, err = LoadBadge(tx, id); err != nil {
-			return err
-		}
-		if o.Holder != "" && o.Holder == b.Holder {
-			return errOwnBadge()
 		}
 		if err := ca.CountAloneIn(tx, o, 1, now); err != nil {
 			return err

@@ -38,6 +38,8 @@ type Receipts interface {
 // complaints.Desk is the one in use.
 type Complaints interface {
 	Record(ctx context.Context, b ca.BusinessID) (complaints.Record, error)
+	// Public is the record as everybody sees it, NotFound while nobody does.
+	Public(ctx context.Context, b ca.BusinessID) (complaints.Record, error)
 }
 
 // Config is what a Desk needs. Validate says what is wrong.
@@ -54,7 +56,7 @@ type Config struct {
 	Stamper    Stamper
 	Receipts   Receipts
 	Seal       *seal.Box            // for the registries' answers, which name people
-	People     People               // nil: nobody is sent a message
+	People     People               // nil: nobody is sent a message, and nobody's birth is known
 	Notifier   Notifier             // nil: the same
 	Credential func() ca.SigningKey // the current key that signs badge credentials
 	// Dialer looks at the proof of domain control, through each of its
@@ -103,6 +105,7 @@ type Desk struct {
 	// What pictures are made of, for as long as it stays as it is.
 	badges       store.Memo[Badge]
 	certificates store.Memo[ca.Certificate]
+	stood        *store.Kept[ID, Badge]
 	drawings     *memo.Map[drawn, []byte]
 	codes        *memo.Map[tokenOf, []byte]
 	frame        *template.Template
@@ -135,7 +138,7 @@ func New(c Config) (*Desk, error) {
 	}
 	d := &Desk{
 		Config: c, texts: texts, portal: u.Host, badges: store.NewMemo[Badge](keptImages),
-		certificates: store.NewMemo[ca.Certificate](keptImages), drawings: memo.New[drawn, []byte](2 * keptImages),
+		certificates: store.NewMemo[ca.Certificate](keptImages), stood: store.NewKept[ID, Badge](c.Store, keptImages), drawings: memo.New[drawn, []byte](2 * keptImages),
 		codes: memo.New[tokenOf, []byte](keptImages),
 	}
 	if d.frame, err = parseFrame(); err != nil {

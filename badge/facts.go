@@ -15,6 +15,7 @@ type Facts struct {
 	Granted   bool          `json:"granted"` // the badge was granted before: this is a later check
 	Business  ca.BusinessID `json:"business"`
 	Signer    Signer        `json:"signer"`
+	Person    Person        `json:"person,omitzero"` // who signed
 	Company   Company       `json:"company"`
 	Licence   LicenceAnswer `json:"licence"` // the first of Licences
 	Domain    DomainViews   `json:"domain"`

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"mohr/ca"
 	"mohr/internal/seal"
 	"mohr/internal/store"
 )
@@ -33,18 +34,17 @@ type sealedAnswer struct {
 // its part of the facts unanswered; only a failing store is an error.
 func (d *Desk) gather(ctx context.Context, b Badge) (gathered, error) {
 	g := gathered{facts: Facts{Requested: later(b.ReceivedAt, b.ReopenedAt), Granted: !b.ValidFrom.IsZero(), Business: b.Business}}
-	var code string
-	err := d.Store.View(ctx, func(tx store.Tx) error {
-		line, last, err := lineOf(tx, b.Certificate, d.now())
-		g.facts.Signer, code = line, nationalCode(last.DER)
+	var last ca.Certificate
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		g.facts.Signer, last, err = lineOf(tx, b.Certificate, d.now())
 		return err
 	})
 	if err != nil {
 		return g, err
 	}
-	asked := b.licences()
+	code, asked := nationalCode(last.DER), b.licences()
 	g.facts.Licences = make([]LicenceAnswer, len(asked))
-	answers := make([]answer, len(asked)+1)
+	answers := make([]answer, len(asked)+2)
 	of := string(b.Business)
 	if isSole(b.Business) {
 		of, g.facts.Company.Sole = code, true // no registry knows the opaque id
@@ -53,6 +53,7 @@ func (d *Desk) gather(ctx context.Context, b Badge) (gathered, error) {
 	if !g.facts.Company.Sole {
 		all.Go(func() { g.facts.Company, answers[len(asked)] = d.askCompany(ctx, b.Business, code) })
 	}
+	all.Go(func() { g.facts.Person, answers[len(asked)+1] = d.askPerson(ctx, last, code) })
 	for i, l := range asked {
 		all.Go(func() { g.facts.Licences[i], answers[i] = d.askLicence(ctx, of, l) })
 	}

@@ -20,6 +20,9 @@ func (b *Badge) grant(f Facts, r Rules, level int) {
 // make it a simulated badge, whatever the certificate is.
 func (b *Badge) learn(f Facts) {
 	var sources []Source
+	if f.Person.Answered {
+		sources = append(sources, f.Person.Source)
+	}
 	if !f.Company.Sole {
 		b.LegalName = f.Company.Name
 		sources = append(sources, f.Company.Source)

@@ -123,6 +123,18 @@ func TestFactsDecide(t *testing.T) {
 		{"one who signs only with others is refused", func(_ *testing.T, b *bench) {
 			b.registry.set(func(r *registry) { r.legal.Signatories[0].Alone = false })
 		}, true, badge.Refused, "signer_signs_jointly", nil},
+		{"one who does not live any more is refused", func(_ *testing.T, b *bench) {
+			b.registry.set(func(r *registry) { r.dead = true })
+		}, true, badge.Refused, "signer_cannot_act", nil},
+		{"one whom the civil registry does not know is refused", func(_ *testing.T, b *bench) {
+			b.registry.set(func(r *registry) { r.stranger = true })
+		}, true, badge.Refused, "signer_not_known", nil},
+		{"one whose birth nobody knows makes it wait for us", func(_ *testing.T, b *bench) {
+			b.Desk.People = papers{err: fault.New(fault.NotFound, "papers_unknown", "gone")}
+		}, true, badge.Waiting, "signer_not_looked_up", []badge.Party{badge.ForUs}},
+		{"papers that cannot be read make it wait", func(_ *testing.T, b *bench) {
+			b.Desk.People = papers{err: errDown}
+		}, true, badge.Waiting, "signer_not_looked_up", []badge.Party{badge.ForUs}},
 		{"an expired licence is refused", func(_ *testing.T, b *bench) {
 			b.registry.set(func(r *registry) { r.licence.ValidTo = "2026-11-22" })
 		}, true, badge.Refused, "licence_expired", nil},

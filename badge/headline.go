@@ -2,7 +2,10 @@ package badge
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"mohr/internal/fault"
 )
 
 // fewComplaints is how many it takes for more than counts to be shown.
@@ -30,12 +33,12 @@ func (d *Desk) headline(ctx context.Context, r Record) *Headline {
 	if !r.Granted() {
 		return nil
 	}
-	c, err := d.Complaints.Record(ctx, r.Business)
-	if err != nil {
-		d.Log.Error("read complaint record", "badge", r.ID, "error", err)
+	c, err := d.Complaints.Public(ctx, r.Business)
+	if errors.Is(err, fault.NotFound) {
 		return nil
 	}
-	if !c.Published {
+	if err != nil {
+		d.Log.Error("read complaint record", "badge", r.ID, "error", err)
 		return nil
 	}
 	s := c.Scorecard

@@ -63,6 +63,7 @@ func (b *Badge) move(tx store.Tx, next State, why Why, hash string, since, now t
 	if !b.State.mayBecome(next) {
 		return fmt.Errorf("badge %s: from %q to %q: no such move", b.ID, b.State, next)
 	}
+	before := b.State
 	b.State, b.Why, b.StateAt = next, why, now
 	if next != Suspended {
 		b.Hold = nil
@@ -80,6 +81,9 @@ func (b *Badge) move(tx store.Tx, next State, why Why, hash string, since, now t
 		since = now
 	}
 	if err := b.remember(tx, Change{At: since, State: next, Why: why}); err != nil {
+		return err
+	}
+	if err := countMove(tx, before, next, since); err != nil {
 		return err
 	}
 	return ledger.Append(tx, event(b.ID, next, why, hash, now))

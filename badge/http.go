@@ -33,6 +33,7 @@ func (d *Desk) Routes(s *web.Server) {
 	web.Handle(s, receipt, d.apiReceipt)
 
 	web.Handle(s, op("GET", "/badges/service-level", "badge-service-level", "How fast requests are decided, and whom they wait for"), d.apiService)
+	web.Handle(s, op("GET", "/badges/statistics", "badge-statistics", "Badges over time: requested, granted, suspended, revoked, in force, by month of the Solar Hijri calendar"), d.apiMonths)
 	d.routesOperators(s)
 	d.routesShowing(s)
 
@@ -142,6 +143,9 @@ func (d *Desk) show(c echo.Context) error {
 	return d.showRecord(c, ID(name))
 }
 
+// Values of headers that all pictures share.
+var shortly, byReferer = []string{"public, max-age=60"}, []string{"Referer"}
+
 // showImage always answers 200 with the truth: a shop's own tests must not
 // break, and a copied picture must not keep saying "valid".
 func (d *Desk) showImage(c echo.Context, id ID) error {
@@ -157,11 +161,10 @@ func (d *Desk) showImage(c echo.Context, id ID) error {
 	web.Embeddable(c)
 	h := c.Response().Header()
 	h.Del("Set-Cookie") // ?lang= is of this picture, not of the reader
-	h.Set("Cache-Control", "public, max-age=60")
+	h["Cache-Control"], h["Vary"] = shortly, byReferer
 	if m.unsure {
 		h.Set("Cache-Control", "no-store")
 	}
-	h.Set("Vary", "Referer")
 	return c.Blob(http.StatusOK, "image/svg+xml; charset=utf-8", d.draw(m, lang))
 }
 
@@ -259,7 +262,11 @@ func (d *Desk) pageService(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return web.KeptPage(c, http.StatusOK, "badge-service", l)
+	months, err := d.Months(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return web.KeptPage(c, http.StatusOK, "badge-service", servicePage{l, months})
 }
 
 func (d *Desk) pageLookup(c echo.Context) error {

@@ -264,3 +264,38 @@ func TestCredentialVerifiesOfflineAndIsBounded(t *testing.T) {
 		t.Errorf("valid until %s, the badge until %s, %v", vc.ValidUntil, got.ValidTo, err)
 	}
 }
+
+// TestAPictureIsNeverBehindTheRecord on a store whose readings are kept.
+func TestAPictureIsNeverBehindTheRecord(t *testing.T) {
+	b := newBench(t, func(c *badge.Config) { c.Store = c.CA.Store })
+	got := b.granted(t)
+	picture := b.portalOf(t).URL + "/badge/" + string(got.ID) + ".svg?lang=en"
+	says := func(what, want string) {
+		t.Helper()
+		for range 3 {
+			if p := get(t, picture, "Referer", "https://"+domain+"/"); !strings.Contains(p.body, want) {
+				t.Fatalf("%s, and the picture says\n%s", what, p.body)
+			}
+		}
+	}
+	says("it is in force", "valid until")
+	leaf := b.operator(t, "maryam", ca.RoleRegistrar)
+	if _, err := b.Do(t.Context(), leaf, got.ID, badge.Suspend, badge.Misuse, "x"); err != nil {
+		t.Fatal(err)
+	}
+	says("it is suspended", "Suspended")
+	if _, err := b.Do(t.Context(), leaf, got.ID, badge.Lift, badge.Resolved, "x"); err != nil {
+		t.Fatal(err)
+	}
+	says("that was lifted", "valid until")
+	if err := b.ca.Suspend(t.Context(), b.cert.Serial, "holder"); err != nil {
+		t.Fatal(err)
+	}
+	says("its certificate is suspended", "Suspended")
+	if err := b.ca.Resume(t.Context(), b.cert.Serial, "holder"); err != nil {
+		t.Fatal(err)
+	}
+	says("its certificate is resumed", "valid until")
+	b.clock.pass(got.ValidTo.Sub(b.clock.Now()))
+	says("its time is over", "Expired")
+}

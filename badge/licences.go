@@ -8,8 +8,10 @@ import (
 	"mohr/internal/gateway"
 )
 
-// Registry answers for companies and licences; gateway.Client is the one in use.
+// Registry answers for people, companies and licences; gateway.Client is the
+// one in use.
 type Registry interface {
+	Person(ctx context.Context, nationalCode, birthDate string) (gateway.Answer[gateway.Person], error)
 	Legal(ctx context.Context, legalID string) (gateway.Answer[gateway.Legal], error)
 	Licence(ctx context.Context, legalID, licenceType string) (gateway.Answer[gateway.Licence], error)
 }

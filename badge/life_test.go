@@ -142,6 +142,8 @@ func TestWatchingABadge(t *testing.T) {
 	step("the licence was extended", func(r *registry) { r.err, r.licence.ValidTo = nil, "2029-01-01" }, badge.Active, "all_checks_hold")
 	step("the registry is silent again", func(r *registry) { r.err = errDown }, badge.Active, "all_checks_hold")
 	step("the company was dissolved", func(r *registry) { r.err, r.legal.Status = nil, "dissolved" }, badge.Suspended, "company_not_active")
+	step("the company is active again", func(r *registry) { r.legal.Status = "active" }, badge.Active, "all_checks_hold")
+	step("who signed lives no more", func(r *registry) { r.dead = true }, badge.Suspended, "signer_cannot_act")
 	b.replays(t, got.ID)
 	b.clock.pass(366 * 24 * time.Hour)
 	if state, _ := b.state(t, got.ID); state != badge.Expired {

@@ -36,9 +36,12 @@ var noticeDays = map[string][]int{noticeEnds: {60, 30, 7}, noticeLicence: {30, 7
 // noticeLife is how long a message is tried.
 const noticeLife = 7 * 24 * time.Hour
 
-// People knows how to reach who asked; NotFound if nobody does any more.
+// People knows of who asked what the certificate does not say; NotFound if
+// nobody does any more.
 type People interface {
 	Mobile(ctx context.Context, certificate ca.Certificate) (string, error)
+	// Born returns the date of birth, YYYY-MM-DD, which the civil registry asks for.
+	Born(ctx context.Context, certificate ca.Certificate) (string, error)
 }
 
 // Notifier sends a text to a phone.

@@ -3,12 +3,15 @@ package badge
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/internal/i18n"
 	"mohr/internal/store"
+	"mohr/internal/web"
 )
 
 // Record is what the public may know of a badge: in the API, and on its page.
@@ -186,6 +189,22 @@ type lookupPage struct {
 	Fault bool   // what was typed is no domain
 	Found []Record
 	Fake  *Fake // the domain is known to show another's badge
+}
+
+// servicePage is what the page of the service shows.
+type servicePage struct {
+	ServiceLevel
+	Months []Month
+}
+
+// Name writes a month with its year.
+func (p servicePage) Name(v web.View, m Month) string {
+	year, month, _ := strings.Cut(m.Month, "-")
+	n, err := strconv.Atoi(month)
+	if err != nil || n < 1 || n > 12 {
+		return v.N(m.Month)
+	}
+	return i18n.MonthName(v.Lang, n) + " " + v.N(year)
 }
 
 // tokenPage is what the page of a code on paper shows.

@@ -10,6 +10,10 @@ import (
 
 	"mohr/badge"
 	"mohr/ca"
+	"mohr/ca/catest"
+	"mohr/ca/mandate"
+	"mohr/ca/mandate/mandatetest"
+	"mohr/internal/fault"
 	"mohr/internal/store"
 )
 
@@ -89,5 +93,74 @@ func TestARenewalThatWasNeverIssuedChangesNothing(t *testing.T) {
 				t.Errorf("state %s, why %s", got, why)
 			}
 		})
+	}
+}
+
+// meddling is a stamper that lets something happen first, once: between what a
+// letter was judged by and the deed.
+type meddling struct {
+	stamper
+	happens func()
+}
+
+func (m *meddling) Stamp(ctx context.Context, sum []byte) ([]byte, error) {
+	if f := m.happens; f != nil {
+		m.happens = nil
+		f()
+	}
+	return m.stamper.Stamp(ctx, sum)
+}
+
+func TestAMandateThatEndsOnTheWayGivesNoBadgeBackAndNoAppeal(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		action badge.Action
+		code   string
+		before func(*testing.T, *bench, badge.ID)
+		state  badge.State
+	}{
+		{"a withdrawal", badge.ActionWithdrawal, "badge_none_to_withdraw", func(*testing.T, *bench, badge.ID) {}, badge.Active},
+		{"an appeal", badge.ActionAppeal, "badge_none_to_appeal", func(t *testing.T, b *bench, id badge.ID) {
+			if _, err := b.Do(t.Context(), b.operator(t, "maryam", ca.RoleRegistrar), id, badge.Revoke, badge.Fraud, "x"); err != nil {
+				t.Fatal(err)
+			}
+		}, badge.Revoked},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := &meddling{}
+			b := newBench(t, func(c *badge.Config) { c.Stamper = m })
+			granted := b.granted(t)
+			test.before(t, b, granted.ID)
+			given := mandatetest.Give(t, b.ca, catest.Zahra.LegalID, clerk().NationalCode, mandate.BadgeRequest)
+			key, _ := b.ca.IssueTo(t, clerk(), ca.NaturalSign, "clerk")
+			a := b.askWith(key)
+			a.Action, a.Request, a.Reasons = test.action, "second", "we did nothing"
+			m.happens = func() { given.Revoke(false) }
+			if _, err := b.Request(t.Context(), b.sign(t, key, a)); fault.Code(err) != test.code {
+				t.Errorf("%v, want %s", err, test.code)
+			}
+			if got, _ := b.state(t, granted.ID); got != test.state {
+				t.Errorf("it is %s", got)
+			}
+		})
+	}
+}
+
+func TestABadgeRenewedOnTheWayIsNotRenewedAgain(t *testing.T) {
+	m := &meddling{}
+	b := newBench(t, func(c *badge.Config) { c.Stamper = m })
+	got, key := b.nearEnd(t, 30)
+	m.happens = func() {
+		first, err := b.renewal(t, key, "renewal-1")
+		if err != nil || first.Renewal == nil {
+			t.Fatalf("%+v, %v", first.Renewal, err)
+		}
+		b.shop.put(first.Renewal.Challenge)
+		if after, err := b.Check(t.Context(), got.ID); err != nil || !after.ValidTo.After(got.ValidTo) {
+			t.Fatalf("to %s, %v", after.ValidTo, err)
+		}
+	}
+	if _, err := b.renewal(t, key, "renewal-2"); fault.Code(err) != "badge_renewal_early" {
+		t.Errorf("%v, want badge_renewal_early", err)
 	}
 }

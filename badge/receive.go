@@ -157,13 +157,15 @@ func (d *Desk) accept(ctx context.Context, in incoming) (Badge, error) {
 		if err := b.move(tx, Checking, "received", in.sum(), in.at, in.at); err != nil {
 			return err
 		}
-		if err := store.Save(tx, domainBucket, b.domainKey(), b.ID); err != nil {
+		if err := errors.Join(store.Save(tx, domainBucket, b.domainKey(), b.ID), store.Save(tx, ownBucket, b.ownKey(), b.ID)); err != nil {
 			return err
 		}
 		return b.save(tx)
 	})
 	return b, err
 }
+
+func (b *Badge) ownKey() string { return string(b.Business) + "/" + string(b.ID) }
 
 func (b *Badge) domainKey() string { return b.Domain.ASCII + "/" + string(b.ID) }
 
@@ -198,6 +200,17 @@ func (in incoming) use(tx store.Tx, proof Request) error {
 		return err
 	}
 	return store.Save(tx, requestBucket, in.sum(), proof)
+}
+
+// target returns the badge that the letter is about, for its deed; had says
+// that the letter was taken in before, and what is returned is what came of it.
+func (in incoming) target(tx store.Tx, id ID) (b Badge, had bool, err error) {
+	b, err = badgeOfLetter(tx, in.sum())
+	if !errors.Is(err, fault.NotFound) {
+		return b, true, err
+	}
+	b, err = LoadBadge(tx, id)
+	return b, false, err
 }
 
 // noneInTheWay refuses a second badge of the business for the domain, and a

@@ -12,6 +12,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/complaints"
 	"mohr/internal/fault"
 	"mohr/internal/store"
 )
@@ -38,6 +39,8 @@ const (
 	fakeBucket    = "badge_fakes"    // host -> Fake
 	openBucket    = "badge_open"     // id -> id, of undecided requests
 	decidedBucket = "badge_decided"  // time/id -> Decided, of first decisions
+	ownBucket     = "badge_own"      // business/id -> id
+	monthBucket   = "badge_months"   // 1405-09 -> Month, of which InForce is the month's own change
 )
 
 // Badge is the record of one badge. Nothing in it is personal.
@@ -193,6 +196,11 @@ func (b *Badge) save(tx store.Tx) error {
 	}
 	if err := b.saveOwed(tx); err != nil {
 		return err
+	}
+	if !b.ValidFrom.IsZero() && isSole(b.Business) { // consumers complain about it by this id
+		if err := complaints.Introduce(tx, b.Business); err != nil {
+			return err
+		}
 	}
 	b.Version++
 	return store.Save(tx, badgeBucket, string(b.ID), *b)

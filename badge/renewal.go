@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -55,16 +54,17 @@ func (d *Desk) renew(ctx context.Context, in incoming) (Badge, error) {
 	}
 	var b Badge
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		had, err := badgeOfLetter(tx, in.sum())
-		if !errors.Is(err, fault.NotFound) {
-			b = had
+		var had bool
+		var err error
+		if b, had, err = in.target(tx, target.ID); err != nil || had {
 			return err
 		}
-		if b, err = LoadBadge(tx, target.ID); err != nil {
+		now, err := b.live(tx, in.at)
+		if err != nil {
 			return err
 		}
-		if b.State != Active && b.State != Suspended {
-			return errNoneToRenew()
+		if err := now.renewable(d.Rules, in.at); err != nil {
+			return err
 		}
 		// An open renewal stands back only for who may act for the business.
 		if b.Renewal.open() && b.Renewal.Holder != in.signer().Holder {
@@ -99,13 +99,19 @@ func (d *Desk) toRenew(ctx context.Context, in incoming) (found Badge, err error
 	if err != nil {
 		return found, err
 	}
-	if found.ID == "" {
-		return found, errNoneToRenew()
+	// A first word before anything is signed; it is asked again with the deed.
+	return found, found.renewable(d.Rules, in.at)
+}
+
+// renewable says why the badge, as it stands at now, cannot be renewed.
+func (b *Badge) renewable(r Rules, now time.Time) error {
+	if b.State != Active && b.State != Suspended {
+		return errNoneToRenew()
 	}
-	if from := found.ValidTo.Add(-d.Rules.RenewWithin); in.at.Before(from) {
-		return found, fault.New(fault.Conflict, "badge_renewal_early", "this badge can be renewed from %[1]v on; ask again then", from.Format(time.DateOnly))
+	if from := b.ValidTo.Add(-r.RenewWithin); now.Before(from) {
+		return fault.New(fault.Conflict, "badge_renewal_early", "this badge can be renewed from %[1]v on; ask again then", from.Format(time.DateOnly))
 	}
-	return found, nil
+	return nil
 }
 
 func errNoneToRenew() error {

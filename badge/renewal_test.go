@@ -26,6 +26,11 @@ func (p *phone) Mobile(context.Context, ca.Certificate) (string, error) {
 	return catest.Zahra.Mobile, nil
 }
 
+// Born is known of a phone's owner too.
+func (p *phone) Born(ctx context.Context, c ca.Certificate) (string, error) {
+	return papers{}.Born(ctx, c)
+}
+
 func (p *phone) Notify(_ context.Context, to, text string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -276,6 +281,9 @@ func TestASoleTraderHasAnOpaqueIdAndNoCodeIsPublic(t *testing.T) {
 		t.Error("the opaque id gives the holder away")
 	}
 	b.replays(t, got.ID)
+	if !strings.Contains(b.dump(t, "complaints_traders"), string(got.Business)) {
+		t.Error("consumers cannot complain about this trader")
+	}
 	all := b.dump(t, "badge_badges", "badge_history", "badge_traces", "badge_domains", "badge_named", "badge_answers", "badge_decided", "ledger_pending")
 	for _, path := range []string{"/badge/" + string(got.ID), "/badge/" + string(got.ID) + ".svg", "/badge/" + string(got.ID) + ".jwt", "/api/v1/badges/" + string(got.ID)} {
 		all += get(t, s.URL+path).body

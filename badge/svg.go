@@ -49,14 +49,19 @@ func (d *Desk) imageOf(ctx context.Context, id ID, referer string) (m image) {
 	}
 }
 
-// standing returns the badge as it stands now. It reads the store as every other
-// way does, and spares the decoding of records that have not changed.
-func (d *Desk) standing(ctx context.Context, id ID) (b Badge, err error) {
+// standing returns the badge as it stands now. It is looked up once a second
+// where nothing is written meanwhile, and each time on a store that other nodes
+// write to; the decoding of records that have not changed is spared there.
+func (d *Desk) standing(ctx context.Context, id ID) (Badge, error) {
+	now := d.now()
+	return d.stood.Get(id, now, func() (Badge, error) { return d.standingAt(ctx, id, now) })
+}
+
+func (d *Desk) standingAt(ctx context.Context, id ID, now time.Time) (b Badge, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
 		if b, err = d.badges.Load(tx, badgeBucket, string(id)); err != nil || b.State != Active && b.State != Suspended {
 			return err
 		}
-		now := d.now()
 		line, _, err := lineBy(func(serial string) (ca.Certificate, error) { return ca.ReadCertificate(d.certificates, tx, serial) }, b.Certificate, now)
 		b, _ = b.under(line, now)
 		return err

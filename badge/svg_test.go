@@ -195,6 +195,9 @@ func reasons() []Why {
 			}
 		}
 	}
+	for _, p := range []Person{{Nobody: true}, {Undated: true}, {Source: yes}, {Source: yes, Found: true}, {Source: yes, Found: true, Alive: true}} {
+		add(r, Facts{Person: p})
+	}
 	for _, t := range []TLS{"", tlsValid, tlsExpired, tlsOtherName, tlsUntrusted, tlsUnreachable} {
 		add(r, Facts{Site: Site{TLS: t, NotAfter: time.Unix(1<<31, 0)}, Company: Company{Sole: true}})
 	}

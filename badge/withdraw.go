@@ -1,8 +1,8 @@
 package badge
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"mohr/internal/fault"
@@ -26,13 +26,13 @@ func (d *Desk) withdraw(ctx context.Context, in incoming) (Badge, error) {
 	}
 	var b Badge
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		had, err := badgeOfLetter(tx, in.sum())
-		if !errors.Is(err, fault.NotFound) {
-			b = had
+		var had bool
+		var err error
+		if b, had, err = in.target(tx, target.ID); err != nil || had {
 			return err
 		}
-		if b, err = LoadBadge(tx, target.ID); err != nil {
-			return err
+		if own, err := in.owns(tx, b); err != nil || !own {
+			return cmp.Or(err, errNoneToWithdraw())
 		}
 		if err := in.use(tx, proof); err != nil {
 			return err

@@ -20,7 +20,7 @@ import (
 const MaxCSR = 16 << 10
 
 // CSR is the public key of a certification request whose possession was
-// proven. Only ParseCSR makes one.
+// proven. Only ParseCSR and ParseCRMF make one.
 type CSR struct {
 	key  crypto.PublicKey
 	spki []byte
@@ -50,17 +50,23 @@ func ParseCSR(b []byte) (CSR, error) {
 	if err != nil {
 		return CSR{}, err
 	}
-	key, err := x509.ParsePKIXPublicKey(parts.spki)
-	if err != nil || !onlyEncoding(key, parts.spki) {
+	return parts.proven()
+}
+
+// proven is the key of a request that was taken apart, if it is a good one
+// and the request's signature proves its possession.
+func (p csrParts) proven() (CSR, error) {
+	key, err := x509.ParsePKIXPublicKey(p.spki)
+	if err != nil || !onlyEncoding(key, p.spki) {
 		return CSR{}, errKeyUnsupported()
 	}
 	if err := goodKey(key); err != nil {
 		return CSR{}, err
 	}
-	if err := parts.checkPossession(key); err != nil {
+	if err := p.checkPossession(key); err != nil {
 		return CSR{}, err
 	}
-	return CSR{key: key, spki: parts.spki}, nil
+	return CSR{key: key, spki: p.spki}, nil
 }
 
 // onlyEncoding reports whether spki is how the key is written in DER. The

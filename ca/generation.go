@@ -54,6 +54,17 @@ func (a *Authority) Answering() []Issuer {
 	return slices.DeleteFunc(slices.Clone(a.Issuers), func(i Issuer) bool { return !i.Within(now) || i.Revoked != nil })
 }
 
+// Serving returns the issuing CAs, of all generations that answer now, that
+// certificates of the profile come from; nil for a profile that is not there
+// or is issued by the CA it answers for.
+func (a *Authority) Serving(profile string) []Issuer {
+	p, err := profileOf(profile)
+	if err != nil || a.issuerOf(p) == "" {
+		return nil
+	}
+	return slices.DeleteFunc(a.Answering(), func(i Issuer) bool { return i.name() != a.issuerOf(p) })
+}
+
 // Anchors returns all trust anchors: Root first.
 func (a *Authority) Anchors() []*x509.Certificate {
 	return append([]*x509.Certificate{a.Root}, a.Roots...)

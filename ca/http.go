@@ -85,6 +85,7 @@ type certificateOutput struct{ Body Entry }
 // Routes hangs the operators' certificate register on s. Every route wants an
 // operator's certificate with a right of Duties.
 func (a *Authority) Routes(s *web.Server) {
+	a.routesConsole(s)
 	op := func(method, path, id, summary string) web.Operation {
 		return web.Operation{Method: method, Path: path, ID: id, Summary: summary + " (operators)", Tag: "ca"}
 	}

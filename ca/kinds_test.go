@@ -26,7 +26,7 @@ func serviceOf(profile string) (ca.Service, bool) {
 		s.DNSNames, s.IPs = []string{"localhost"}, []string{"127.0.0.1", "::1"}
 	case ca.ServerAuth:
 		s.CommonName, s.DNSNames, s.Business = "shop.test", []string{"shop.test", "www.shop.test"}, shop
-	case ca.OperatorAuth, ca.TimeStamping, ca.Audit, ca.Credential:
+	case ca.OperatorAuth, ca.TimeStamping, ca.Audit, ca.Credential, ca.CMPResponder:
 	default:
 		return ca.Service{}, false
 	}
@@ -82,6 +82,7 @@ var kinds = []kind{
 	{ca.TimeStamping, ca.ServiceIssuer, []string{ku, eku + "!", ski, aki, cp, dp, aia, period}, signature, []string{timeStamping}, nil, "2.999.7.3"},
 	{ca.Audit, ca.ServiceIssuer, []string{ku, eku, ski, aki, cp, dp, aia}, signature | commitment, []string{documentSigning}, nil, "2.999.7.1"},
 	{ca.Credential, ca.ServiceIssuer, []string{ku, eku, ski, aki, cp, dp, aia}, signature, []string{documentSigning}, nil, "2.999.7.1"},
+	{ca.CMPResponder, ca.ServiceIssuer, []string{ku, eku, ski, aki, cp, dp, aia}, signature, []string{"1.3.6.1.5.5.7.3.28"}, nil, "2.999.7.1"},
 }
 
 func TestEachKindCarriesExactlyItsExtensions(t *testing.T) {

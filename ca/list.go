@@ -50,6 +50,12 @@ func EachOfBusiness(tx store.Tx, b BusinessID, fn func(Certificate) error) error
 	return eachIndexed(tx, businessBucket, string(b), fn)
 }
 
+// EachOfHolder calls fn with each of the person's issued certificates, in
+// serial order, inside a transaction.
+func EachOfHolder(tx store.Tx, h HolderID, fn func(Certificate) error) error {
+	return eachIndexed(tx, holderBucket, string(h), fn)
+}
+
 // OfKey returns the certificates of the key with the hash (hex), whatever
 // their state, in serial order.
 func (a *Authority) OfKey(ctx context.Context, spkiSHA256 string) ([]Certificate, error) {

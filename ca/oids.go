@@ -38,6 +38,7 @@ var (
 	oidClientAuth      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 2}
 	oidTimeStamping    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
 	oidOCSPSigning     = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 9}
+	oidCMCRA           = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 28} // RFC 6402 section 2.10: who speaks CMP for the CA
 	oidDocumentSigning = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 36} // RFC 9336
 
 	oidSemantics        = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 11, 2} // id-qcs-pkixQCSyntax-v2, RFC 3739

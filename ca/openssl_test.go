@@ -64,6 +64,7 @@ func TestOpenSSLAcceptsEachKind(t *testing.T) {
 		{ca.OCSPResponder, []string{"-purpose", "ocsphelper"}, append([]string{"OCSP Signing", "OCSP No Check"}, status...)},
 		{ca.TimeStamping, []string{"-purpose", "timestampsign"}, append([]string{"Extended Key Usage: critical\n                Time Stamping\n", "Private Key Usage Period"}, revocable...)},
 		{ca.Audit, []string{"-purpose", "any"}, append([]string{"Digital Signature, Non Repudiation"}, revocable...)},
+		{ca.CMPResponder, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Digital Signature\n"}, revocable...)},
 		{ca.Credential, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Digital Signature\n"}, revocable...)},
 	} {
 		t.Run(test.profile, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
+	"slices"
 	"time"
 
 	"mohr/internal/fault"
@@ -26,6 +27,7 @@ const (
 	TimeStamping     = "time-stamping"
 	Audit            = "audit"      // signs evidence bundles and receipts
 	Credential       = "credential" // signs badge credentials
+	CMPResponder     = "cmp"        // signs answers to CMP clients
 )
 
 // profile fixes what a kind of certificate contains. A change of content is a
@@ -87,6 +89,13 @@ func Profiles() []string {
 func FixedPolicy(name string) string {
 	p, _ := profileOf(name)
 	return p.policyOID
+}
+
+// Authenticates reports whether certificates of the profile, with or without
+// its version, are for a person to sign in with: TLS client authentication.
+func Authenticates(profile string) bool {
+	p, err := profileOf(profileName(profile))
+	return err == nil && p.of == ofPerson && slices.ContainsFunc(p.extKeyUsage, oidClientAuth.Equal)
 }
 
 // profileOf returns the current version of the named profile; Invalid if
@@ -166,5 +175,9 @@ var profiles = []profile{
 	{
 		name: Credential, version: 1, issuer: ServiceIssuer, life: 2 * 365 * day, policyOID: policyService,
 		keyUsage: signature, extKeyUsage: []asn1.ObjectIdentifier{oidDocumentSigning},
+	},
+	{
+		name: CMPResponder, version: 1, issuer: ServiceIssuer, life: 365 * day, policyOID: policyService,
+		keyUsage: signature, extKeyUsage: []asn1.ObjectIdentifier{oidCMCRA},
 	},
 }

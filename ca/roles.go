@@ -25,7 +25,7 @@ const (
 	MayIncident Right = "incidents" // plan, approve and carry out what concerns many
 	MayReview   Right = "review"    // see applications at review, and sign what is decided of them
 	MayRoles    Right = "roles"     // plan, approve and carry out changes of operators' roles
-	MayRule     Right = "rule"      // decide of complaints, and let their clocks rest for an outage
+	MayRule     Right = "rule"      // decide of complaints and of publication, remove words, let clocks rest for an outage
 )
 
 // Duty is a role with what it may do, for help texts.

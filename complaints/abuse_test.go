@@ -35,13 +35,17 @@ func TestAbuseAnotherConsumersTokenReactsToNothing(t *testing.T) {
 }
 
 // TestAbuseTheBusinessCannotSpeakForTheConsumer: what a business signs is an
-// answer and nothing else, however it calls it.
+// answer or its own appeal and nothing else, however it calls it.
 func TestAbuseTheBusinessCannotSpeakForTheConsumer(t *testing.T) {
 	b := newBench(t, nil)
 	ticket := b.file(t)
 	b.answer(t, ticket.ID, complaints.KindAnswer)
 	for _, k := range append(complaints.Reactions(), complaints.RulingKinds()...) {
 		_, err := b.Answer(t.Context(), ticket.ID, b.signed(t, b.key, b.says(ticket.ID, k, nil)))
+		if k == complaints.KindAppealed { // its own, where it was decided against it
+			wantFault(t, err, fault.Conflict, "complaint_appeal_none")
+			continue
+		}
 		wantFault(t, err, fault.Invalid, "complaint_answer_kind")
 	}
 	if c := b.follow(t, ticket); c.State != complaints.StateAnswered || len(c.History) != 3 {
@@ -64,13 +68,11 @@ func TestAbuseAnOfficerDoesNotDecideOfTheAppealAgainstHisOwnDecision(t *testing.
 			t.Fatal(err)
 		}
 	}
-	maryam := officer("maryam")
-	maryam.Holder = person
-	for _, o := range []ca.OperatorRecord{officer("sara"), maryam} {
-		_, err := b.Rule(t.Context(), o, ticket.ID, refuse, false)
+	for _, name := range []string{"sara", "maryam"} {
+		_, err := b.Rule(t.Context(), b.officer(t, name), ticket.ID, refuse, false)
 		wantFault(t, err, fault.Denied, "complaint_own_decision")
 	}
-	if _, err := b.Rule(t.Context(), officer("omid"), ticket.ID, refuse, false); err != nil {
+	if _, err := b.Rule(t.Context(), b.officer(t, "omid"), ticket.ID, refuse, false); err != nil {
 		t.Error(err)
 	}
 	if _, err := b.says2(t, ticket, complaints.KindAppealed); fault.Code(err) != "complaint_appeal_none" {
@@ -84,7 +86,7 @@ func TestAbuseMergingGivesTheBusinessNoTime(t *testing.T) {
 	b.clock.advance(50 * hour)
 	second := b.file(t)
 	merge := func(id, into string) error {
-		_, err := b.Rule(t.Context(), officer("sara"), id, complaints.Ruling{Kind: complaints.KindMerged, Reason: "same_purchase", Of: into}, false)
+		_, err := b.Rule(t.Context(), b.officer(t, "sara"), id, complaints.Ruling{Kind: complaints.KindMerged, Reason: "same_purchase", Of: into}, false)
 		return err
 	}
 	wantFault(t, merge(first.ID, second.ID), fault.Conflict, "complaint_other_unfit")
@@ -112,7 +114,7 @@ func TestAbuseAnotherConsumersComplaintIsNotMergedAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.Rule(t.Context(), officer("sara"), second.ID, complaints.Ruling{Kind: complaints.KindMerged, Reason: "same_purchase", Of: first.ID}, false)
+	_, err = b.Rule(t.Context(), b.officer(t, "sara"), second.ID, complaints.Ruling{Kind: complaints.KindMerged, Reason: "same_purchase", Of: first.ID}, false)
 	wantFault(t, err, fault.Conflict, "complaint_other_unfit")
 }
 
@@ -128,10 +130,10 @@ func TestAppealAgainstSettingAsideBringsTheSameClockBack(t *testing.T) {
 	_, err := b.Answer(t.Context(), ticket.ID, b.signed(t, b.key, b.says(ticket.ID, complaints.KindAnswer, nil)))
 	wantFault(t, err, fault.Conflict, "complaint_over")
 	granted := complaints.Ruling{Kind: complaints.KindAppealGranted, Reason: "wrong_rule", Text: "قابل رسیدگی است.", Outcome: complaints.ForBoth}
-	_, err = b.Rule(t.Context(), officer("omid"), ticket.ID, granted, false)
+	_, err = b.Rule(t.Context(), b.officer(t, "omid"), ticket.ID, granted, false)
 	wantFault(t, err, fault.Invalid, "complaint_outcome") // there was no outcome to replace
 	granted.Outcome = ""
-	c, err := b.Rule(t.Context(), officer("omid"), ticket.ID, granted, false)
+	c, err := b.Rule(t.Context(), b.officer(t, "omid"), ticket.ID, granted, false)
 	if err != nil || c.State != complaints.StatePending || !c.Deadlines[0].Equal(b.clock.Now().Add(46*hour)) {
 		t.Errorf("%s, %v, %v: 46 hours should be left at %v", c.State, c.Deadlines, err, b.clock.Now())
 	}
@@ -160,13 +162,13 @@ func TestAMovedComplaintBeginsAtTheOtherBusinessByItsOldPolicy(t *testing.T) {
 	if c := all[1]; c.Policy != "old/1" || !c.Deadlines[0].Equal(b.clock.Now().Add(96*hour)) || !c.Filed.Equal(ticket.Served) {
 		t.Errorf("%+v", c)
 	}
-	_, err = b.Rule(t.Context(), officer("sara"), ticket.ID, complaints.Ruling{Business: nobody, Kind: complaints.KindMoved, Reason: "wrong_business", To: shop}, false)
+	_, err = b.Rule(t.Context(), b.officer(t, "sara"), ticket.ID, complaints.Ruling{Business: nobody, Kind: complaints.KindMoved, Reason: "wrong_business", To: shop}, false)
 	wantFault(t, err, fault.Conflict, "complaint_moved_there")
 	// The appeal takes it back from there.
 	if _, err := b.React(t.Context(), ticket.ID, ticket.Token, complaints.Reaction{Business: shop, Kind: complaints.KindAppealed, Text: "همان فروشگاه بود."}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.Rule(t.Context(), officer("omid"), ticket.ID, complaints.Ruling{Business: shop, Kind: complaints.KindAppealGranted, Reason: "wrong_facts", Text: "همان فروشگاه است."}, false)
+	_, err = b.Rule(t.Context(), b.officer(t, "omid"), ticket.ID, complaints.Ruling{Business: shop, Kind: complaints.KindAppealGranted, Reason: "wrong_facts", Text: "همان فروشگاه است."}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +252,7 @@ func TestRacesEndInOneState(t *testing.T) {
 			all.Go(func() { _, _ = b.says2(t, ticket, k) })
 		}
 		all.Go(func() {
-			_, _ = b.Rule(t.Context(), officer("sara"), ticket.ID, complaints.Ruling{Kind: complaints.KindInadmissible, Reason: "abusive"}, false)
+			_, _ = b.Rule(t.Context(), b.officer(t, "sara"), ticket.ID, complaints.Ruling{Kind: complaints.KindInadmissible, Reason: "abusive"}, false)
 		})
 		all.Wait()
 		seen := map[complaints.Kind]int{}

@@ -30,7 +30,7 @@ const (
 type AnswerStatement struct {
 	signature.Claims
 	Complaint string `json:"complaint"`
-	Kind      Kind   `json:"kind"` // KindAnswer, KindHolding or KindNoSuchOrder
+	Kind      Kind   `json:"kind"` // of BusinessKinds
 	Text      string `json:"text"` // for the consumer
 }
 
@@ -84,7 +84,7 @@ func (d *Desk) Answer(ctx context.Context, id string, raw []byte) (Accepted, err
 		return Accepted{}, fmt.Errorf("seal answer: %w", err)
 	}
 	e := Event{Kind: in.Kind, At: d.now(), Actor: "business", Statement: name, Salt: newSalt()}
-	e.mark(in.Text)
+	e.mark(d.placeholders, in.Text)
 	var done Accepted
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		s := sealed
@@ -137,7 +137,7 @@ func (d *Desk) readAnswer(ctx context.Context, raw []byte) (incoming, error) {
 		return in, err
 	}
 	in.AnswerStatement = statement
-	if !slices.Contains([]Kind{KindAnswer, KindHolding, KindNoSuchOrder}, in.Kind) {
+	if !slices.Contains(BusinessKinds(), in.Kind) {
 		return in, errAnswerKind()
 	}
 	if _, err := checkText(in.Text, 1); err != nil {
@@ -148,7 +148,7 @@ func (d *Desk) readAnswer(ctx context.Context, raw []byte) (incoming, error) {
 }
 
 func errAnswerKind() error {
-	return fault.New(fault.Invalid, "complaint_answer_kind", "an answer is of the kind answer, holding or no_such_order; give one of these")
+	return fault.New(fault.Invalid, "complaint_answer_kind", "an answer is of the kind answer, holding, no_such_order or appealed; give one of these")
 }
 
 // sealAnswer makes the record of an answer, without what it will have done.
@@ -169,7 +169,7 @@ func (d *Desk) take(tx store.Tx, in incoming, e Event, s *statement) error {
 	case ok:
 		return errTaken
 	}
-	m, signer, err := standsFor(tx, in, e.At)
+	m, signer, err := d.standsFor(tx, in, e.At)
 	if err != nil {
 		return err
 	}
@@ -181,13 +181,13 @@ func (d *Desk) take(tx store.Tx, in incoming, e Event, s *statement) error {
 	return err
 }
 
-// answer adds an answer of the business, if one is owed.
+// answer adds what the business says: an answer, if one is owed, or an appeal.
 func (m matter) answer(tx store.Tx, e Event) (Accepted, error) {
 	events, err := m.load(tx)
 	if err != nil {
 		return Accepted{}, err
 	}
-	if err := Derive(events, notBefore(events, e.At)).allows(e.Kind); err != nil {
+	if err := Derive(events, notBefore(events, e.At)).allowsBusiness(e.Kind); err != nil {
 		return Accepted{}, err
 	}
 	if events, err = m.add(tx, events, e); err != nil {
@@ -202,19 +202,19 @@ func (m matter) answer(tx store.Tx, e Event) (Accepted, error) {
 }
 
 // mark notes for which phrase an answer reads like a placeholder. A holding
-// answer is one by its own word.
-func (e *Event) mark(text string) {
-	if e.Kind == KindHolding {
+// answer is one by its own word, and an appeal is no answer.
+func (e *Event) mark(r PlaceholderRules, text string) {
+	if e.Kind == KindHolding || e.Kind == KindAppealed {
 		return
 	}
-	if phrase, rules := Placeholder(text); phrase != "" {
-		e.Flags, e.Rules = []string{phrase}, rules
+	if phrase := r.Judge(text); phrase != "" {
+		e.Flags, e.Rules = []string{phrase}, r.Version
 	}
 }
 
 // standsFor returns the complaint and the signer's serial, if the signer's
 // certificate is still good and speaks for the complaint's business.
-func standsFor(tx store.Tx, in incoming, now time.Time) (m matter, serial string, err error) {
+func (d *Desk) standsFor(tx store.Tx, in incoming, now time.Time) (m matter, serial string, err error) {
 	standing, err := ca.StandingIn(tx, in.leaf, now)
 	if err != nil {
 		return m, "", err
@@ -227,7 +227,7 @@ func standsFor(tx store.Tx, in incoming, now time.Time) (m matter, serial string
 		return m, "", err
 	}
 	record := standing.Record()
-	b, _, err := speaking(tx, record, now, f.businesses()...)
+	b, _, err := d.speaking(tx, record, now, f.businesses()...)
 	if err != nil {
 		return m, "", err
 	}

@@ -50,7 +50,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	web.Handle(s, jose(op(http.MethodPost, "/businesses/{id}/record", "get-own-record", "The business's own record and complaints, by a signed request (JWS)")), d.apiOwnRecord)
 	web.Handle(s, jose(op(http.MethodPost, "/businesses/{id}/notices", "set-notices", "Say where the business is told of complaints, by a signed statement (JWS)")), d.apiNotices)
 	web.Handle(s, op(http.MethodGet, "/businesses/{id}/complaints", "list-own-complaints", "The business's own record and complaints, by its TLS client certificate"), d.apiOwn)
-	web.Handle(s, op(http.MethodPost, "/businesses/{id}/publication", "set-publication", "Invite a business to publish its record, or publish it (officers)"), d.apiPublish)
+	web.Handle(s, d.officers(op(http.MethodPost, "/businesses/{id}/publication", "set-publication", "Invite a business to publish its record, or publish it (officers)")), d.apiPublish)
 }
 
 // ByID names a complaint or a business. It is exported because the API
@@ -155,15 +155,11 @@ type publishedOut struct {
 }
 
 func (d *Desk) apiPublish(ctx context.Context, in *publishIn) (*publishedOut, error) {
-	actor, err := d.CA.Operator(ctx, web.PeerCertificate(ctx), ca.RoleOfficer)
-	if err != nil {
-		return nil, err
-	}
 	b, err := in.business()
 	if err != nil {
 		return nil, err
 	}
-	p, err := d.Publish(ctx, actor, b, in.Body.State)
+	p, err := d.Publish(ctx, web.PeerCertificate(ctx), b, in.Body.State)
 	out := &publishedOut{}
 	out.Body.Business, out.Body.State = b, p.State
 	if !p.At.IsZero() {

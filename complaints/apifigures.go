@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -17,19 +18,14 @@ func (d *Desk) FigureRoutes(s *web.Server) {
 		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "complaints"}
 	}
 	web.Handle(s, op(http.MethodGet, "/businesses/{id}/figures", "get-figures", "Everything counted of a business, as of now or of any past day, once its record is public"), d.apiFigures)
-	web.Handle(s, op(http.MethodPost, "/businesses/{id}/orders", "report-orders", "Report how many orders a business had (officers)"), d.apiOrders)
-	web.Handle(s, op(http.MethodPost, "/invitations", "invite-businesses", "Invite businesses to publish their record: those named, or the largest by orders (officers)"), d.apiInvite)
+	web.Handle(s, d.officers(op(http.MethodPost, "/businesses/{id}/orders", "report-orders", "Report how many orders a business had (officers)")), d.apiOrders)
+	web.Handle(s, d.officers(op(http.MethodPost, "/invitations", "invite-businesses", "Invite businesses to publish their record: those named, or the largest by orders (officers)")), d.apiInvite)
 	web.Handle(s, op(http.MethodGet, "/invitations/nonce", "invitation-nonce", "A nonce for one signed reply to an invitation"), d.apiReplyNonce)
 	reply := op(http.MethodPost, "/businesses/{id}/publication/reply", "reply-to-invitation", "Consent or object to publication, by a signed statement (JWS)")
 	reply.Accepts, reply.MaxBody = []string{"application/jose", "application/jose+json"}, MaxAnswer
 	web.Handle(s, reply, d.apiReply)
-	web.Handle(s, op(http.MethodPost, "/businesses/{id}/publication/objection", "decide-objection", "Decide of an objection to publication (officers)"), d.apiObjection)
-	web.Handle(s, op(http.MethodPost, "/complaints/{id}/text-removal", "remove-complaint-text", "Destroy the text of a complaint, as the law demands (officers)"), d.apiRemove)
-}
-
-// actor returns which officer acts.
-func (d *Desk) actor(ctx context.Context) (string, error) {
-	return d.CA.Operator(ctx, web.PeerCertificate(ctx), ca.RoleOfficer)
+	web.Handle(s, d.officers(op(http.MethodPost, "/businesses/{id}/publication/objection", "decide-objection", "Decide of an objection to publication (officers)")), d.apiObjection)
+	web.Handle(s, d.officers(op(http.MethodPost, "/complaints/{id}/text-removal", "remove-complaint-text", "Destroy the text of a complaint, as the law demands (officers)")), d.apiRemove)
 }
 
 // Sheet is what the API tells of the figures of a business.
@@ -73,14 +69,21 @@ func (d *Desk) Sheet(ctx context.Context, b ca.BusinessID, at time.Time) (Sheet,
 		Business: b, Year: year.Shown(), Trend: count(Quarter).Shown(), Lifetime: count(0).Shown(),
 		YearOnYear: YearOnYear(rows, terms), Rating: Rate(year, nil, weights.At(at)), Quantiles: quantiles,
 	}
+	s.PerThousand, err = d.perThousand(ctx, s, at)
+	return s, err
+}
+
+// perThousand returns the complaints of the year for each 1,000 orders; nil
+// where none were reported by then.
+func (d *Desk) perThousand(ctx context.Context, s Sheet, at time.Time) (x *float64, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		o, ok, err := ordersAt(tx, b, at)
-		if ok {
-			s.PerThousand = figure(float64(year.Scorecard.Received) * 1000 / float64(o.Orders))
+		o, ok, err := ordersAt(tx, s.Business, at)
+		if x = nil; ok {
+			x = figure(float64(s.Year.Scorecard.Received) * 1000 / float64(o.Orders))
 		}
 		return err
 	})
-	return s, err
+	return x, err
 }
 
 type figuresIn struct {
@@ -95,30 +98,47 @@ func (d *Desk) apiFigures(ctx context.Context, in *figuresIn) (*figuresOut, erro
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Visible(ctx, b, web.PeerCertificate(ctx)); err != nil {
-		return nil, err
-	}
-	at, err := d.asOf(in.AsOf)
+	s, err := d.sheetFor(ctx, b, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
-	s, err := d.Sheet(ctx, b, at)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.forecast(ctx, &s, at); err != nil {
+	if err := d.forecast(ctx, &s); err != nil {
 		return nil, err
 	}
 	return &figuresOut{Body: s}, nil
 }
 
+// sheetFor returns the figures as of an instant, "" being now, to whom they
+// may be shown.
+func (d *Desk) sheetFor(ctx context.Context, b ca.BusinessID, asOf string) (Sheet, error) {
+	leaf := web.PeerCertificate(ctx)
+	if asOf == "" {
+		_, s, err := d.visibleSheet(ctx, b, leaf)
+		return s, err
+	}
+	now := d.now()
+	if _, _, err := d.public(ctx, b, now); errors.Is(err, fault.NotFound) {
+		err = d.mayPeek(ctx, b, leaf)
+		if err != nil {
+			return Sheet{}, err
+		}
+	} else if err != nil {
+		return Sheet{}, err
+	}
+	at, err := d.asOf(asOf)
+	if err != nil {
+		return Sheet{}, err
+	}
+	return d.Sheet(ctx, b, at)
+}
+
 // forecast is for the business alone: it says what is not true yet.
-func (d *Desk) forecast(ctx context.Context, s *Sheet, at time.Time) error {
+func (d *Desk) forecast(ctx context.Context, s *Sheet) error {
 	if d.owns(ctx, s.Business, web.PeerCertificate(ctx)) != nil {
 		return nil
 	}
 	rows, err := d.register.RowsOf(ctx, string(s.Business))
-	f := Foresee(rows, d.register.terms(Terms{At: at, Rolling: Year}))
+	f := Foresee(rows, d.register.terms(Terms{At: s.Year.At, Rolling: Year}))
 	s.Forecast = &f
 	return err
 }
@@ -156,10 +176,6 @@ type ordersOut struct {
 }
 
 func (d *Desk) apiOrders(ctx context.Context, in *ordersIn) (*ordersOut, error) {
-	actor, err := d.actor(ctx)
-	if err != nil {
-		return nil, err
-	}
 	b, err := in.business()
 	if err != nil {
 		return nil, err
@@ -168,7 +184,7 @@ func (d *Desk) apiOrders(ctx context.Context, in *ordersIn) (*ordersOut, error) 
 	if err != nil {
 		return nil, err
 	}
-	o, err := d.ReportOrders(ctx, actor, b, in.Body.Orders, until)
+	o, err := d.ReportOrders(ctx, web.PeerCertificate(ctx), b, in.Body.Orders, until)
 	out := &ordersOut{}
 	out.Body.Business, out.Body.Orders, out.Body.Until = b, o.Orders, o.Until
 	return out, err
@@ -190,17 +206,14 @@ type inviteOut struct {
 }
 
 func (d *Desk) apiInvite(ctx context.Context, in *inviteIn) (*inviteOut, error) {
-	actor, err := d.actor(ctx)
-	if err != nil {
-		return nil, err
-	}
+	leaf := web.PeerCertificate(ctx)
 	if (in.Body.Largest > 0) == (len(in.Body.Businesses) > 0) {
 		return nil, fault.New(fault.Invalid, "invitation_basis", "invite either businesses that you name or a number of the largest by orders")
 	}
 	out := &inviteOut{}
 	out.Body.DryRun, out.Body.Invited = in.Body.DryRun, []ca.BusinessID{}
 	if in.Body.Largest > 0 {
-		list, err := d.InviteLargest(ctx, actor, in.Body.Largest, in.Body.DryRun)
+		list, err := d.InviteLargest(ctx, leaf, in.Body.Largest, in.Body.DryRun)
 		out.Body.Invited = append(out.Body.Invited, list...)
 		return out, err
 	}
@@ -212,7 +225,7 @@ func (d *Desk) apiInvite(ctx context.Context, in *inviteIn) (*inviteOut, error) 
 		}
 		named = append(named, b)
 	}
-	list, err := d.Invite(ctx, actor, named, in.Body.DryRun)
+	list, err := d.Invite(ctx, leaf, named, in.Body.DryRun)
 	out.Body.Invited = append(out.Body.Invited, list...)
 	return out, err
 }
@@ -242,15 +255,11 @@ type objectionIn struct {
 }
 
 func (d *Desk) apiObjection(ctx context.Context, in *objectionIn) (*replyOut, error) {
-	actor, err := d.actor(ctx)
-	if err != nil {
-		return nil, err
-	}
 	b, err := in.business()
 	if err != nil {
 		return nil, err
 	}
-	r, err := d.DecideObjection(ctx, actor, b, in.Body.Uphold)
+	r, err := d.DecideObjection(ctx, web.PeerCertificate(ctx), b, in.Body.Uphold)
 	return &replyOut{Body: r}, err
 }
 
@@ -264,10 +273,6 @@ type removeIn struct {
 type removeOut struct{ Body Tombstone }
 
 func (d *Desk) apiRemove(ctx context.Context, in *removeIn) (*removeOut, error) {
-	actor, err := d.actor(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t, err := d.RemoveText(ctx, actor, in.ID, in.Body.Reason)
+	t, err := d.RemoveText(ctx, web.PeerCertificate(ctx), in.ID, in.Body.Reason)
 	return &removeOut{Body: t}, err
 }

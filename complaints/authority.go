@@ -14,13 +14,23 @@ import (
 	"mohr/internal/store"
 )
 
-// speaking returns which of the businesses the certificate speaks for, and the
-// mandate by which it does: the zero one where it was issued for the business
-// because the company register said so. It is Denied for all others.
-func speaking(tx store.Tx, c ca.Certificate, now time.Time, businesses ...ca.BusinessID) (ca.BusinessID, mandate.Mandate, error) {
+// speaks returns the mandate by which the certificate speaks for the business
+// in matters of complaints: the zero one for a sole trader's own, and where it
+// was issued for the business because the company register said so. It is
+// Denied for all others.
+func (d *Desk) speaks(tx store.Tx, c ca.Certificate, b ca.BusinessID, now time.Time) (mandate.Mandate, error) {
+	if mandate.Trades(d.CA, c, b) {
+		return mandate.Mandate{}, nil
+	}
+	return mandate.SpeaksFor(tx, c, b, mandate.ComplaintAnswer, now)
+}
+
+// speaking returns which of the businesses the certificate speaks for, and by
+// which mandate, as speaks does.
+func (d *Desk) speaking(tx store.Tx, c ca.Certificate, now time.Time, businesses ...ca.BusinessID) (ca.BusinessID, mandate.Mandate, error) {
 	refusal := fault.New(fault.Denied, "complaint_not_yours", "this complaint is against another business than the one that your certificate speaks for")
 	for _, b := range businesses {
-		m, err := mandate.SpeaksFor(tx, c, b, mandate.ComplaintAnswer, now)
+		m, err := d.speaks(tx, c, b, now)
 		switch {
 		case err == nil:
 			return b, m, nil
@@ -47,7 +57,7 @@ func (d *Desk) mayActNow(ctx context.Context, in incoming) error {
 		if err != nil {
 			return err
 		}
-		b, m, err := speaking(tx, s.Record(), d.now(), f.businesses()...)
+		b, m, err := d.speaking(tx, s.Record(), d.now(), f.businesses()...)
 		if m.ID != "" {
 			by = b
 		}

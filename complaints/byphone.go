@@ -10,9 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/ca/mandate"
 	"mohr/internal/fault"
 	"mohr/internal/gateway"
 	"mohr/internal/otp"
@@ -41,7 +43,7 @@ type PhoneAnswer struct {
 	Business     ca.BusinessID `json:"business" maxLength:"64"`
 	NationalCode string        `json:"national_code" maxLength:"16" doc:"of a person who signs alone for the business by the company register"`
 	Mobile       string        `json:"mobile" maxLength:"24" doc:"of this person by the mobile register"`
-	Kind         Kind          `json:"kind" maxLength:"32" doc:"answer, holding or no_such_order"`
+	Kind         Kind          `json:"kind" maxLength:"32" doc:"answer, holding, no_such_order, or appealed: against a decision"`
 	Text         string        `json:"text"`
 }
 
@@ -52,7 +54,7 @@ func (a PhoneAnswer) checked() (PhoneAnswer, error) {
 		return a, err
 	}
 	a.Business = b
-	if !slices.Contains([]Kind{KindAnswer, KindHolding, KindNoSuchOrder}, a.Kind) {
+	if !slices.Contains(BusinessKinds(), a.Kind) {
 		return a, errAnswerKind()
 	}
 	if a.Text, err = checkText(a.Text, 1); err != nil {
@@ -80,9 +82,9 @@ func (d *Desk) phoneBinding(id string, a PhoneAnswer) otp.Binding {
 }
 
 // PhoneCode sends the code for an answer, in the language lang. It is Denied
-// for a business that has a good certificate, and with one word for whatever
-// the registers do not confirm, so that nobody learns from it who signs for
-// whom. Unavailable while a register does not answer.
+// with one word wherever no code is to be had so: whether there is such a
+// complaint, against whom and how it stands, and who signs for whom, nobody
+// learns from it. Unavailable while a register does not answer.
 func (d *Desk) PhoneCode(ctx context.Context, id string, a PhoneAnswer, lang string) error {
 	a, err := d.mayPhone(ctx, id, a)
 	if err != nil {
@@ -117,7 +119,7 @@ func (d *Desk) AnswerByPhone(ctx context.Context, id string, a PhoneAnswer, code
 	}
 	s.Business = a.Business
 	e := Event{Kind: a.Kind, At: d.now(), Actor: "business", Reason: reasonCode, Statement: sum, Salt: newSalt()}
-	e.mark(a.Text)
+	e.mark(d.placeholders, a.Text)
 	attempt, right := d.Codes.Attempt(d.phoneBinding(id, a), code), false
 	err = d.Store.Update(ctx, func(tx store.Tx) (err error) {
 		if right, err = attempt.Use(tx); err != nil || !right {
@@ -141,8 +143,9 @@ func (d *Desk) AnswerByPhone(ctx context.Context, id string, a PhoneAnswer, code
 	return s.Accepted, nil
 }
 
-// mayPhone judges whether the person may answer so, asking the registers only
-// where an answer is owed, and only so often a day.
+// mayPhone judges whether the person may answer so. Every try is counted,
+// against the complaint, the person and the number alike, before anything is
+// looked at; the registers are asked only where an answer is owed.
 func (d *Desk) mayPhone(ctx context.Context, id string, a PhoneAnswer) (PhoneAnswer, error) {
 	a, err := a.checked()
 	if err != nil {
@@ -152,60 +155,97 @@ func (d *Desk) mayPhone(ctx context.Context, id string, a PhoneAnswer) (PhoneAns
 		return a, fault.New(fault.Denied, "complaint_phone_off", "answers are taken by a signature only here; renew the certificate of the business")
 	}
 	now := d.now()
-	q := d.codeQuota("answers", id+"/"+string(a.Business), now)
-	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		_, events, err := loadMatter(tx, id, a.Business)
-		if err != nil {
-			return err
-		}
-		if err := Derive(events, notBefore(events, now)).allows(a.Kind); err != nil {
-			return err
-		}
+	q := d.phoneQuota(id, a, now)
+	var fits bool
+	err = d.Store.Update(ctx, func(tx store.Tx) (err error) {
 		if over, err := reached(tx, q.contact, q.limits.Total); over || err != nil {
-			return cmp.Or(err, fault.New(fault.Limited, "complaint_limit_phone", "an answer to this complaint was tried with a code %[1]d times today, and more tries are not taken; go on tomorrow, or answer with a signature", q.limits.Total))
+			return cmp.Or(err, fault.New(fault.Limited, "complaint_limit_phone", "an answer to this complaint, by this person or with this number was tried with a code %[1]d times today, and more tries are not taken; go on tomorrow, or answer with a signature", q.limits.Total))
 		}
-		return q.use(tx)
+		if err := q.use(tx); err != nil {
+			return err
+		}
+		fits, err = d.owesByPhone(tx, id, a, now)
+		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return a, err
-	}
-	if good, err := d.certified(ctx, a.Business); err != nil {
-		return a, err
-	} else if good {
-		return a, fault.New(fault.Denied, "complaint_phone_certified", "this business has a good certificate; answer with its signature")
+	case !fits:
+		return a, errUnsure()
 	}
 	return a, d.signatory(ctx, a)
 }
 
-// certified reports whether the business has a certificate that is good now.
-func (d *Desk) certified(ctx context.Context, b ca.BusinessID) (bool, error) {
-	list, err := d.CA.OfBusiness(ctx, b)
-	if err != nil {
-		return false, err
-	}
-	now := d.now()
-	return slices.ContainsFunc(list, func(c ca.Certificate) bool {
-		return c.State == ca.Issued && c.Revoked == nil && !now.Before(c.NotBefore) && !now.After(c.NotAfter)
-	}), nil
+// errUnsure is the one word for all that does not hold of an answer with a code.
+func errUnsure() error {
+	return fault.New(fault.Denied, "complaint_signatory_unsure", "no code is sent for this answer: either it does not name an open complaint against a business without a good certificate, or the registers do not confirm that this person signs alone for the business and has this number for a week; compare all of it, or answer with a signature")
 }
 
-// signatory asks both registers.
-func (d *Desk) signatory(ctx context.Context, a PhoneAnswer) error {
-	unsure := fault.New(fault.Denied, "complaint_signatory_unsure", "the registers do not confirm that this person signs alone for the business and has this number for a week; give both as the registers have them, or renew the certificate")
-	legal, err := d.Businesses.Legal(ctx, string(a.Business))
-	if err != nil {
-		return fmt.Errorf("look up business: %w", err)
+// phoneQuota bounds the tries to answer one complaint, those of one person and
+// those with one number.
+func (d *Desk) phoneQuota(id string, a PhoneAnswer, now time.Time) quota {
+	q := d.codeQuota("answers to", id, now)
+	q.contact = append(q.contact, d.codeQuota("answers of", a.NationalCode, now).contact...)
+	q.contact = append(q.contact, d.codeQuota("answers from", a.Mobile, now).contact...)
+	return q
+}
+
+// owesByPhone reports whether the business owes an answer of this kind to the
+// complaint, and has no certificate to give it with. For a sole trader nobody
+// answers but the person it is.
+func (d *Desk) owesByPhone(tx store.Tx, id string, a PhoneAnswer, now time.Time) (bool, error) {
+	_, events, err := loadMatter(tx, id, a.Business)
+	if errors.Is(err, fault.NotFound) {
+		return false, nil
 	}
-	s, ok := legal.Value.Signatory(a.NationalCode)
-	if legal.Contradicts || legal.Value.Result != gateway.Match || !ok || !s.Alone {
-		return unsure
+	if err != nil || Derive(events, notBefore(events, now)).allowsBusiness(a.Kind) != nil {
+		return false, err
+	}
+	good := false
+	look := func(c ca.Certificate) error {
+		speaks := c.Business == a.Business || mandate.Trades(d.CA, c, a.Business)
+		good = good || speaks && c.State == ca.Issued && c.Revoked == nil && !now.Before(c.NotBefore) && !now.After(c.NotAfter)
+		return nil
+	}
+	if !isSole(a.Business) {
+		err = ca.EachOfBusiness(tx, a.Business, look)
+		return !good, err
+	}
+	h := d.CA.Holder(a.NationalCode)
+	if d.CA.Trader(h) != a.Business {
+		return false, nil
+	}
+	err = ca.EachOfHolder(tx, h, look)
+	return !good, err
+}
+
+// signatory asks both registers; of a sole trader, whom a national code alone
+// names, only whose the number is.
+func (d *Desk) signatory(ctx context.Context, a PhoneAnswer) error {
+	if !isSole(a.Business) {
+		if err := d.signsAlone(ctx, a); err != nil {
+			return err
+		}
 	}
 	mobile, err := d.Phones.Mobile(ctx, a.NationalCode, a.Mobile)
 	if err != nil {
 		return fmt.Errorf("look up mobile: %w", err)
 	}
 	if m := mobile.Value; mobile.Contradicts || m.Result != gateway.Match || m.SIMUnknown || m.SIMChangedDays < quietDays {
-		return unsure
+		return errUnsure()
+	}
+	return nil
+}
+
+// signsAlone asks the company register.
+func (d *Desk) signsAlone(ctx context.Context, a PhoneAnswer) error {
+	legal, err := d.Businesses.Legal(ctx, string(a.Business))
+	if err != nil {
+		return fmt.Errorf("look up business: %w", err)
+	}
+	s, ok := legal.Value.Signatory(a.NationalCode)
+	if legal.Contradicts || legal.Value.Result != gateway.Match || !ok || !s.Alone {
+		return errUnsure()
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package complaints_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"mohr/ca"
@@ -13,6 +14,7 @@ import (
 
 // registers knows one company and whose telephones are whose.
 type registers struct {
+	asked  int
 	legal  gateway.Legal
 	phones map[string]string // national code -> mobile
 	days   int
@@ -20,6 +22,7 @@ type registers struct {
 }
 
 func (r *registers) Legal(context.Context, string) (gateway.Answer[gateway.Legal], error) {
+	r.asked++
 	if r.down {
 		return gateway.Answer[gateway.Legal]{}, fault.New(fault.Unavailable, registryDown, "the register does not answer; try again later")
 	}
@@ -59,7 +62,7 @@ func (b *bench) end(t *testing.T) {
 func TestABusinessWhoseCertificateEndedAnswersByPhone(t *testing.T) {
 	b, _, in := byPhone(t)
 	ticket := b.file(t)
-	wantFault(t, b.PhoneCode(t.Context(), ticket.ID, in, "fa"), fault.Denied, "complaint_phone_certified")
+	wantFault(t, b.PhoneCode(t.Context(), ticket.ID, in, "fa"), fault.Denied, "complaint_signatory_unsure")
 	b.end(t)
 	if err := b.PhoneCode(t.Context(), ticket.ID, in, "fa"); err != nil {
 		t.Fatal(err)
@@ -104,7 +107,7 @@ func TestAbuseWhoDoesNotSignForTheBusinessAnswersNothingByPhone(t *testing.T) {
 		{"another one's telephone", func(_ *registers, a *complaints.PhoneAnswer) { a.Mobile = "+989395556677" }, "complaint_signatory_unsure"},
 		{"a number that was taken over this week", func(r *registers, _ *complaints.PhoneAnswer) { r.days = 6 }, "complaint_signatory_unsure"},
 		{"a business that no register has", func(r *registers, _ *complaints.PhoneAnswer) { r.legal = gateway.Legal{Result: gateway.Mismatch} }, "complaint_signatory_unsure"},
-		{"another business", func(_ *registers, a *complaints.PhoneAnswer) { a.Business = nobody }, "complaint_not_against"},
+		{"another business", func(_ *registers, a *complaints.PhoneAnswer) { a.Business = nobody }, "complaint_signatory_unsure"},
 		{"a register that is down", func(r *registers, _ *complaints.PhoneAnswer) { r.down = true }, registryDown},
 		{"a kind of the consumer's", func(_ *registers, a *complaints.PhoneAnswer) { a.Kind = complaints.KindSettled }, "complaint_answer_kind"},
 	}
@@ -122,18 +125,92 @@ func TestAbuseWhoDoesNotSignForTheBusinessAnswersNothingByPhone(t *testing.T) {
 			}
 		})
 	}
-	t.Run("so often a day", func(t *testing.T) {
-		b, _, in := byPhone(t)
-		limits := 12
-		b.Limits.Codes = 0
-		ticket := b.file(t)
-		b.end(t)
-		in.Mobile = "+989395556677"
-		for i := range limits + 1 {
-			err := b.PhoneCode(t.Context(), ticket.ID, in, "fa")
-			if want := map[bool]string{true: "complaint_signatory_unsure", false: "complaint_limit_phone"}[i < limits]; fault.Code(err) != want {
-				t.Fatalf("try %d: %v", i+1, err)
-			}
-		}
-	})
 }
+
+// TestAbuseACodeTellsNothing asks for codes as who fishes for complaints does.
+func TestAbuseACodeTellsNothing(t *testing.T) {
+	b, r, in := byPhone(t)
+	ticket, answered := b.file(t), b.file(t)
+	b.answer(t, answered.ID, complaints.KindAnswer)
+	certified := b.PhoneCode(t.Context(), ticket.ID, in, "fa")
+	b.end(t)
+	elsewhere := in
+	elsewhere.Business = nobody
+	stranger := in
+	stranger.NationalCode = "0877778681"
+	_, byCode := b.AnswerByPhone(t.Context(), ticket.ID, elsewhere, "123456")
+	tries := map[string]error{
+		"a business with a good certificate":        certified,
+		"a complaint that there is not":             b.PhoneCode(t.Context(), "c-00000000000000000000000000000000", in, "fa"),
+		"a complaint against another business":      b.PhoneCode(t.Context(), ticket.ID, elsewhere, "fa"),
+		"one against another business, with a code": byCode,
+		"a complaint that has its answer":           b.PhoneCode(t.Context(), answered.ID, in, "fa"),
+		"a person who does not sign":                b.PhoneCode(t.Context(), ticket.ID, stranger, "fa"),
+	}
+	for name, err := range tries {
+		if fault.Code(err) != "complaint_signatory_unsure" || err.Error() != tries["a person who does not sign"].Error() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if r.asked != 1 {
+		t.Errorf("the register was asked %d times", r.asked)
+	}
+}
+
+func TestAbuseTriesWithACodeAreCountedWhateverTheyHit(t *testing.T) {
+	const limit = 12
+	none := func(i int) string { return fmt.Sprintf("c-%032x", i) }
+	for _, tt := range []struct {
+		name  string
+		other func(i int, ticket string, a *complaints.PhoneAnswer) (id string)
+	}{
+		{"against one complaint", func(i int, ticket string, a *complaints.PhoneAnswer) string {
+			a.NationalCode, a.Mobile = codes[i], fmt.Sprintf("+9893955566%02d", i)
+			return ticket
+		}},
+		{"against one complaint at other businesses", func(i int, ticket string, a *complaints.PhoneAnswer) string {
+			a.NationalCode, a.Mobile, a.Business = codes[i], fmt.Sprintf("+9893955566%02d", i), nobody
+			return ticket
+		}},
+		{"of one person", func(i int, _ string, a *complaints.PhoneAnswer) string {
+			a.Mobile = fmt.Sprintf("+9893955566%02d", i)
+			return none(i)
+		}},
+		{"with one number", func(i int, _ string, a *complaints.PhoneAnswer) string {
+			a.NationalCode = codes[i]
+			return none(i)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b, _, in := byPhone(t)
+			b.Limits.Codes = 0
+			ticket := b.file(t)
+			b.end(t)
+			for i := range limit + 1 {
+				a, want := in, "complaint_signatory_unsure"
+				if i == limit {
+					want = "complaint_limit_phone"
+				}
+				if err := b.PhoneCode(t.Context(), tt.other(i, ticket.ID, &a), a, "fa"); fault.Code(err) != want {
+					t.Fatalf("try %d: %v", i+1, err)
+				}
+			}
+		})
+	}
+}
+
+// codes are national codes of nobody whose check digit holds.
+var codes = func() (list []string) {
+	for i := range 20 {
+		nine, sum := fmt.Sprintf("%09d", 555000100+i), 0
+		for k, d := range nine {
+			sum += int(d-'0') * (10 - k)
+		}
+		check := sum % 11
+		if check >= 2 {
+			check = 11 - check
+		}
+		list = append(list, fmt.Sprintf("%s%d", nine, check))
+	}
+	return list
+}()

@@ -19,7 +19,7 @@ func (d *Desk) Confirm(ctx context.Context, id, token, code string) (Ticket, err
 	if fault.Code(err) != codeUnconfirmed {
 		return Ticket{}, err
 	}
-	_, in, err := d.openDraft(ctx, id, token)
+	r, in, err := d.openDraft(ctx, id, token)
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -31,6 +31,7 @@ func (d *Desk) Confirm(ctx context.Context, id, token, code string) (Ticket, err
 	if err != nil {
 		return Ticket{}, err
 	}
+	s.Lang = r.Lang
 	attempt, right := codes.Attempt(otp.Binding{Session: id, Purpose: codePurpose}, code), false
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		right = true

@@ -2,23 +2,25 @@ package complaints
 
 import (
 	"context"
-	"errors"
+	"crypto/x509"
 
 	"mohr/ca"
 	"mohr/internal/fault"
 	"mohr/internal/store"
 )
 
-// DecideObjection decides of an objection, for an officer; actor is what
-// ca.Authority.Operator returned. Upheld, the record is private again;
-// dismissed, it may be made public when the time to object is over.
-func (d *Desk) DecideObjection(ctx context.Context, actor string, b ca.BusinessID, uphold bool) (Reply, error) {
-	if actor == "" {
-		return Reply{}, errors.New("complaints: objection decided by nobody")
-	}
+// DecideObjection decides of an objection, for the officer whose certificate
+// leaf is: another person than who invited, and nobody who acts for the
+// business. Upheld, the record is private again; dismissed, it may be made
+// public when the time to object is over.
+func (d *Desk) DecideObjection(ctx context.Context, leaf *x509.Certificate, b ca.BusinessID, uphold bool) (Reply, error) {
 	at, salt := d.now(), newSalt()
 	var r Reply
 	err := d.Store.Update(ctx, func(tx store.Tx) error {
+		o, err := d.acting(tx, leaf, at, b)
+		if err != nil {
+			return err
+		}
 		list, err := publications(tx, b)
 		if err != nil {
 			return err
@@ -26,6 +28,11 @@ func (d *Desk) DecideObjection(ctx context.Context, actor string, b ca.BusinessI
 		in := publicationAt(list, at)
 		if in.State != Invited {
 			return errNotInvited()
+		}
+		if own, err := did(tx, in.Actor, o); err != nil {
+			return err
+		} else if own {
+			return fault.New(fault.Denied, "publication_own_invitation", "you invited this business, and it objects to that; another officer decides of it")
 		}
 		said, err := replies(tx, b, in.Seq)
 		if err != nil {
@@ -36,11 +43,11 @@ func (d *Desk) DecideObjection(ctx context.Context, actor string, b ca.BusinessI
 			return fault.New(fault.Conflict, "publication_no_objection", "there is no objection that waits for a decision")
 		}
 		r = said[n-1]
-		r.Decided, r.Upheld, r.Actor, r.Salt = at, uphold, actor, salt
+		r.Decided, r.Upheld, r.Actor, r.Salt = at, uphold, o.Actor(), salt
 		if err := saveReply(tx, b, in.Seq, n+1, r, "publication.objection_decided"); err != nil || !uphold {
 			return err
 		}
-		_, err = d.publish(tx, b, Published{State: Private, At: at, Actor: actor, Salt: salt})
+		_, err = d.publish(tx, b, Published{State: Private, At: at, Actor: o.Actor(), Salt: salt})
 		return err
 	})
 	return r, err

@@ -24,10 +24,11 @@ type Receipts interface {
 	Issue(ctx context.Context, kind string, claims any) ([]byte, error)
 }
 
-// Notifier tells a business that a complaint was served. Telling it twice
-// must do no harm.
+// Notifier tells a business that a complaint was served, and a consumer what
+// happened to one. Telling it twice must do no harm.
 type Notifier interface {
 	Served(ctx context.Context, b ca.BusinessID, complaint string, deadline time.Time) error
+	News(ctx context.Context, mobile, lang, complaint string, what Kind) error
 }
 
 // Config is what a Desk needs. Validate says what is wrong.
@@ -46,8 +47,10 @@ type Config struct {
 	// contact must be a mobile.
 	Codes     *otp.Codes
 	MailCodes *otp.Codes
-	Flags     *FlagRules // nil: those that come with the program
-	Proofs    Proofs     // nil: receipts come without inclusion
+	// Flags and Placeholders; nil: those that come with the program.
+	Flags        *FlagRules
+	Placeholders *PlaceholderRules
+	Proofs       Proofs // nil: receipts come without inclusion
 	// Businesses is asked for a business that is not known here yet.
 	Businesses Businesses
 	Phones     Phones // nil: no answers without a certificate
@@ -80,10 +83,13 @@ func (c *Config) Validate() error {
 // safe for concurrent use.
 type Desk struct {
 	Config
-	register  *Register
-	flags     FlagRules
-	approvals *approval.Desk
-	tokens    []byte // key of complaint ids and tokens
+	register *Register
+	flags    FlagRules
+	// placeholders mark answers and do nothing else.
+	placeholders PlaceholderRules
+	approvals    *approval.Desk
+	lately       lately
+	tokens       []byte // key of complaint ids and tokens
 }
 
 // New returns a Desk, or all that is wrong with c.
@@ -104,6 +110,13 @@ func New(c Config) (*Desk, error) {
 		}
 		c.Flags = &shipped
 	}
+	if c.Placeholders == nil {
+		shipped, err := ShippedPlaceholderRules()
+		if err != nil {
+			return nil, err
+		}
+		c.Placeholders = &shipped
+	}
 	approvals, err := approval.New(approval.Config{Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now})
 	if err != nil {
 		return nil, err
@@ -112,8 +125,10 @@ func New(c Config) (*Desk, error) {
 		Config:    c,
 		approvals: approvals,
 		flags:     *c.Flags,
-		register:  &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
-		tokens:    c.Seal.Derive("complaint tokens"),
+
+		placeholders: *c.Placeholders,
+		register:     &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
+		tokens:       c.Seal.Derive("complaint tokens"),
 	}, nil
 }
 

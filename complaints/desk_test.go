@@ -2,6 +2,7 @@ package complaints_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"regexp"
@@ -54,7 +55,18 @@ var other = catest.Person{
 type told struct {
 	mu   sync.Mutex
 	ids  []string
+	news []string // mobile, language, complaint and what happened
 	fail error
+}
+
+func (n *told) News(_ context.Context, mobile, lang, id string, what complaints.Kind) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.fail != nil {
+		return n.fail
+	}
+	n.news = append(n.news, strings.Join([]string{mobile, lang, id, string(what)}, " "))
+	return nil
 }
 
 func (n *told) Served(_ context.Context, b ca.BusinessID, id string, deadline time.Time) error {
@@ -159,15 +171,16 @@ func (b *bench) File(ctx context.Context, in complaints.Filing) (complaints.Tick
 	return b.Confirm(ctx, draft.ID, draft.Token, b.phone.code(to))
 }
 
-// officer is an operator who may rule.
-func officer(name string) ca.OperatorRecord {
-	return ca.OperatorRecord{Name: name, Roles: []ca.Role{ca.RoleOfficer}}
+// officer is the certificate of an operator who may rule.
+func (b *bench) officer(t testing.TB, name string) *x509.Certificate {
+	t.Helper()
+	return b.operators(t, ca.RoleOfficer, name)[0].Certificate
 }
 
 // rule rules as the officer sara.
 func (b *bench) rule(t testing.TB, id string, r complaints.Ruling) complaints.Complaint {
 	t.Helper()
-	c, err := b.Rule(t.Context(), officer("sara"), id, r, false)
+	c, err := b.Rule(t.Context(), b.officer(t, "sara"), id, r, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strings"
 
@@ -93,6 +94,45 @@ func decodeRules(b []byte, v any) error {
 		return badRules("there is more than one document in it")
 	}
 	return nil
+}
+
+// Rules are the rules of a service: which complaints are flagged, and what
+// marks an answer as a placeholder.
+type Rules struct {
+	Flags        FlagRules
+	Placeholders PlaceholderRules
+}
+
+// LoadRules reads the rules of two files; "" are those that come with the
+// program. A file of other rules than these has a version of its own: each
+// event names the version it was judged by.
+func LoadRules(flags, placeholders string) (r Rules, err error) {
+	if r.Flags, err = loadRules(flags, shippedFlags, ParseFlagRules, func(r FlagRules) string { return r.Version }); err != nil {
+		return r, fmt.Errorf("rules for flags %s: %w", flags, err)
+	}
+	r.Placeholders, err = loadRules(placeholders, placeholderFile, ParsePlaceholderRules, func(r PlaceholderRules) string { return r.Version })
+	if err != nil {
+		return r, fmt.Errorf("rules for placeholder answers %s: %w", placeholders, err)
+	}
+	return r, nil
+}
+
+func loadRules[R any](file string, shipped []byte, parse func([]byte) (R, error), version func(R) string) (r R, err error) {
+	if file == "" {
+		return parse(shipped)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return r, err
+	}
+	if r, err = parse(b); err != nil {
+		return r, err
+	}
+	known, err := parse(shipped)
+	if err == nil && version(r) == version(known) && !bytes.Equal(b, shipped) {
+		err = badRules("the version " + version(r) + " is that of the rules that come with the program; give the file one of its own")
+	}
+	return r, err
 }
 
 func badRules(why string) error {

@@ -36,6 +36,7 @@ type Complaint struct {
 	DueBy          time.Time       `json:"due_by,omitzero" doc:"until when an officer is to act"`
 	Purchase       Purchase        `json:"purchase"`
 	Text           string          `json:"text"`
+	TextRemoved    string          `json:"text_removed,omitempty" doc:"why all words were removed by law; nothing where they were not"`
 	History        []Entry         `json:"history"`
 	May            []Kind          `json:"may" doc:"what the consumer may say now"`
 }
@@ -167,8 +168,11 @@ func (d *Desk) showAll(tx store.Tx, ids []string, b ca.BusinessID, now time.Time
 	return list, nil
 }
 
-// unseal opens what the consumer filed.
+// unseal opens what the consumer filed; nothing where that was removed.
 func (d *Desk) unseal(f file) (p private, err error) {
+	if f.Private.Erased() {
+		return p, nil
+	}
 	plain, err := d.Seal.Open(caseBucket, f.ID, "private", f.Private)
 	if err != nil {
 		return p, err
@@ -191,6 +195,9 @@ func (d *Desk) show(tx store.Tx, m matter, events []Event, now time.Time) (Compl
 		Policy: s.Policy, Window: s.Window, Deadlines: s.Deadlines, Missed: s.Missed, EverUnanswered: s.EverUnanswered, Owed: s.Owed,
 		Answered: s.Answered, ReactBy: s.ReactBy, Outcome: s.Outcome, AppealBy: s.AppealBy, DueBy: s.DueBy,
 		Purchase: p.Purchase, Text: p.Text, May: []Kind{},
+	}
+	if c.TextRemoved, err = removedFor(tx, m.ID); err != nil {
+		return c, err
 	}
 	for _, b := range m.businesses() {
 		if b != m.Business {
@@ -230,10 +237,11 @@ func (d *Desk) entry(tx store.Tx, e Event) (n Entry, err error) {
 	return n, err
 }
 
-// answerText returns the text of the signed answer with this hash.
+// answerText returns the text of the signed answer with this hash; "" where it
+// was removed.
 func (d *Desk) answerText(tx store.Tx, sum string) (string, error) {
 	s, err := store.Load[statement](tx, statementBucket, sum)
-	if err != nil {
+	if err != nil || s.Text.Erased() {
 		return "", err
 	}
 	text, err := d.Seal.Open(statementBucket, sum, "text", s.Text)

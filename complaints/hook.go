@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,24 +57,15 @@ type address struct {
 // SetNotices takes a business's word of where to tell it, a JWS of the type
 // NoticesType. The same bytes again give the same answer.
 func (d *Desk) SetNotices(ctx context.Context, b ca.BusinessID, raw []byte) (Notices, error) {
-	signed, err := d.Verifier.JWS(ctx, raw, NoticesType)
+	in, err := hear(ctx, d, b, raw, NoticesType, NoticesNonce, func(s NoticesStatement) string { return s.Business })
 	if err != nil {
 		return Notices{}, err
 	}
-	at := d.now()
-	in, claims, err := signature.ParseClaims[NoticesStatement](signed, NoticesType, d.Audience, at)
-	if err != nil {
-		return Notices{}, err
-	}
-	if in.Business != string(b) {
-		return Notices{}, errNotOwner()
-	}
-	n, err := in.notices(b)
+	n, err := in.Says.notices(b)
 	if err != nil {
 		return n, err
 	}
-	sum := sha256.Sum256(raw)
-	a := address{Statement: hex.EncodeToString(sum[:])}
+	a := address{Statement: in.sum}
 	if n.URL != "" {
 		mac := hmac.New(sha256.New, d.tokens)
 		mac.Write([]byte("webhook\x00" + a.Statement))
@@ -84,19 +74,11 @@ func (d *Desk) SetNotices(ctx context.Context, b ca.BusinessID, raw []byte) (Not
 	if a.Sealed, err = d.sealNotices(n); err != nil {
 		return Notices{}, err
 	}
-	once, err := d.Nonces.Redeemable(NoticesNonce, claims.Nonce)
-	if err != nil {
-		return Notices{}, err
-	}
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		now, err := ca.StandingIn(tx, signed.Standing().Leaf(), at)
-		if err != nil {
+		if err := in.signedFor(d, tx, b); err != nil {
 			return err
 		}
-		if err := speaksFor(tx, now, b); err != nil {
-			return err
-		}
-		return a.save(tx, b, once)
+		return a.save(tx, b, in.once)
 	})
 	if err != nil {
 		return Notices{}, err

@@ -19,6 +19,8 @@ import (
 // Routes hangs the API and the pages on s.
 func (d *Desk) Routes(s *web.Server) {
 	d.routesAPI(s)
+	d.routesAnswerPage(s)
+	d.routesConsole(s)
 	s.Echo.GET("/complaints/new", d.pageNew)
 	s.Echo.POST("/complaints/new", d.postNew)
 	s.Echo.GET("/complaints", d.pageLookup)
@@ -246,13 +248,12 @@ func (d *Desk) pageRecord(c echo.Context) error {
 		return errNotPublic() // a page of nobody, not a form to mend
 	}
 	ctx := c.Request().Context()
-	r, err := d.Visible(ctx, b, web.PeerCertificate(ctx))
+	r, s, err := d.visibleSheet(ctx, b, web.PeerCertificate(ctx))
 	if err != nil {
 		return err
 	}
-	s, err := d.Sheet(ctx, b, r.At)
-	if err != nil {
-		return err
+	if !r.Published {
+		return web.Page(c, http.StatusOK, "complaints-record", recordPage{r, s})
 	}
-	return web.Page(c, http.StatusOK, "complaints-record", recordPage{r, s})
+	return web.KeptPage(c, http.StatusOK, "complaints-record", recordPage{r, s})
 }

@@ -27,7 +27,12 @@ type portal struct {
 
 func newPortal(t testing.TB) *portal {
 	t.Helper()
-	b := newBench(t, nil)
+	return portalOf(t, newBench(t, nil))
+}
+
+// portalOf is the bench behind a server.
+func portalOf(t testing.TB, b *bench) *portal {
+	t.Helper()
 	texts, err := i18n.Parse(web.Texts, complaints.Texts, otp.Texts)
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,7 @@ package complaints
 import (
 	"cmp"
 	"context"
-	"errors"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"time"
@@ -37,19 +37,22 @@ type Orders struct {
 const ordersBucket = "publication.orders"
 
 // ReportOrders records how many orders a business had in the 365 days before
-// until, for an officer; actor is what ca.Authority.Operator returned. A later
-// report counts from then on, and the earlier ones stay.
-func (d *Desk) ReportOrders(ctx context.Context, actor string, b ca.BusinessID, orders int64, until time.Time) (Orders, error) {
-	o := Orders{Orders: orders, Until: until.UTC().Truncate(time.Second), At: d.now(), Actor: actor, Salt: newSalt()}
+// until, for the officer whose certificate leaf is. A later report counts from
+// then on, and the earlier ones stay.
+func (d *Desk) ReportOrders(ctx context.Context, leaf *x509.Certificate, b ca.BusinessID, orders int64, until time.Time) (Orders, error) {
+	o := Orders{Orders: orders, Until: until.UTC().Truncate(time.Second), At: d.now(), Salt: newSalt()}
 	switch {
-	case actor == "":
-		return o, errors.New("complaints: orders reported by nobody")
 	case orders < 1 || orders > 1e12 || until.IsZero() || until.After(o.At):
 		return o, fault.New(fault.Invalid, "orders_invalid", "report at least one order, of 365 days that are over")
 	}
 	err := d.Store.Update(ctx, func(tx store.Tx) error {
+		by, err := d.acting(tx, leaf, o.At, b)
+		if err != nil {
+			return err
+		}
+		o.Actor = by.Actor()
 		n := 0
-		err := store.Each(tx, ordersBucket, businessKey(string(b))+"/", "", func(string, Orders) error {
+		err = store.Each(tx, ordersBucket, businessKey(string(b))+"/", "", func(string, Orders) error {
 			n++
 			return nil
 		})
@@ -86,15 +89,15 @@ func ordersAt(tx store.Tx, b ca.BusinessID, at time.Time) (o Orders, ok bool, er
 // maxInvited bounds one round of invitations.
 const maxInvited = 10_000
 
-// Invite invites businesses that the centre names, for an officer. Those that
-// were invited already, or are public, stay as they are. It returns who was
+// Invite invites businesses that the centre names, for the officer whose
+// certificate leaf is; none for which he acts himself. Those that were invited already, or are public, stay as they are. It returns who was
 // invited now. With dry it only says who would be.
-func (d *Desk) Invite(ctx context.Context, actor string, list []ca.BusinessID, dry bool) ([]ca.BusinessID, error) {
-	return d.invite(ctx, actor, list, ByList, dry)
+func (d *Desk) Invite(ctx context.Context, leaf *x509.Certificate, list []ca.BusinessID, dry bool) ([]ca.BusinessID, error) {
+	return d.invite(ctx, leaf, list, ByList, dry)
 }
 
 // InviteLargest invites the n businesses with the most orders.
-func (d *Desk) InviteLargest(ctx context.Context, actor string, n int, dry bool) ([]ca.BusinessID, error) {
+func (d *Desk) InviteLargest(ctx context.Context, leaf *x509.Certificate, n int, dry bool) ([]ca.BusinessID, error) {
 	type sized struct {
 		business ca.BusinessID
 		orders   int64
@@ -132,20 +135,22 @@ func (d *Desk) InviteLargest(ctx context.Context, actor string, n int, dry bool)
 	for _, s := range all[:min(max(n, 0), len(all))] {
 		list = append(list, s.business)
 	}
-	return d.invite(ctx, actor, list, ByOrders, dry)
+	return d.invite(ctx, leaf, list, ByOrders, dry)
 }
 
-func (d *Desk) invite(ctx context.Context, actor string, list []ca.BusinessID, basis Basis, dry bool) (invited []ca.BusinessID, err error) {
-	if actor == "" {
-		return nil, errors.New("complaints: invitation by nobody")
-	}
+func (d *Desk) invite(ctx context.Context, leaf *x509.Certificate, list []ca.BusinessID, basis Basis, dry bool) (invited []ca.BusinessID, err error) {
 	if len(list) == 0 || len(list) > maxInvited {
 		return nil, fault.New(fault.Invalid, "invitation_size", "invite one business at least and %[1]d at most in one go", maxInvited)
 	}
 	for _, b := range list {
-		e := Published{State: Invited, At: d.now(), Actor: actor, Basis: basis, Salt: newSalt()}
+		e := Published{State: Invited, At: d.now(), Basis: basis, Salt: newSalt()}
 		now := false
 		step := func(tx store.Tx) error {
+			o, err := d.acting(tx, leaf, e.At, b)
+			if err != nil {
+				return err
+			}
+			e.Actor = o.Actor()
 			changes, err := publications(tx, b)
 			if err != nil {
 				return err

@@ -15,13 +15,11 @@ import (
 	"mohr/internal/fault"
 )
 
-const sara = "operator:sara"
-
 // invited is a bench whose shop was invited, with ten days to object.
 func invited(t testing.TB) *bench {
 	t.Helper()
 	b := newBench(t, func(c *complaints.Config) { c.Objection = 10 * day })
-	if list, err := b.Invite(t.Context(), sara, []ca.BusinessID{shop}, false); err != nil || len(list) != 1 {
+	if list, err := b.Invite(t.Context(), b.officer(t, "sara"), []ca.BusinessID{shop}, false); err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
 	return b
@@ -76,11 +74,11 @@ func TestARecordGoesPublicAfterTheTimeToObjectOrWithConsent(t *testing.T) {
 				case "objects":
 					_, err = b.replied(t, b.key, "objects", "figures_wrong")
 				case "uphold", "dismiss":
-					_, err = b.DecideObjection(t.Context(), sara, shop, s.do == "uphold")
+					_, err = b.DecideObjection(t.Context(), b.officer(t, "omid"), shop, s.do == "uphold")
 				case "invite":
-					_, err = b.Invite(t.Context(), sara, []ca.BusinessID{shop}, false)
+					_, err = b.Invite(t.Context(), b.officer(t, "sara"), []ca.BusinessID{shop}, false)
 				default:
-					_, err = b.Publish(t.Context(), sara, shop, complaints.Public)
+					_, err = b.Publish(t.Context(), b.officer(t, "sara"), shop, complaints.Public)
 				}
 				if fault.Code(err) != s.refuse || (err == nil) != (s.refuse == "") {
 					t.Fatalf("step %d, %s: %v, want %q", i, s.do, err, s.refuse)
@@ -124,7 +122,7 @@ func TestOnlyTheBusinessRepliesToItsInvitation(t *testing.T) {
 func TestThePreviewIsFrozenAtTheInvitation(t *testing.T) {
 	b := newBench(t, func(c *complaints.Config) { c.Objection = 10 * day })
 	b.file(t)
-	if _, err := b.Invite(t.Context(), sara, []ca.BusinessID{shop}, false); err != nil {
+	if _, err := b.Invite(t.Context(), b.officer(t, "sara"), []ca.BusinessID{shop}, false); err != nil {
 		t.Fatal(err)
 	}
 	first, err := b.Invitation(t.Context(), shop)
@@ -158,7 +156,7 @@ func TestInvitationsGoByOrdersAndNeverByComplaints(t *testing.T) {
 	id := func(n int) ca.BusinessID { return ca.BusinessID(fmt.Sprintf("s-%032x", n)) }
 	report := func(who ca.BusinessID, orders int64) {
 		t.Helper()
-		if _, err := b.ReportOrders(t.Context(), sara, who, orders, b.clock.Now().Add(-day)); err != nil {
+		if _, err := b.ReportOrders(t.Context(), b.officer(t, "sara"), who, orders, b.clock.Now().Add(-day)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -169,12 +167,12 @@ func TestInvitationsGoByOrdersAndNeverByComplaints(t *testing.T) {
 	b.clock.advance(hour)
 	report(id(1), 7) // what was reported first was wrong
 	for _, dry := range []bool{true, true, false} {
-		list, err := b.InviteLargest(t.Context(), sara, 2, dry)
+		list, err := b.InviteLargest(t.Context(), b.officer(t, "sara"), 2, dry)
 		if d := cmp.Diff([]ca.BusinessID{id(2), id(3)}, list); err != nil || d != "" {
 			t.Fatalf("dry %v: %v\n%s", dry, err, d)
 		}
 	}
-	if list, err := b.InviteLargest(t.Context(), sara, 3, false); err != nil || len(list) != 1 || list[0] != shop {
+	if list, err := b.InviteLargest(t.Context(), b.officer(t, "sara"), 3, false); err != nil || len(list) != 1 || list[0] != shop {
 		t.Errorf("the third largest: %v, %v", list, err)
 	}
 	in, err := b.Invitation(t.Context(), id(2))
@@ -194,9 +192,9 @@ func TestInvitationsGoByOrdersAndNeverByComplaints(t *testing.T) {
 			t.Errorf("the public log names who was invited: %s", leaf)
 		}
 	}
-	_, err = b.ReportOrders(t.Context(), sara, shop, 0, b.clock.Now())
+	_, err = b.ReportOrders(t.Context(), b.officer(t, "sara"), shop, 0, b.clock.Now())
 	wantFault(t, err, fault.Invalid, "orders_invalid")
-	_, err = b.ReportOrders(t.Context(), sara, shop, 5, b.clock.Now().Add(day))
+	_, err = b.ReportOrders(t.Context(), b.officer(t, "sara"), shop, 5, b.clock.Now().Add(day))
 	wantFault(t, err, fault.Invalid, "orders_invalid")
 }
 
@@ -207,14 +205,14 @@ func TestTextRemovedByLawLeavesATombstoneAndTheCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.RemoveText(t.Context(), sara, ticket.ID, "because")
+	_, err = b.RemoveText(t.Context(), b.officer(t, "sara"), ticket.ID, "because")
 	wantFault(t, err, fault.Invalid, "complaint_removal_reason")
-	first, err := b.RemoveText(t.Context(), sara, ticket.ID, "court_order")
+	first, err := b.RemoveText(t.Context(), b.officer(t, "sara"), ticket.ID, "court_order")
 	if err != nil || first.Reason != "court_order" {
 		t.Fatal(first, err)
 	}
 	b.clock.advance(hour)
-	again, err := b.RemoveText(t.Context(), sara, ticket.ID, "unlawful_content")
+	again, err := b.RemoveText(t.Context(), b.officer(t, "sara"), ticket.ID, "unlawful_content")
 	if d := cmp.Diff(first, again); err != nil || d != "" {
 		t.Errorf("again: %v\n%s", err, d)
 	}

@@ -73,7 +73,7 @@ func TestWhatFollowsAnAnswer(t *testing.T) {
 						r.Reason, r.Outcome = "wrong_facts", complaints.ForBusiness
 					}
 					var err error
-					if c, err = b.Rule(t.Context(), officer("omid"), ticket.ID, r, false); err != nil {
+					if c, err = b.Rule(t.Context(), b.officer(t, "omid"), ticket.ID, r, false); err != nil {
 						t.Fatal(err)
 					}
 				default:
@@ -153,7 +153,7 @@ func TestNoSuchOrderIsTestedByAnOfficer(t *testing.T) {
 	if c.State != complaints.StateAnswered {
 		t.Errorf("state %s", c.State)
 	}
-	_, err := b.Rule(t.Context(), officer("sara"), ticket.ID, complaints.Ruling{Kind: complaints.KindOrderFound, Reason: "consumer_proved"}, false)
+	_, err := b.Rule(t.Context(), b.officer(t, "sara"), ticket.ID, complaints.Ruling{Kind: complaints.KindOrderFound, Reason: "consumer_proved"}, false)
 	wantFault(t, err, fault.Conflict, "complaint_order_tested")
 }
 
@@ -171,7 +171,7 @@ func TestADryRunKeepsNothing(t *testing.T) {
 	want := []complaints.State{complaints.StateInadmissible, complaints.StateMerged, complaints.StateDuplicate, complaints.StateMoved, complaints.StateWithdrawn}
 	for i, r := range rulings {
 		before, leaves := b.dump(t), len(b.leaves(t))
-		c, err := b.Rule(t.Context(), officer("sara"), two.ID, r, true)
+		c, err := b.Rule(t.Context(), b.officer(t, "sara"), two.ID, r, true)
 		if err != nil || c.State != want[i] {
 			t.Errorf("%s: %s, %v", r.Kind, c.State, err)
 		}

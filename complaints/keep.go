@@ -36,6 +36,7 @@ type kept struct {
 	Fresh      bool   `json:"fresh"`      // they hold all rows but for the changes
 	Policies   string `json:"policies"`   // by which they were judged: fingerprint
 	Generation int    `json:"generation"` // raised by whatever changes the kept counts
+	Imports    int    `json:"imports"`    // batches of imported rows
 }
 
 // fingerprint tells policies from others.
@@ -73,6 +74,9 @@ func putLive(tx store.Tx, key string, r Row) error {
 	if err := store.Save(tx, changeBucket, key, c); err != nil {
 		return err
 	}
+	if err := touch(tx, businessOf(key)); err != nil {
+		return err
+	}
 	return store.Save(tx, rowBucket, key, r)
 }
 
@@ -104,6 +108,7 @@ func (g *Register) opening(tx store.Tx) (kept, error) {
 // anew when they are asked for.
 func (g *Register) keep(tx store.Tx, k kept, batch *Counts) error {
 	k.Generation++
+	k.Imports++
 	k.Fresh = k.Fresh && k.Policies == g.Policies.fingerprint()
 	if err := store.Save(tx, keptBucket, "state", k); err != nil || !k.Fresh {
 		return err

@@ -55,11 +55,31 @@ func (d *Desk) admit(ctx context.Context, id string, in Filing, q quota) error {
 	return nil
 }
 
-// known reports whether the business has a certificate of ours or a record:
-// then it was found to exist before, and no register is asked again.
+// traderBucket keeps which opaque ids are those of sole traders who do
+// business: business -> true.
+const traderBucket = "complaints_traders"
+
+// isSole reports whether the business is a sole trader's opaque id.
+func isSole(b ca.BusinessID) bool { return strings.HasPrefix(string(b), "s-") }
+
+// Introduce makes a sole trader known here, inside the transaction by which
+// somebody found that there is one. No register could tell of an opaque id.
+func Introduce(tx store.Tx, b ca.BusinessID) error {
+	if ok, err := store.Has(tx, traderBucket, string(b)); ok || err != nil || !isSole(b) {
+		return err
+	}
+	return store.Save(tx, traderBucket, string(b), true)
+}
+
+// known reports whether the business has a certificate of ours or a record, or
+// is a sole trader who was introduced: then it was found to exist before, and
+// no register is asked again.
 func known(tx store.Tx, b ca.BusinessID) (bool, error) {
 	if ok, err := store.Has(tx, businessBucket, businessKey(string(b))); ok || err != nil {
 		return ok, err
+	}
+	if isSole(b) {
+		return store.Has(tx, traderBucket, string(b))
 	}
 	return ca.Certified(tx, b)
 }
@@ -68,7 +88,7 @@ func known(tx store.Tx, b ca.BusinessID) (bool, error) {
 // is known too: it may owe what it sold. A sole trader's opaque id is made
 // here, so that no register could know it.
 func (d *Desk) ask(ctx context.Context, b ca.BusinessID) error {
-	if strings.HasPrefix(string(b), "s-") {
+	if isSole(b) {
 		return errBusinessUnknown(fault.NotFound)
 	}
 	a, err := d.Businesses.Legal(ctx, string(b))

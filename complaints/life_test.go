@@ -135,7 +135,7 @@ func TestStepsThatTheStateForbids(t *testing.T) {
 	_, err = b.Answer(t.Context(), answered.ID, b.signed(t, b.key, b.says(answered.ID, complaints.KindHolding, nil)))
 	wantFault(t, err, fault.Conflict, "complaint_answered")
 	rule := func(id string, r complaints.Ruling) error {
-		_, err := b.Rule(t.Context(), officer("sara"), id, r, false)
+		_, err := b.Rule(t.Context(), b.officer(t, "sara"), id, r, false)
 		return err
 	}
 	wantFault(t, rule(gone.ID, complaints.Ruling{Kind: complaints.KindInadmissible, Reason: "abusive"}), fault.Conflict, "complaint_over")

@@ -1,6 +1,7 @@
 package complaints
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -68,12 +69,23 @@ func (m matter) load(tx store.Tx) ([]Event, error) {
 // fills the file to keep the other from answering, disputing or withdrawing.
 const maxRepeats = 10
 
+// MaxEvents bounds how much happens to one complaint at one business: the keys
+// of events have four digits, and readers of the open data rely on it.
+const MaxEvents = 9999
+
+// maxRested leaves room, below that, for what the sides and officers say after
+// more outages than there ever were.
+const maxRested = MaxEvents - 1000
+
 // add appends e to the events, with its leaf in the ledger, and brings up to
 // date the row for counting and what waits for an officer. It returns all
 // events, e as it was added being the last.
 func (m matter) add(tx store.Tx, events []Event, e Event) ([]Event, error) {
 	if (e.Kind == KindHolding || e.Kind == KindDisputed) && count(events, e.Kind) >= maxRepeats {
 		return nil, fault.New(fault.Conflict, "complaint_full", "this was said %[1]d times of this complaint, which is as often as it can be; write to the desk", maxRepeats)
+	}
+	if len(events) >= MaxEvents {
+		return nil, fault.New(fault.Conflict, "complaint_events", "%[1]d things have happened to this complaint, and no more are recorded; write to the desk", MaxEvents)
 	}
 	before := Derive(events, notBefore(events, e.At))
 	e.Seq, e.At = len(events)+1, notBefore(events, e.At)
@@ -88,7 +100,8 @@ func (m matter) add(tx store.Tx, events []Event, e Event) ([]Event, error) {
 		return nil, err
 	}
 	events = append(events, e)
-	if err := m.queue(tx, before, Derive(events, e.At)); err != nil {
+	after := Derive(events, e.At)
+	if err := errors.Join(m.queue(tx, before, after), m.announce(tx, e, before, after)); err != nil {
 		return nil, err
 	}
 	row, served := rowOf(events)

@@ -73,6 +73,20 @@ func (s Status) allows(k Kind) error {
 	return fault.New(fault.Conflict, "complaint_state", "this cannot be done now: the complaint is %[1]s", string(s.State))
 }
 
+// BusinessKinds are the kinds of events that a business makes.
+func BusinessKinds() []Kind {
+	return []Kind{KindAnswer, KindHolding, KindNoSuchOrder, KindAppealed}
+}
+
+// allowsBusiness is allows for the business: it appeals only a decision of the
+// matter that goes against it. What set a complaint aside did not.
+func (s Status) allowsBusiness(k Kind) error {
+	if k == KindAppealed && (s.State != StateDecided || s.Outcome == ForBusiness) {
+		return fault.New(fault.Conflict, "complaint_appeal_none", "there is no officer's decision against which an appeal is still open")
+	}
+	return s.allows(k)
+}
+
 // allowsAnswer refuses an answer to what is not open.
 func (s Status) allowsAnswer() error {
 	switch {

@@ -2,8 +2,6 @@ package complaints
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -149,34 +147,20 @@ func errNotInvited() error {
 // It may say another thing later, and the last word counts; an objection comes
 // within the time for it. A statement is good once.
 func (d *Desk) ReplyToInvitation(ctx context.Context, b ca.BusinessID, raw []byte) (Reply, error) {
-	signed, err := d.Verifier.JWS(ctx, raw, ReplyType)
+	in, err := hear(ctx, d, b, raw, ReplyType, ReplyNonce, func(s ReplyStatement) string { return s.Business })
 	if err != nil {
 		return Reply{}, err
 	}
-	at := d.now()
-	in, claims, err := signature.ParseClaims[ReplyStatement](signed, ReplyType, d.Audience, at)
+	r, err := in.Says.reply()
 	if err != nil {
 		return Reply{}, err
 	}
-	r, err := in.reply(b)
-	if err != nil {
-		return Reply{}, err
-	}
-	once, err := d.Nonces.Redeemable(ReplyNonce, claims.Nonce)
-	if err != nil {
-		return Reply{}, err
-	}
-	sum := sha256.Sum256(raw)
-	r.At, r.Statement, r.Salt = at, hex.EncodeToString(sum[:]), newSalt()
+	r.At, r.Statement, r.Salt = in.at, in.sum, newSalt()
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		now, err := ca.StandingIn(tx, signed.Standing().Leaf(), at)
-		if err != nil {
+		if err := in.signedFor(d, tx, b); err != nil {
 			return err
 		}
-		if err := speaksFor(tx, now, b); err != nil {
-			return err
-		}
-		if err := once.Use(tx); err != nil {
+		if err := in.once.Use(tx); err != nil {
 			return err
 		}
 		return d.addReply(tx, b, r)
@@ -185,10 +169,8 @@ func (d *Desk) ReplyToInvitation(ctx context.Context, b ca.BusinessID, raw []byt
 }
 
 // reply checks the statement.
-func (s ReplyStatement) reply(b ca.BusinessID) (Reply, error) {
+func (s ReplyStatement) reply() (Reply, error) {
 	switch {
-	case s.Business != string(b):
-		return Reply{}, errNotOwner()
 	case s.Reply == "consents" && s.Reason == "":
 		return Reply{Consents: true}, nil
 	case s.Reply == "objects" && slices.Contains(ObjectionReasons(), s.Reason):

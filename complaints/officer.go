@@ -28,28 +28,34 @@ type Similar struct {
 func (d *Desk) Case(ctx context.Context, id string, b ca.BusinessID) (c Case, err error) {
 	now := d.now()
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		m, events, err := loadMatter(tx, id, b)
-		if err != nil {
-			return err
-		}
-		c = Case{Tasks: []Task{}, Kinds: []Kind{}}
-		if c.Complaint, err = d.show(tx, m, events, now); err != nil {
-			return err
-		}
-		s := Derive(events, notBefore(events, now))
-		for _, t := range Tasks() {
-			if _, ok := s.tasks()[t]; ok {
-				c.Tasks = append(c.Tasks, t)
-			}
-		}
-		for _, k := range RulingKinds() {
-			if s.allows(k) == nil {
-				c.Kinds = append(c.Kinds, k)
-			}
-		}
-		c.Same, err = d.similar(tx, m, now)
+		c, err = d.caseIn(tx, id, b, now)
 		return err
 	})
+	return c, err
+}
+
+// caseIn is Case inside a transaction, at now.
+func (d *Desk) caseIn(tx store.Tx, id string, b ca.BusinessID, now time.Time) (Case, error) {
+	c := Case{Tasks: []Task{}, Kinds: []Kind{}}
+	m, events, err := loadMatter(tx, id, b)
+	if err != nil {
+		return c, err
+	}
+	if c.Complaint, err = d.show(tx, m, events, now); err != nil {
+		return c, err
+	}
+	s := Derive(events, notBefore(events, now))
+	for _, t := range Tasks() {
+		if _, ok := s.tasks()[t]; ok {
+			c.Tasks = append(c.Tasks, t)
+		}
+	}
+	for _, k := range RulingKinds() {
+		if s.allows(k) == nil {
+			c.Kinds = append(c.Kinds, k)
+		}
+	}
+	c.Same, err = d.similar(tx, m, now)
 	return c, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -81,9 +82,13 @@ func (o Outage) matter() approval.Matter {
 	return approval.Matter{ID: o.Plan.ID, SHA256: o.SHA256, Right: ca.MayRule}
 }
 
-// PlanOutage makes a plan for the officer o and changes nothing else: a dry
-// run that says how many clocks would rest.
-func (d *Desk) PlanOutage(ctx context.Context, o ca.OperatorRecord, from, to time.Time, reason string) (Outage, error) {
+// PlanOutage makes a plan for the officer whose certificate leaf is, and
+// changes nothing else: a dry run that says how many clocks would rest.
+func (d *Desk) PlanOutage(ctx context.Context, leaf *x509.Certificate, from, to time.Time, reason string) (Outage, error) {
+	o, err := d.CA.May(ctx, leaf, ca.MayRule)
+	if err != nil {
+		return Outage{}, err
+	}
 	now := d.now()
 	from, to = from.UTC().Truncate(time.Second), to.UTC().Truncate(time.Second)
 	switch {
@@ -115,11 +120,15 @@ func (d *Desk) PlanOutage(ctx context.Context, o ca.OperatorRecord, from, to tim
 	if out.Plan.Clocks > outageAlone {
 		out.Plan.Needs = 2
 	}
-	var err error
 	if out.SHA256, err = out.Plan.Hash(); err != nil {
 		return out, err
 	}
-	return out, d.Store.Update(ctx, func(tx store.Tx) error { return store.Save(tx, outageBucket, out.Plan.ID, out) })
+	return out, d.Store.Update(ctx, func(tx store.Tx) error {
+		if _, err := ca.MayIn(tx, leaf, ca.MayRule, now); err != nil {
+			return err
+		}
+		return store.Save(tx, outageBucket, out.Plan.ID, out)
+	})
 }
 
 // keyedRow is a row with its key.
@@ -219,12 +228,16 @@ func (o Outage) mayBegin(now time.Time) error {
 	return nil
 }
 
-// RecordOutage records a planned outage for the officer o, with one entry of
-// the log, and moves on the clocks that ran in it. Where that is broken off
-// the job RestClocks goes on. Doing it again changes nothing.
-func (d *Desk) RecordOutage(ctx context.Context, o ca.OperatorRecord, id string) (Outage, error) {
+// RecordOutage records a planned outage for the officer whose certificate leaf
+// is, with one entry of the log, and moves on the clocks that ran in it. Where
+// that is broken off the job RestClocks goes on. Doing it again changes nothing.
+func (d *Desk) RecordOutage(ctx context.Context, leaf *x509.Certificate, id string) (Outage, error) {
 	now := d.now()
 	err := d.Store.Update(ctx, func(tx store.Tx) error {
+		o, err := ca.MayIn(tx, leaf, ca.MayRule, now)
+		if err != nil {
+			return err
+		}
 		out, err := loadOutage(tx, id, now)
 		if err != nil || out.State != OutagePlanned {
 			return err

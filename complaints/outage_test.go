@@ -44,7 +44,7 @@ func (b *bench) operators(t testing.TB, role ca.Role, names ...string) (keys []c
 func (b *bench) plan(t testing.TB, from, to time.Duration) complaints.Outage {
 	t.Helper()
 	now := b.clock.Now()
-	o, err := b.PlanOutage(t.Context(), officer("sara"), now.Add(from), now.Add(to), "power")
+	o, err := b.PlanOutage(t.Context(), b.officer(t, "sara"), now.Add(from), now.Add(to), "power")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestAnOutageMovesOnTheClocksThatRanInIt(t *testing.T) {
 		t.Errorf("before it is recorded: %s", c.State)
 	}
 	for range 2 {
-		if o, err := b.RecordOutage(t.Context(), officer("sara"), o.Plan.ID); err != nil || o.State != complaints.OutageDone || o.Moved != 2 {
+		if o, err := b.RecordOutage(t.Context(), b.officer(t, "sara"), o.Plan.ID); err != nil || o.State != complaints.OutageDone || o.Moved != 2 {
 			t.Fatalf("%+v, %v", o, err)
 		}
 	}
@@ -114,7 +114,7 @@ func TestManyClocksRestOnlyByTwoPersons(t *testing.T) {
 		t.Fatalf("%+v", o.Plan)
 	}
 	record := func() error {
-		_, err := b.RecordOutage(t.Context(), officer("sara"), o.Plan.ID)
+		_, err := b.RecordOutage(t.Context(), b.officer(t, "sara"), o.Plan.ID)
 		return err
 	}
 	wantFault(t, record(), fault.Denied, "complaint_outage_unapproved")
@@ -201,16 +201,16 @@ func TestOutagesThatAreRefused(t *testing.T) {
 		"for no reason":   {-2 * hour, -hour, "", "complaint_outage_reason"},
 		"for another one": {-2 * hour, -hour, "holiday", "complaint_outage_reason"},
 	} {
-		_, err := b.PlanOutage(t.Context(), officer("sara"), now.Add(tt.from), now.Add(tt.to), tt.reason)
+		_, err := b.PlanOutage(t.Context(), b.officer(t, "sara"), now.Add(tt.from), now.Add(tt.to), tt.reason)
 		if fault.Code(err) != tt.code {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	o := b.plan(t, -2*hour, -hour)
 	b.clock.advance(7*day + time.Second)
-	_, err := b.RecordOutage(t.Context(), officer("sara"), o.Plan.ID)
+	_, err := b.RecordOutage(t.Context(), b.officer(t, "sara"), o.Plan.ID)
 	wantFault(t, err, fault.Conflict, "complaint_outage_expired")
-	_, err = b.RecordOutage(t.Context(), officer("sara"), "out-1")
+	_, err = b.RecordOutage(t.Context(), b.officer(t, "sara"), "out-1")
 	wantFault(t, err, fault.NotFound, "complaint_outage_unknown")
 }
 

@@ -42,11 +42,11 @@ func errNotOwner() error {
 }
 
 // speaksFor reports as Denied why the certificate may not act for b.
-func speaksFor(tx store.Tx, s ca.Standing, b ca.BusinessID) error {
+func (d *Desk) speaksFor(tx store.Tx, s ca.Standing, b ca.BusinessID) error {
 	if err := s.Fault(); err != nil {
 		return err
 	}
-	_, err := mandate.SpeaksFor(tx, s.Record(), b, mandate.ComplaintAnswer, s.At())
+	_, err := d.speaks(tx, s.Record(), b, s.At())
 	if errors.Is(err, mandate.ErrNone) {
 		return errNotOwner()
 	}
@@ -56,36 +56,20 @@ func speaksFor(tx store.Tx, s ca.Standing, b ca.BusinessID) error {
 // OwnRecord answers a request that the business signed, a JWS of the type
 // RecordType. A request is good once.
 func (d *Desk) OwnRecord(ctx context.Context, b ca.BusinessID, raw []byte) (Own, error) {
-	signed, err := d.Verifier.JWS(ctx, raw, RecordType)
-	if err != nil {
-		return Own{}, err
-	}
-	at := d.now()
-	in, claims, err := signature.ParseClaims[RecordStatement](signed, RecordType, d.Audience, at)
-	if err != nil {
-		return Own{}, err
-	}
-	if in.Business != string(b) {
-		return Own{}, errNotOwner()
-	}
-	once, err := d.Nonces.Redeemable(RecordNonce, claims.Nonce)
+	in, err := hear(ctx, d, b, raw, RecordType, RecordNonce, func(s RecordStatement) string { return s.Business })
 	if err != nil {
 		return Own{}, err
 	}
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
-		now, err := ca.StandingIn(tx, signed.Standing().Leaf(), at)
-		if err != nil {
+		if err := in.signedFor(d, tx, b); err != nil {
 			return err
 		}
-		if err := speaksFor(tx, now, b); err != nil {
-			return err
-		}
-		return once.Use(tx)
+		return in.once.Use(tx)
 	})
 	if err != nil {
 		return Own{}, err
 	}
-	return d.own(ctx, b, in.After)
+	return d.own(ctx, b, in.Says.After)
 }
 
 func (d *Desk) own(ctx context.Context, b ca.BusinessID, after string) (own Own, err error) {
@@ -100,27 +84,47 @@ func (d *Desk) own(ctx context.Context, b ca.BusinessID, after string) (own Own,
 }
 
 // Visible returns the record to whoever asks, leaf being the TLS client
-// certificate or nil: to everybody once it is public, before that only to the
-// business and to officers. To others it is NotFound, like one of a business
-// that is not known here.
+// certificate or nil: to everybody once it is public, as Public does, before
+// that only to the business and to officers. To others it is NotFound, like
+// one of a business that is not known here.
 func (d *Desk) Visible(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) (Record, error) {
-	r, err := d.Record(ctx, b)
-	if err != nil || r.Published {
+	r, err := d.Public(ctx, b)
+	if !errors.Is(err, fault.NotFound) {
 		return r, err
 	}
-	switch err := d.mayAlwaysSee(ctx, b, leaf); {
-	case err == nil:
-		return r, nil
-	case errors.Is(err, fault.Denied):
-		return Record{}, errNotPublic()
-	default:
+	if err := d.mayPeek(ctx, b, leaf); err != nil {
 		return Record{}, err
 	}
+	return d.Record(ctx, b)
+}
+
+// visibleSheet is Visible with all figures of the same instant.
+func (d *Desk) visibleSheet(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) (r Record, s Sheet, err error) {
+	r, s, err = d.publicCounts(ctx, b, true)
+	if !errors.Is(err, fault.NotFound) {
+		return r, s, err
+	}
+	if err = d.mayPeek(ctx, b, leaf); err == nil {
+		r, err = d.Record(ctx, b)
+	}
+	if err == nil {
+		s, err = d.Sheet(ctx, b, r.At)
+	}
+	return r, s, err
+}
+
+// mayPeek is NotFound for all who may not see a record before it is public.
+func (d *Desk) mayPeek(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) error {
+	err := d.mayAlwaysSee(ctx, b, leaf)
+	if errors.Is(err, fault.Denied) {
+		return errNotPublic()
+	}
+	return err
 }
 
 // mayAlwaysSee is Denied for all but the business itself and officers.
 func (d *Desk) mayAlwaysSee(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate) error {
-	if _, err := d.CA.Operator(ctx, leaf, ca.RoleOfficer); err == nil || !errors.Is(err, fault.Denied) {
+	if err := d.officer(ctx, leaf); err == nil || !errors.Is(err, fault.Denied) {
 		return err
 	}
 	return d.owns(ctx, b, leaf)
@@ -135,5 +139,5 @@ func (d *Desk) owns(ctx context.Context, b ca.BusinessID, leaf *x509.Certificate
 	if err != nil {
 		return err
 	}
-	return d.Store.View(ctx, func(tx store.Tx) error { return speaksFor(tx, s, b) })
+	return d.Store.View(ctx, func(tx store.Tx) error { return d.speaksFor(tx, s, b) })
 }

@@ -2,7 +2,7 @@ package complaints
 
 import (
 	"context"
-	"errors"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"time"
@@ -70,19 +70,21 @@ func publicationAt(list []Published, at time.Time) Published {
 	return now
 }
 
-// Publish moves a business to the next stage of publication, for an officer;
-// actor is what ca.Authority.Operator returned. The stage it has already is no
-// change and no error; a stage that may not follow is a Conflict.
-func (d *Desk) Publish(ctx context.Context, actor string, b ca.BusinessID, to Publication) (Published, error) {
-	if actor == "" {
-		return Published{}, errors.New("complaints: publication by nobody")
-	}
+// Publish moves a business to the next stage of publication, for the officer
+// whose certificate leaf is, who must not act for it. The stage it has already
+// is no change and no error; a stage that may not follow is a Conflict.
+func (d *Desk) Publish(ctx context.Context, leaf *x509.Certificate, b ca.BusinessID, to Publication) (Published, error) {
 	if !slices.Contains([]Publication{Private, Invited, Public}, to) {
 		return Published{}, fault.New(fault.Invalid, "publication_unknown", "a record is private, invited or public; choose one of these")
 	}
-	e := Published{State: to, At: d.now(), Actor: actor, Salt: newSalt()}
+	e := Published{State: to, At: d.now(), Salt: newSalt()}
 	var done Published
-	err := d.Store.Update(ctx, func(tx store.Tx) (err error) {
+	err := d.Store.Update(ctx, func(tx store.Tx) error {
+		o, err := d.acting(tx, leaf, e.At, b)
+		if err != nil {
+			return err
+		}
+		e.Actor = o.Actor()
 		done, err = d.publish(tx, b, e)
 		return err
 	})

@@ -16,7 +16,7 @@ import (
 func (b *bench) publish(t testing.TB, id ca.BusinessID) {
 	t.Helper()
 	for _, to := range []complaints.Publication{complaints.Invited, complaints.Public} {
-		if _, err := b.Publish(t.Context(), "operator:sara", id, to); err != nil {
+		if _, err := b.Publish(t.Context(), b.officer(t, "sara"), id, to); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,12 +41,12 @@ func TestPublicationGoesForward(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, nil)
 			for _, p := range tt.path {
-				if _, err := b.Publish(t.Context(), "operator:sara", shop, p); err != nil {
+				if _, err := b.Publish(t.Context(), b.officer(t, "sara"), shop, p); err != nil {
 					t.Fatal(err)
 				}
 			}
 			leaves := len(b.leaves(t))
-			first, err := b.Publish(t.Context(), "operator:sara", shop, tt.to)
+			first, err := b.Publish(t.Context(), b.officer(t, "sara"), shop, tt.to)
 			if fault.Code(err) != tt.code {
 				t.Fatalf("got %v, want %q", err, tt.code)
 			}
@@ -54,7 +54,7 @@ func TestPublicationGoesForward(t *testing.T) {
 				return
 			}
 			b.clock.advance(hour)
-			again, err := b.Publish(t.Context(), "operator:other", shop, tt.to)
+			again, err := b.Publish(t.Context(), b.officer(t, "other"), shop, tt.to)
 			if err != nil || again.Seq != first.Seq || !again.At.Equal(first.At) || again.Actor != first.Actor {
 				t.Errorf("again: %+v, %v; first %+v", again, err, first)
 			}

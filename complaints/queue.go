@@ -100,22 +100,29 @@ func (d *Desk) Queue(ctx context.Context, task Task) ([]Queued, error) {
 	if tasks == nil {
 		return nil, fault.New(fault.Invalid, "complaint_task_unknown", "the queue has flagged, appeal, escalated and order; name one of these, or none")
 	}
-	list, now := []Queued{}, d.now()
-	err := d.Store.View(ctx, func(tx store.Tx) error {
-		list = list[:0]
-		for _, t := range tasks {
-			some, err := queued(tx, t, maxQueue)
-			if err != nil {
-				return err
-			}
-			list = append(list, some...)
-		}
-		return nil
+	var list []Queued
+	now := d.now()
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		list, err = queueOf(tx, tasks, now)
+		return err
 	})
+	return list, err
+}
+
+// queueOf returns what waits of the tasks, in one transaction, at now.
+func queueOf(tx store.Tx, tasks []Task, now time.Time) ([]Queued, error) {
+	list := []Queued{}
+	for _, t := range tasks {
+		some, err := queued(tx, t, maxQueue)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
 	for i := range list {
 		list[i].Late = now.After(list[i].Due)
 	}
-	return list, err
+	return list, nil
 }
 
 // queued returns the first entries of a task.

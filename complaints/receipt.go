@@ -19,6 +19,7 @@ const (
 	receiptFiled    = "complaint-filed"    // to the consumer, with the deadline where it was served at once
 	receiptServed   = "complaint-served"   // to the consumer, once an officer or the time let it through
 	receiptAnswered = "complaint-answered" // to the business
+	receiptAppealed = "complaint-appealed" // to the business
 )
 
 // receiptClaims is what a receipt says: how the complaint stood at one of its
@@ -89,6 +90,8 @@ func (m matter) receiptClaims(events []Event) (c receiptClaims, kind string, err
 		return c, "", err
 	}
 	switch {
+	case last.Actor == "business" && last.Kind == KindAppealed:
+		kind = receiptAppealed
 	case last.Actor == "business":
 		kind = receiptAnswered
 	case last.Kind == KindServed && len(events) > 2:

@@ -34,7 +34,7 @@ type file struct {
 	Category Category        `json:"category"`
 	Token    []byte          `json:"token"`          // SHA-256 of the consumer's token
 	Content  []byte          `json:"content"`        // MAC of what was filed: tells a repetition from another filing
-	Private  seal.Sealed     `json:"private"`        // private, as JSON
+	Private  seal.Sealed     `json:"private"`        // private, as JSON; erased where the law had it removed
 	Lang     string          `json:"lang,omitempty"` // of the consumer, for messages
 }
 

@@ -36,9 +36,11 @@ const (
 	businessBucket = "complaints_businesses" // business -> named
 )
 
-// named is a business that has complaints: its name as it was given.
+// named is a business that has complaints: its name as it was given, and how
+// often its live rows changed.
 type named struct {
-	Name string `json:"name"`
+	Name    string `json:"name"`
+	Changed int    `json:"changed,omitempty"`
 }
 
 // businessKey is the part of a key that names a business; it holds no slash.

@@ -72,6 +72,9 @@ func (d *Desk) restBatch(tx store.Tx, o *Outage, salts [][]byte) error {
 		if err != nil {
 			return err
 		}
+		if len(events) >= maxRested {
+			continue
+		}
 		e := Event{Kind: KindRested, At: o.Recorded, Actor: "service", Of: o.Plan.ID, From: o.Plan.From, To: o.Plan.To, Salt: salts[i]}
 		if _, err := m.add(tx, events, e); err != nil {
 			return err

@@ -2,9 +2,9 @@ package complaints
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"slices"
-	"strings"
 
 	"mohr/ca"
 	"mohr/internal/fault"
@@ -24,14 +24,12 @@ type ruling struct {
 	serves Event
 }
 
-// Rule does what the officer o rules and returns the complaint after it. The
-// same ruling again changes nothing. A dry run does all of it and keeps
-// nothing. Who made a decision does not decide of the appeal against it, under
-// this name or another.
-func (d *Desk) Rule(ctx context.Context, o ca.OperatorRecord, id string, in Ruling, dry bool) (c Complaint, err error) {
-	if o.Name == "" {
-		return c, errors.New("complaints: ruled by nobody")
-	}
+// Rule does what the officer rules whose certificate leaf is, and returns the
+// complaint after it. The same ruling again changes nothing. A dry run does
+// all of it and keeps nothing. Who acts for one of its businesses does not
+// rule on a complaint, and who made a decision does not decide of the appeal
+// against it, under this name or another.
+func (d *Desk) Rule(ctx context.Context, leaf *x509.Certificate, id string, in Ruling, dry bool) (c Complaint, err error) {
 	if err := in.check(); err != nil {
 		return c, err
 	}
@@ -40,7 +38,7 @@ func (d *Desk) Rule(ctx context.Context, o ca.OperatorRecord, id string, in Ruli
 			return c, err
 		}
 	}
-	r, err := d.prepare(o, id, in)
+	r, err := d.prepare(id, in)
 	if err != nil {
 		return c, err
 	}
@@ -50,6 +48,11 @@ func (d *Desk) Rule(ctx context.Context, o ca.OperatorRecord, id string, in Ruli
 		if err != nil {
 			return err
 		}
+		o, err := d.acting(tx, leaf, r.event.At, append(m.businesses(), in.To)...)
+		if err != nil {
+			return err
+		}
+		r.sign(o)
 		after, err := d.rule(tx, m, events, r)
 		if err != nil {
 			return err
@@ -76,24 +79,32 @@ func (d *Desk) Rule(ctx context.Context, o ca.OperatorRecord, id string, in Ruli
 	return c, nil
 }
 
-// prepare makes the events of a ruling.
-func (d *Desk) prepare(o ca.OperatorRecord, id string, in Ruling) (r ruling, err error) {
+// prepare makes the events of a ruling; sign says whose they are.
+func (d *Desk) prepare(id string, in Ruling) (r ruling, err error) {
 	now := d.now()
-	r = ruling{Ruling: in, by: o}
-	r.event = Event{Kind: in.Kind, At: now, Actor: o.Actor(), Reason: in.Reason, Outcome: in.Outcome, Of: in.Of, Business: string(in.To), Salt: newSalt()}
+	r = ruling{Ruling: in}
+	r.event = Event{Kind: in.Kind, At: now, Reason: in.Reason, Outcome: in.Outcome, Of: in.Of, Business: string(in.To), Salt: newSalt()}
 	if r.words, err = d.words(&r.event, in.Text); err != nil {
 		return r, err
 	}
 	r.serves = Event{Kind: KindServed, At: now, Actor: "service", Salt: newSalt()}
 	switch in.Kind {
 	case KindMerged:
-		r.more = []Event{{Kind: KindJoined, At: now, Actor: o.Actor(), Of: id, Salt: newSalt()}}
+		r.more = []Event{{Kind: KindJoined, At: now, Of: id, Salt: newSalt()}}
 	case KindMoved:
-		r.more = []Event{{Kind: KindFiled, Actor: o.Actor(), Salt: newSalt()}}
+		r.more = []Event{{Kind: KindFiled, Salt: newSalt()}}
 	case KindAppealGranted:
-		r.more = []Event{{Kind: KindMoved, At: now, Actor: o.Actor(), Reason: "appeal_granted", Salt: newSalt()}}
+		r.more = []Event{{Kind: KindMoved, At: now, Reason: "appeal_granted", Salt: newSalt()}}
 	}
 	return r, nil
+}
+
+// sign makes the ruling the officer's.
+func (r *ruling) sign(o ca.OperatorRecord) {
+	r.by, r.event.Actor = o, o.Actor()
+	for i := range r.more {
+		r.more[i].Actor = o.Actor()
+	}
 }
 
 // rule adds the event of the ruling and what follows from it.
@@ -147,18 +158,11 @@ func (d *Desk) mayRule(tx store.Tx, m matter, s Status, r ruling) error {
 // differs is Denied unless the officer o is another person than by, who
 // decided before.
 func differs(tx store.Tx, by string, o ca.OperatorRecord) error {
-	own := fault.New(fault.Denied, "complaint_own_decision", "this is an appeal against your own decision; another officer decides of it")
-	if by == o.Actor() {
-		return own
+	own, err := did(tx, by, o)
+	if own {
+		return fault.New(fault.Denied, "complaint_own_decision", "this is an appeal against your own decision; another officer decides of it")
 	}
-	person, err := ca.PersonOf(tx, strings.TrimPrefix(by, "operator:"))
-	if err != nil {
-		return err
-	}
-	if person != "" && person == o.Holder {
-		return own
-	}
-	return nil
+	return err
 }
 
 // mayGoInto refuses to set a complaint aside for another one that is not at

@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,8 +22,8 @@ import (
 	"mohr/internal/store"
 )
 
-// Teller tells businesses at the address that they gave. It is a Notifier,
-// safe for concurrent use.
+// Teller tells businesses at the address that they gave, and consumers at
+// theirs. It is a Notifier, safe for concurrent use.
 type Teller struct {
 	Store  store.Store
 	Seal   *seal.Box
@@ -44,10 +45,18 @@ func (t *Teller) Served(ctx context.Context, b ca.BusinessID, complaint string, 
 	case n.URL != "":
 		return t.post(ctx, n, complaint, deadline)
 	case n.Mobile != "":
-		text := t.Texts.Text(i18n.Persian, "complaints.message.served", complaint, i18n.DateTime(i18n.Persian, deadline), t.Portal)
+		text := t.Texts.Text(i18n.Persian, "complaints.message.served", complaint, i18n.DateTime(i18n.Persian, deadline), t.Portal+"/complaints/"+complaint+"/answer")
 		return t.Send(ctx, n.Mobile, text)
 	}
 	return nil
+}
+
+// News tells a consumer, in the language lang ("" for Persian), that something
+// happened to a complaint. What opens the complaint is not in it.
+func (t *Teller) News(ctx context.Context, mobile, lang, complaint string, what Kind) error {
+	lang = cmp.Or(lang, i18n.Persian)
+	happened := t.Texts.Text(lang, "complaints.news."+string(what))
+	return t.Send(ctx, mobile, t.Texts.Text(lang, "complaints.message.news", complaint, happened, t.Portal+"/complaints/"+complaint))
 }
 
 func (t *Teller) address(ctx context.Context, b ca.BusinessID) (n Notices, err error) {

@@ -156,6 +156,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	web.Handle(s, op(get, "/applications/{id}/export", "export-application", "All that is held of the applicant, once their phone is proven"), d.apiExport)
 	d.routesVisits(s, op)
 	d.routesIssue(s, op)
+	d.routesSecret(s, op)
 	d.routesChip(s, op)
 	d.routesAttestation(s, op)
 	d.routesACME(s, op)

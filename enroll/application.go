@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/seal"
@@ -160,9 +161,10 @@ type Verdict struct {
 
 // Key is the proven key that the certificate will be for.
 type Key struct {
-	SPKISHA256 string      `json:"spki_sha256"`
-	CSR        seal.Sealed `json:"csr"` // as received: the order can be repeated from it; its subject may name the person
-	At         time.Time   `json:"at"`
+	SPKISHA256 string           `json:"spki_sha256"`
+	Form       ca.RequestFormat `json:"form,omitempty"`
+	CSR        seal.Sealed      `json:"csr"` // as received: the order can be repeated from it; its subject may name the person
+	At         time.Time        `json:"at"`
 }
 
 // Agreement is the applicant's agreement to the terms, for one key.

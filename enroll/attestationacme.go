@@ -14,6 +14,7 @@ import (
 	"mohr/ca/evidence"
 	"mohr/hsm/attest"
 	"mohr/internal/fault"
+	"mohr/internal/store"
 	"mohr/internal/web"
 )
 
@@ -74,7 +75,7 @@ func (d *Desk) SubmitBound(ctx context.Context, id string, request []byte) (ca.C
 	if err != nil {
 		return ca.Certificate{}, err
 	}
-	i, err := d.submitAny(ctx, a, request)
+	i, err := d.submitAs(ctx, a, handedIn{form: ca.PKCS10, request: request, use: func(store.Tx, ca.CSR) error { return nil }})
 	return i.Certificate, err
 }
 

@@ -127,8 +127,27 @@ func (d *Desk) ReadChip(ctx context.Context, id, token string, r ChipReading) (A
 		if err := d.add(s, f); err != nil {
 			return err
 		}
+		if err := d.keepPicture(s, f.record.ID, r.DG2); err != nil {
+			return err
+		}
 		return d.settle(s)
 	})
+}
+
+// keptReading is a reading as it is kept: without the picture, which is kept
+// apart and for a shorter time. The files that its country signed name the
+// picture's hash too.
+type keptReading struct {
+	ChipReading
+	PictureSHA256 string // hex, of DG2; "": none was read
+}
+
+func (r ChipReading) kept() keptReading {
+	k := keptReading{ChipReading: r}
+	if len(r.DG2) > 0 {
+		k.PictureSHA256, k.DG2 = hexHash(r.DG2), nil
+	}
+	return k
 }
 
 // asksChip reports whether a chip may be read now: one that counts is not read
@@ -158,7 +177,7 @@ func (d *Desk) judgeChip(a Application, p Person, trust *chip.Trust, r ChipReadi
 	if err != nil {
 		return f, used, err
 	}
-	raw, err := json.Marshal(r)
+	raw, err := json.Marshal(r.kept())
 	if err != nil {
 		return f, used, err
 	}

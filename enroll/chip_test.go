@@ -15,6 +15,7 @@ import (
 	"mohr/enroll/chip"
 	"mohr/enroll/chip/chipsim"
 	"mohr/internal/nonce"
+	"mohr/internal/store"
 )
 
 // passports is a simulated country whose documents the desk believes.
@@ -353,5 +354,49 @@ func TestAChipOfASimulatedCountryNeverServesAProductionPolicy(t *testing.T) {
 	r := evidence.Record{ID: "e-1", Type: evidence.EMRTDChip, Source: "chip@1", Environment: evidence.Simulated, Result: evidence.Match, CheckedAt: time.Now()}
 	if d := p.Evaluate(evidence.Case{Profile: ca.NaturalSign, Home: evidence.Software, Records: []evidence.Record{r}}, time.Now()); d.Outcome() != evidence.Rejected {
 		t.Errorf("got %s", d.Outcome())
+	}
+}
+
+// pictures counts the pictures that are kept.
+func (p *passports) pictures() (n int) {
+	p.t.Helper()
+	p.must(p.ca.Store.View(p.t.Context(), func(tx store.Tx) error {
+		n = 0
+		return tx.Scan("enroll_pictures", "", "", func(string, []byte) error { n++; return nil })
+	}))
+	return n
+}
+
+func TestRetentionPicturesAreErasedLongBeforeTheEvidence(t *testing.T) {
+	p := newPassports(t)
+	sara, omid := person(1), person(2)
+	p.regs.know(sara, omid)
+	gone := p.waitsForChip(omid)
+	gone.readChip(gone.proven(p.issue(omid, chipsim.ECKey))).want(t, enroll.Collecting, enroll.NeedFace)
+	gone.call("POST", gone.path("/cancel"), gone.token, nil)
+	gone.call("POST", gone.path("/erase"), gone.token, nil).want(t, enroll.Erased)
+	if n := p.pictures(); n != 0 {
+		t.Errorf("%d pictures are left of who erased", n)
+	}
+	a := p.waitsForChip(sara)
+	a.readChip(a.proven(p.issue(sara, chipsim.ECKey))).want(t, enroll.Collecting, enroll.NeedFace)
+	a.face("live").want(t, enroll.Approved, enroll.NeedCSR)
+	a.csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
+	p.must(p.Resume(t.Context()))
+	if p.pictures() != 1 {
+		t.Fatal("the picture is not kept apart")
+	}
+	keys := a.keys()
+	p.clock.pass(90*day - time.Second)
+	p.must(p.Retain(t.Context()))
+	if p.pictures() != 1 {
+		t.Error("it was erased too early")
+	}
+	p.clock.pass(2 * time.Second)
+	for range 2 {
+		p.must(p.Retain(t.Context()))
+	}
+	if n := p.pictures(); n != 0 || a.keys() != keys {
+		t.Errorf("%d pictures are left, and %d of %d data keys of the evidence", n, a.keys(), keys)
 	}
 }

@@ -46,7 +46,7 @@ func (s *step) erase(why string) error {
 	s.eraseReview()
 	id, serial := s.ID, s.Serial
 	s.with(func(tx store.Tx) error {
-		err := errors.Join(eraseRaw(tx, id), eraseProposals(tx, id))
+		err := errors.Join(eraseRaw(tx, id), erasePictures(tx, id), eraseProposals(tx, id), tx.Delete(secretBucket, secretKey(id, EST)), tx.Delete(secretBucket, secretKey(id, CMP)))
 		if serial != "" {
 			err = errors.Join(err, tx.Delete(revocationBucket, serial))
 		}

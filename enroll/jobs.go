@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/store"
@@ -87,7 +86,7 @@ func (d *Desk) resumeIssue(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	csr, err := ca.ParseCSR(request)
+	csr, err := a.Key.Form.Parse(request)
 	if err != nil {
 		return err
 	}

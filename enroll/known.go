@@ -55,3 +55,10 @@ func (d *Desk) registeredMobile(ctx context.Context, application string) (string
 	}
 	return id.Mobile, err
 }
+
+// Locale returns the language, "fa" or "en", in which the person of an
+// application is written to; NotFound if there is no such application.
+func (d *Desk) Locale(ctx context.Context, application string) (string, error) {
+	a, err := d.load(ctx, application)
+	return a.Locale, err
+}

@@ -19,6 +19,8 @@ const (
 	applicationBucket = "enroll_applications" // id -> Application
 	eventBucket       = "enroll_events"       // id/version-n -> Event, never changed
 	rawBucket         = "enroll_raw"          // id/proof -> sealed answer as received
+	pictureBucket     = "enroll_pictures"     // id/proof -> sealed picture that a proof came with
+	pictureEndBucket  = "enroll_picture_ends" // time/id/proof -> id/proof: erased then
 	deadlineBucket    = "enroll_deadlines"    // time/id -> id, of open applications
 	reviewBucket      = "enroll_reviews"      // id -> id, of applications at review
 	proposalBucket    = "enroll_proposals"    // id/proposal -> Proposal
@@ -31,6 +33,7 @@ const (
 	visitBucket       = "enroll_visits"       // vendor/its reference -> id, of open sessions
 	inboxBucket       = "enroll_inbox"        // vendor/id of its call -> received
 	revocationBucket  = "enroll_revocations"  // serial -> revocation
+	secretBucket      = "enroll_secrets"      // id/protocol -> keptSecret
 	bundleBucket      = "enroll_bundles"      // id -> bundle.Bundle
 )
 

@@ -35,17 +35,26 @@ func (d *Desk) Submit(ctx context.Context, id, token string, request []byte) (Is
 	if err != nil {
 		return Issuance{}, err
 	}
-	return d.submitAny(ctx, a, request)
+	return d.submitAs(ctx, a, handedIn{form: ca.PKCS10, request: request, use: func(store.Tx, ca.CSR) error { return nil }})
 }
 
-// submitAny is Submit for an application whose applicant is known.
-func (d *Desk) submitAny(ctx context.Context, a Application, request []byte) (Issuance, error) {
-	csr, err := ca.ParseCSR(request)
-	if err != nil {
+// handedIn is a certification request on its way into an application.
+type handedIn struct {
+	form    ca.RequestFormat
+	request []byte // as received
+	csr     ca.CSR // read from it by submitAs
+	// use takes part in the transaction that records the intent; its error
+	// refuses the order.
+	use func(store.Tx, ca.CSR) error
+}
+
+// submitAs is Submit for who may.
+func (d *Desk) submitAs(ctx context.Context, a Application, in handedIn) (i Issuance, err error) {
+	if in.csr, err = in.form.Parse(in.request); err != nil {
 		return Issuance{}, err
 	}
 	for {
-		i, err := d.submit(ctx, a, csr, request)
+		i, err := d.submit(ctx, a, in)
 		if !overtaken(err) {
 			return i, err
 		}
@@ -67,26 +76,27 @@ func overtaken(err error) bool {
 // somebody else saved it meanwhile. That the key is bound and that issuing has
 // begun is saved in the transaction that records the intent: an application
 // is at issuing only if the CA has its order.
-func (d *Desk) submit(ctx context.Context, a Application, csr ca.CSR, request []byte) (Issuance, error) {
+func (d *Desk) submit(ctx context.Context, a Application, in handedIn) (Issuance, error) {
 	s := &step{Application: a, now: d.now()}
 	if a.overdue(s.now) {
 		_, err := d.changeFrom(ctx, a, func(*step) error { return errUnchanged })
 		return Issuance{}, err
 	}
-	if err := d.stampable(ctx, a, request); err != nil {
+	if err := d.stampable(ctx, a, in.request); err != nil {
 		return Issuance{}, err
 	}
-	decision, refusal, err := d.bind(s, csr, request)
+	decision, refusal, err := d.bind(s, in)
 	switch {
 	case errors.Is(err, errUnchanged):
-		return d.finish(ctx, a, csr)
+		return d.finish(ctx, a, in.csr)
 	case err != nil:
 		return Issuance{}, err
 	case refusal != nil:
 		_, err = d.save(ctx, s)
 		return Issuance{}, errors.Join(err, refusal)
 	}
-	return d.order(ctx, s.saved(), csr, decision, s.write)
+	s.with(func(tx store.Tx) error { return in.use(tx, in.csr) })
+	return d.order(ctx, s.saved(), in.csr, decision, s.write)
 }
 
 // bind moves an approved application to issuing, for one key, and returns the
@@ -94,8 +104,8 @@ func (d *Desk) submit(ctx context.Context, a Application, csr ca.CSR, request []
 // evidence no longer carries it, or was tampered with, goes back to collecting
 // and refusal says so. For one that is at issuing or issued with the same key
 // it changes nothing, and the decision is the zero one.
-func (d *Desk) bind(s *step, csr ca.CSR, request []byte) (decision evidence.Decision, refusal, err error) {
-	if err := s.takes(csr); err != nil {
+func (d *Desk) bind(s *step, in handedIn) (decision evidence.Decision, refusal, err error) {
+	if err := s.takes(in.csr); err != nil {
 		return decision, nil, err
 	}
 	if decision, err = d.judge(s.Application, s.now); err != nil {
@@ -107,11 +117,11 @@ func (d *Desk) bind(s *step, csr ca.CSR, request []byte) (decision evidence.Deci
 		return decision, errUnproven(), d.settle(s)
 	}
 	s.Decision = verdictOf(decision)
-	kept, err := d.Seal.Seal(applicationBucket, s.ID, csrField, request)
+	kept, err := d.Seal.Seal(applicationBucket, s.ID, csrField, in.request)
 	if err != nil {
 		return decision, nil, err
 	}
-	s.Key = &Key{SPKISHA256: csr.SPKISHA256(), CSR: kept, At: s.now}
+	s.Key = &Key{SPKISHA256: in.csr.SPKISHA256(), Form: in.form, CSR: kept, At: s.now}
 	if s.Agreement, err = d.agreement(s.Application, s.now); err != nil {
 		return decision, nil, err
 	}

@@ -46,7 +46,9 @@ func moveRetention(tx store.Tx, old mark, a Application) error {
 }
 
 // Retain is a job: it erases what applications hold of persons once their
-// time is over, and forgets asks for a lock that came to nothing and old calls of vendors. Hashes, events and bundles stay; nothing in them is personal.
+// time is over, their pictures sooner, and forgets asks for a lock that came to
+// nothing and old calls of vendors. Hashes, events and bundles stay; nothing in
+// them is personal.
 func (d *Desk) Retain(ctx context.Context) error {
 	ids, err := d.due(ctx, retentionBucket)
 	if err != nil {
@@ -58,7 +60,7 @@ func (d *Desk) Retain(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("retention of %s: %w", id, err))
 		}
 	}
-	return errors.Join(append(errs, d.pruneLocks(ctx), d.pruneInbox(ctx))...)
+	return errors.Join(append(errs, d.pruneLocks(ctx), d.pruneInbox(ctx), d.prunePictures(ctx))...)
 }
 
 // retire erases an application whose time is over, or finds that a renewed

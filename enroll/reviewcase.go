@@ -48,18 +48,24 @@ type ReviewProposal struct {
 }
 
 // Reviews lists the applications at review, those that expire first in front.
-func (d *Desk) Reviews(ctx context.Context) ([]ReviewItem, error) {
-	list := []ReviewItem{}
+func (d *Desk) Reviews(ctx context.Context) (list []ReviewItem, err error) {
 	now := d.now()
-	err := d.Store.View(ctx, func(tx store.Tx) error {
-		list = list[:0]
-		return store.Each(tx, reviewBucket, "", "", func(id, _ string) error {
-			a, err := loadApplication(tx, id)
-			if err == nil && a.Stage == Review && !a.overdue(now) {
-				list = append(list, itemOf(a))
-			}
-			return err
-		})
+	err = d.Store.View(ctx, func(tx store.Tx) error {
+		list, err = reviewsIn(tx, now)
+		return err
+	})
+	return list, err
+}
+
+// reviewsIn is Reviews inside a transaction, at now.
+func reviewsIn(tx store.Tx, now time.Time) ([]ReviewItem, error) {
+	list := []ReviewItem{}
+	err := store.Each(tx, reviewBucket, "", "", func(id, _ string) error {
+		a, err := loadApplication(tx, id)
+		if err == nil && a.Stage == Review && !a.overdue(now) {
+			list = append(list, itemOf(a))
+		}
+		return err
 	})
 	slices.SortStableFunc(list, func(a, b ReviewItem) int { return a.Deadline.Compare(b.Deadline) })
 	return list, err
@@ -198,6 +204,7 @@ func (d *Desk) officer(ctx context.Context) (ca.OperatorRecord, error) {
 
 // routesReview hangs what officers do.
 func (d *Desk) routesReview(s *web.Server) {
+	d.routesConsole(s)
 	before := func(ctx context.Context) error { _, err := d.officer(ctx); return err }
 	op := func(method, path, id, summary string) web.Operation {
 		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "review", Before: before}

@@ -17,7 +17,7 @@ import (
 // old certificate, the date of birth and the mobile number from the papers of
 // its issuance, else the date from the holder, which the register must confirm.
 func (d *Desk) previous(ctx context.Context, a authenticated, birthDate string) (id evidence.Identity, stated string, err error) {
-	if id, err = IdentityOf(a.signed.Standing().Leaf()); err != nil {
+	if id, err = IdentityOf(a.standing.Leaf()); err != nil {
 		return id, "", err
 	}
 	known, err := d.known(ctx, a.old)
@@ -125,14 +125,14 @@ func errWaiting() error {
 	return fault.New(fault.Unavailable, "renewal_registry_unavailable", "a register that has to be asked does not answer at the moment; nothing was used up, send the same statement again within its 5 minutes or sign a new one later")
 }
 
-// record is the statement as a proof. It is as simulated as the certificate
+// record is what the old key signed as a proof. It is as simulated as the certificate
 // that it was signed with.
 func (a authenticated) record(id evidence.Identity) evidence.Record {
 	return evidence.Record{
 		ID: evidence.NewID(), Type: evidence.CertSignature, Source: "renew@1",
 		Environment: a.old.Environment, Result: evidence.Match,
 		Claims:    evidence.Claims{NationalCode: id.NationalCode, SPKISHA256: a.csr.SPKISHA256()},
-		RawSHA256: a.signed.SHA256(), CheckedAt: a.at,
+		RawSHA256: a.proof, CheckedAt: a.at,
 	}
 }
 

@@ -35,19 +35,19 @@ func errUnattested() error {
 	return fault.New(fault.Invalid, "renewal_attestation", "this renewal and its attestation do not fit: a key in a device needs one, over the nonce of the statement and for the old certificate, and a key in software takes none")
 }
 
-// attest judges what a device says of the new key. Whether that is the key of
-// the request is ca's to say.
-func (a *authenticated) attest(d *Desk, s *attest.Statement) error {
+// attest judges what a device says of the new key, under the nonce of what the
+// old key signed. Whether that is the key of the request is ca's to say.
+func (a *authenticated) attest(d *Desk, s *attest.Statement, signed Statement) error {
 	if (a.old.Home == evidence.Token) != (s != nil) {
 		return errUnattested()
 	}
 	if s == nil {
 		return nil
 	}
-	if d.Attestation == nil || s.Nonce != a.statement.Nonce {
+	if d.Attestation == nil || s.Nonce != signed.Nonce {
 		return errUnattested()
 	}
-	k, err := d.Attestation.Verify(*s, d.attestationOf(a.statement.CertificateSHA256, s.Nonce), a.at)
+	k, err := d.Attestation.Verify(*s, d.attestationOf(signed.CertificateSHA256, s.Nonce), a.at)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"mohr/ca/signature"
 	"mohr/hsm/attest"
 	"mohr/internal/fault"
-	"mohr/internal/nonce"
+	"mohr/internal/store"
 )
 
 // StatementType is the type of a statement that asks for a renewal.
@@ -27,11 +27,13 @@ type Statement struct {
 
 // Wish is a renewal as it comes in.
 type Wish struct {
-	Statement []byte // CMS by the old key, DER or PEM, detached over Document
-	Document  []byte // renewal.json, as signed
-	CSR       []byte // PKCS #10 of the new key, DER or PEM
-	BirthDate string // YYYY-MM-DD; only where the service does not know it any more
-	Locale    string // language of the message to the holder: "fa" or "en"
+	Statement []byte           // CMS by the old key, DER or PEM, detached over Document
+	Document  []byte           // renewal.json, as signed
+	CSR       []byte           // PKCS #10 of the new key, DER or PEM
+	BirthDate string           // YYYY-MM-DD; only where the service does not know it any more
+	Locale    string           // language of the message to the holder: "fa" or "en"
+	protocol  string           // set by RenewShown
+	form      ca.RequestFormat // of CSR
 
 	Attestation *attest.Statement // of the new key, where the old one lives in a device
 }
@@ -39,13 +41,13 @@ type Wish struct {
 // authenticated is a wish whose holder is known, and what has to be used up
 // when it is granted.
 type authenticated struct {
-	request   string // names the renewal: the statement's hash
-	signed    signature.Signed
-	statement Statement
-	old       ca.Certificate
-	csr       ca.CSR
-	nonce     nonce.Checked
-	at        time.Time
+	request  string // names the renewal
+	standing ca.Standing
+	proof    string // hex SHA-256 of what the old key signed
+	old      ca.Certificate
+	csr      ca.CSR
+	use      func(store.Tx) error // in the transaction of the intent
+	at       time.Time
 
 	attested attest.Key // the new key, where a device vouches for it
 	device   []byte     // what it said
@@ -56,31 +58,37 @@ type authenticated struct {
 // the new key is the one it names. It changes nothing.
 func (d *Desk) authenticate(ctx context.Context, w Wish, request string) (authenticated, error) {
 	a := authenticated{request: request, at: d.now()}
-	var err error
-	if a.signed, err = d.Verifier.CMS(ctx, w.Statement, w.Document); err != nil {
-		return a, err
-	}
-	a.old = a.signed.Standing().Record()
-	if err := d.mayAsk(a.signed.Standing()); err != nil {
-		return a, err
-	}
-	a.statement, _, err = signature.ParseClaims[Statement](a.signed, StatementType, d.Audience, a.at)
+	signed, err := d.Verifier.CMS(ctx, w.Statement, w.Document)
 	if err != nil {
 		return a, err
 	}
-	if err := d.checkTerms(a.statement, a.old); err != nil {
+	a.standing, a.proof = signed.Standing(), signed.SHA256()
+	a.old = a.standing.Record()
+	if err := d.mayAsk(a.standing); err != nil {
+		return a, err
+	}
+	statement, _, err := signature.ParseClaims[Statement](signed, StatementType, d.Audience, a.at)
+	if err != nil {
+		return a, err
+	}
+	if err := d.checkTerms(statement, a.old); err != nil {
 		return a, err
 	}
 	if a.csr, err = ca.ParseCSR(w.CSR); err != nil {
 		return a, err
 	}
-	if err := checkKey(a.statement, a.old, a.csr); err != nil {
+	if statement.NewSPKISHA256 != a.csr.SPKISHA256() {
+		return a, fault.New(fault.Invalid, "renewal_key_differs", "the statement names another key than the certification request; sign the hash of the new public key")
+	}
+	if err := checkKey(a.old, a.csr); err != nil {
 		return a, err
 	}
-	if a.nonce, err = d.Nonces.Redeemable(NoncePurpose, a.statement.Nonce); err != nil {
+	fresh, err := d.Nonces.Redeemable(NoncePurpose, statement.Nonce)
+	if err != nil {
 		return a, err
 	}
-	return a, a.attest(d, w.Attestation)
+	a.use = fresh.Use
+	return a, a.attest(d, w.Attestation, statement)
 }
 
 // mayAsk refuses certificates that are no person's or do not count any more.
@@ -124,12 +132,8 @@ func (d *Desk) checkTerms(s Statement, old ca.Certificate) error {
 	return nil
 }
 
-// checkKey ties the proven new key to the statement, and asks for a new one:
-// a renewal is a re-key.
-func checkKey(s Statement, old ca.Certificate, csr ca.CSR) error {
-	if s.NewSPKISHA256 != csr.SPKISHA256() {
-		return fault.New(fault.Invalid, "renewal_key_differs", "the statement names another key than the certification request; sign the hash of the new public key")
-	}
+// checkKey asks for a new key: a renewal is a re-key.
+func checkKey(old ca.Certificate, csr ca.CSR) error {
 	if csr.SPKISHA256() == old.SPKISHA256 {
 		return fault.New(fault.Invalid, "renewal_same_key", "the new key is the old one; make a new key pair")
 	}

@@ -34,6 +34,9 @@ type People interface {
 	// Known returns at least the date of birth and the mobile number of the
 	// person of an application; NotFound if they are not known any more.
 	Known(ctx context.Context, application string) (evidence.Identity, error)
+	// Locale returns the language that the person is written to in, "fa" or
+	// "en"; NotFound for an application of nobody.
+	Locale(ctx context.Context, application string) (string, error)
 }
 
 // Notifier sends a text to a phone.

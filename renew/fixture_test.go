@@ -105,6 +105,13 @@ func (p papers) Known(_ context.Context, application string) (evidence.Identity,
 	return id, nil
 }
 
+func (p papers) Locale(_ context.Context, application string) (string, error) {
+	if _, ok := p[application]; !ok {
+		return "", fault.New(fault.NotFound, "application_unknown", "unknown")
+	}
+	return "en", nil
+}
+
 // bench is a desk with all around it and a clock of its own.
 type bench struct {
 	*renew.Desk

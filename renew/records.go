@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/internal/ledger"
 	"mohr/internal/seal"
@@ -17,8 +18,11 @@ import (
 
 // Buckets of this room.
 const (
-	renewalBucket = "renew_renewals" // request -> record
-	noticeBucket  = "renew_notices"  // request -> notice: the message to the holder is still to be sent
+	renewalBucket = "renew_renewals"  // request -> record
+	noticeBucket  = "renew_notices"   // request -> notice: the message to the holder is still to be sent
+	toldBucket    = "renew_told"      // serial -> days of the last reminder, sent or owed
+	owedBucket    = "renew_reminders" // serial/days -> reminder: still to be sent
+	walkBucket    = "renew_walk"      // walkKey -> serial up to which reminders were looked for
 )
 
 // record is what is kept of a renewal, from the transaction of the intent on.
@@ -34,8 +38,10 @@ type record struct {
 // papers are the personal part of a renewal: all that it rests on, as
 // received, to be shown for years (EN 319 411-1, REG-6.4.5).
 type papers struct {
+	Protocol  string            `json:"protocol,omitempty"` // by which the key was shown; "": by Statement over Document
 	Statement []byte            `json:"statement"`
 	Document  []byte            `json:"document"`
+	Form      ca.RequestFormat  `json:"form,omitempty"`
 	CSR       []byte            `json:"csr"`
 	Identity  evidence.Identity `json:"identity"`
 	Records   []evidence.Record `json:"records"`
@@ -58,7 +64,7 @@ type keeping struct {
 // keep seals the papers of a renewal; nothing is written yet.
 func (d *Desk) keep(w Wish, a authenticated, g gathered, decision evidence.Decision) (keeping, error) {
 	b, err := json.Marshal(papers{
-		Statement: w.Statement, Document: w.Document, CSR: w.CSR, Identity: decision.Identity(),
+		Protocol: w.protocol, Form: w.form, Statement: w.Statement, Document: w.Document, CSR: w.CSR, Identity: decision.Identity(),
 		Records: g.records, Answers: g.raws, Trace: decision.Trace(),
 	})
 	if err != nil {

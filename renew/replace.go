@@ -62,11 +62,16 @@ func (d *Desk) Renew(ctx context.Context, w Wish) (Renewal, error) {
 	if len(w.Document) > maxDocument {
 		return Renewal{}, fault.New(fault.Invalid, "renewal_too_large", "the statement is larger than %[1]d octets; sign it detached", maxDocument)
 	}
+	return d.once(ctx, w, request, d.replace)
+}
+
+// once gives what a request yielded before, or has it granted.
+func (d *Desk) once(ctx context.Context, w Wish, request string, replace func(context.Context, Wish, string) (ca.Certificate, error)) (Renewal, error) {
 	cert, err := d.again(ctx, w, request)
 	if errors.Is(err, fault.NotFound) {
-		cert, err = d.replace(ctx, w, request)
+		cert, err = replace(ctx, w, request)
 		if err != nil {
-			// Another caller with the same statement may have been faster: to
+			// Another caller with the same request may have been faster: to
 			// this one the old certificate then looks replaced by a stranger.
 			if faster, e := d.again(ctx, w, request); !errors.Is(e, fault.NotFound) {
 				cert, err = faster, e
@@ -86,7 +91,7 @@ func (d *Desk) again(ctx context.Context, w Wish, request string) (ca.Certificat
 	if _, err := d.CA.ByRequest(ctx, request); err != nil {
 		return ca.Certificate{}, err
 	}
-	csr, err := ca.ParseCSR(w.CSR)
+	csr, err := w.form.Parse(w.CSR)
 	if err != nil {
 		return ca.Certificate{}, err
 	}
@@ -99,12 +104,18 @@ func (d *Desk) replace(ctx context.Context, w Wish, request string) (ca.Certific
 	if err != nil {
 		return ca.Certificate{}, err
 	}
+	return d.grant(ctx, w, a)
+}
+
+// grant has a wish judged whose holder is known: by the window, by the
+// registers, by the policy of now. Who is known is not yet one who may.
+func (d *Desk) grant(ctx context.Context, w Wish, a authenticated) (ca.Certificate, error) {
 	rules, ok := d.Policy.Rules(profileName(a.old))
 	if !ok || rules.MaxDepth == 0 {
 		return ca.Certificate{}, fault.New(fault.Denied, "renewal_profile_closed", "certificates of the profile %[1]s are not renewed any more; apply for a new one", profileName(a.old))
 	}
 	window := WindowOf(a.old.NotBefore, a.old.NotAfter, rules)
-	if a.signed.Standing().RenewNow() {
+	if a.standing.RenewNow() {
 		window.Opens = a.old.NotBefore // an incident: nobody has to wait
 	}
 	if err := window.Fault(a.at); err != nil {
@@ -161,7 +172,7 @@ func (d *Desk) order(ctx context.Context, w Wish, a authenticated, g gathered, d
 	if err != nil {
 		return ca.Certificate{}, err
 	}
-	leaf := a.signed.Standing().Leaf()
+	leaf := a.standing.Leaf()
 	return d.CA.Issue(ctx, ca.Order{
 		Request: a.request, Decision: decision, CSR: a.csr, Attested: a.attested, Replaces: a.old.Serial, Overlap: rules.Overlap,
 		Guard: func(tx store.Tx) error {
@@ -175,7 +186,7 @@ func (d *Desk) order(ctx context.Context, w Wish, a authenticated, g gathered, d
 			if err := mandate.StillStands(tx, decision.Mandate(), a.at); err != nil {
 				return err
 			}
-			if err := a.nonce.Use(tx); err != nil {
+			if err := a.use(tx); err != nil {
 				return err
 			}
 			return kept.save(tx)

@@ -52,14 +52,15 @@ func Reviewed(d Decision, records []Record) Claims {
 	for _, r := range having(j.of(MobileOwnership), Match) {
 		c.SIMChangedDays = r.Claims.SIMChangedDays
 	}
-	for _, t := range []Type{FaceMatch, DocumentVideo} {
+	for _, t := range scoredTypes() {
 		seen := having(j.of(t), Match)
 		if len(seen) == 0 {
 			continue
 		}
-		if score := seen[len(seen)-1].Claims.ScorePercent; c.ScorePercent == 0 || score < c.ScorePercent {
-			c.ScorePercent = score
+		if c.Scores == nil {
+			c.Scores = map[Type]int{}
 		}
+		c.Scores[t] = seen[len(seen)-1].Claims.ScorePercent
 	}
 	return c
 }
@@ -105,5 +106,23 @@ func (j *judge) answered(rule string) bool {
 
 // alike reports whether officers answer for a face as alike as this.
 func (j *judge) alike(t Type, score int) bool {
-	return j.covered(ruleScore(t)) && j.review.Claims.ScorePercent > 0 && score >= j.review.Claims.ScorePercent
+	if !j.covered(ruleScore(t)) {
+		return false
+	}
+	seen := j.review.Claims.Scores[t]
+	if j.review.Claims.Scores == nil && len(j.faces()) == 1 {
+		// Reviews once kept the lowest score alone: of one face it is that one's.
+		seen = j.review.Claims.ScorePercent
+	}
+	return seen > 0 && score >= seen
+}
+
+// faces are the types that show a face here.
+func (j *judge) faces() (list []Type) {
+	for _, t := range scoredTypes() {
+		if len(having(j.of(t), Match)) > 0 {
+			list = append(list, t)
+		}
+	}
+	return list
 }

@@ -94,7 +94,10 @@ func IsTestPolicy(oid string) bool { return strings.HasPrefix(oid, TestPolicyArc
 func (t Type) binding() bool { return t == FaceMatch || t == DocumentVideo || t == EIDOIDC }
 
 // scored reports whether evidence of type t is as good as the likeness of a face.
-func (t Type) scored() bool { return t == FaceMatch || t == DocumentVideo }
+func (t Type) scored() bool { return slices.Contains(scoredTypes(), t) }
+
+// scoredTypes are those that say how alike a face is.
+func scoredTypes() []Type { return []Type{FaceMatch, DocumentVideo} }
 
 // types are the closed set.
 var types = []Type{CivilRegistry, MobileOwnership, OTPSMS, FaceMatch, DocumentVideo, EIDOIDC, LegalRegistry, Mandate, CertSignature, DeviceAttestation, OfficerReview, EMRTDChip}

@@ -107,7 +107,7 @@ func (r Record) Hash() string {
 //	cert_signature    NationalCode
 //	device_attestation SPKISHA256 of the attested key, Attestation, Device
 //	emrtd_chip        NationalCode, DocumentNumber, DocumentState, ChipProof
-//	officer_review    Rules, Officers, SeenSHA256, and SIMChangedDays and ScorePercent as they were seen
+//	officer_review    Rules, Officers, SeenSHA256, and SIMChangedDays and Scores as they were seen
 type Claims struct {
 	NationalCode   string `json:"national_code,omitempty"`
 	FirstName      string `json:"first_name,omitempty"`
@@ -141,6 +141,8 @@ type Claims struct {
 	Rules      []string `json:"rules,omitempty"`       // that officers answer for, by their names in the trace
 	Officers   int      `json:"officers,omitzero"`     // persons who signed
 	SeenSHA256 string   `json:"seen_sha256,omitempty"` // what they saw, as Seen names it
+
+	Scores map[Type]int `json:"scores,omitempty"` // percent, of each face that officers saw
 }
 
 // LegalActive is the status of a legal person that exists and may act.

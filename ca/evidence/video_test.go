@@ -85,6 +85,50 @@ func TestOfficersAnswerForAFilmAsForAFace(t *testing.T) {
 	}
 }
 
+// TestOfficersWhoSawTwoFacesAnswerForEachAsTheySawIt: the lower score of one is
+// no leave for the other.
+func TestOfficersWhoSawTwoFacesAnswerForEachAsTheySawIt(t *testing.T) {
+	p := byVideo(t)
+	judge := func(records []evidence.Record) evidence.Decision {
+		return p.Evaluate(evidence.Case{Profile: "natural-sign", Home: evidence.Software, Records: records}, now)
+	}
+	both := func(face, film int) []evidence.Record {
+		list := filmed(func(r *evidence.Record) { r.Claims.ScorePercent = film })
+		return append(list, edit(natural(), evidence.FaceMatch, func(r *evidence.Record) { r.Claims.ScorePercent = face })[3])
+	}
+	for _, test := range []struct {
+		name               string
+		face, film         int // as seen
+		thenFace, thenFilm int
+		want               bool
+		older              bool // a review of before scores were kept by type
+	}{
+		{"as they saw it", 70, 40, 70, 40, true, false},
+		{"the film's score is none of the face's", 70, 40, 45, 40, false, false},
+		{"each less alike than it was", 40, 70, 39, 45, false, false},
+		{"a review of before they were kept apart, of two faces", 70, 40, 70, 40, false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			seen := both(test.face, test.film)
+			c := evidence.Reviewed(judge(seen), seen)
+			c.Officers = 2
+			if test.older {
+				c.Scores, c.ScorePercent = nil, min(test.face, test.film)
+			}
+			d := judge(append(both(test.thenFace, test.thenFilm), record(evidence.OfficerReview, c)))
+			if got := d.Outcome() == evidence.Approved; got != test.want {
+				t.Errorf("%s: %+v", d.Outcome(), d.Trace())
+			}
+		})
+	}
+	one := filmed(func(r *evidence.Record) { r.Claims.ScorePercent = 70 })
+	c := evidence.Reviewed(judge(one), one)
+	c.Officers, c.Scores, c.ScorePercent = 2, nil, 70
+	if d := judge(append(one, record(evidence.OfficerReview, c))); d.Outcome() != evidence.Approved {
+		t.Errorf("an older review of one face: %+v", d.Trace())
+	}
+}
+
 func TestARecordOfASessionSaysNoMoreThanTheVendor(t *testing.T) {
 	session := gateway.Session{Result: gateway.Match, NationalCode: code, FirstName: "زهرا", LastName: "محمدی", BirthDate: "1990-05-14", ValidTo: "2030-01-31", ScorePercent: 93, Live: true, Certified: true, Certificates: []string{"X 1"}}
 	claims := evidence.Claims{NationalCode: code, FirstName: "زهرا", LastName: "محمدی", BirthDate: "1990-05-14", ScorePercent: 93, Certificates: []string{"X 1"}}

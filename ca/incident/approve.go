@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"mohr/ca/approval"
 	"mohr/internal/fault"
@@ -20,20 +21,26 @@ type Shown struct {
 func (d *Desk) Show(ctx context.Context, id string) (s Shown, err error) {
 	now := d.now()
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		if s.Plan, err = loadPlan(tx, id); err != nil {
-			return err
-		}
-		if s.Approvals, err = approval.In(tx, id); err != nil {
-			return err
-		}
-		m, err := s.Plan.matter()
-		if err != nil {
-			return err
-		}
-		good, err := approval.Counting(tx, m, now)
-		s.Counting = len(good)
+		s, err = showIn(tx, id, now)
 		return err
 	})
+	return s, err
+}
+
+// showIn is Show inside a transaction, at now.
+func showIn(tx store.Tx, id string, now time.Time) (s Shown, err error) {
+	if s.Plan, err = loadPlan(tx, id); err != nil {
+		return s, err
+	}
+	if s.Approvals, err = approval.In(tx, id); err != nil {
+		return s, err
+	}
+	m, err := s.Plan.matter()
+	if err != nil {
+		return s, err
+	}
+	good, err := approval.Counting(tx, m, now)
+	s.Counting = len(good)
 	return s, err
 }
 

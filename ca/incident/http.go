@@ -17,6 +17,7 @@ const maxAsk = 8 << 20
 // Routes hangs this room's operations on s. Plans are for operators; reporting
 // a key is for everyone, ending a certificate for who has a good one.
 func (d *Desk) Routes(s *web.Server) {
+	d.routesConsole(s)
 	op := func(method, path, id, summary string) web.Operation {
 		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "incident"}
 	}

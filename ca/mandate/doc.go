@@ -9,5 +9,6 @@
 //
 // The files follow the journey: terms are what is signed, read checks the
 // statement, company asks the register, binds judges who may bind, give acts;
-// plan and revoke take a mandate back; use is what other rooms ask.
+// plan and revoke take a mandate back, order does so for an operator; use is
+// what other rooms ask.
 package mandate

@@ -9,7 +9,7 @@ import (
 )
 
 // Routes hangs this room's operations on s. All are for who has a certificate
-// to sign with; nothing is shown without a signature.
+// to sign with, to whom nothing is shown without a signature; or for operators.
 func (d *Desk) Routes(s *web.Server) {
 	op := func(method, path, id, summary string) web.Operation {
 		o := web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "mandate"}
@@ -28,6 +28,7 @@ func (d *Desk) Routes(s *web.Server) {
 	web.Handle(s, revoke, d.handleRevoke)
 	web.Handle(s, op(post, "/mandates/list", "list-mandates", "Mandates of an organisation, or the own ones, by a signed query (mohr-mandate-query/1)"), d.handleList)
 	web.Handle(s, op(post, "/mandates/plan", "plan-mandate-revocation", "What the revocation of a mandate would end, by a signed query; changes nothing"), d.handlePlan)
+	d.routesOperators(s)
 }
 
 // maxBody bounds a request with a signed statement, in octets: base64 of

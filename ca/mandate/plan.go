@@ -23,10 +23,22 @@ const (
 // Reasons are all reasons there are.
 func Reasons() []Reason { return []Reason{NotNeeded, Left, Abused} }
 
+// Why operators end a mandate, beside Abused.
+const (
+	Ordered   Reason = "ordered"   // by a court or another authority
+	Dissolved Reason = "dissolved" // the organisation is no more
+)
+
+// OperatorReasons are the reasons that operators have.
+func OperatorReasons() []Reason { return []Reason{Abused, Ordered, Dissolved} }
+
 // ends is why the certificates end that rest on the mandate.
 func (r Reason) ends() ca.Reason {
-	if r == Abused {
+	switch r {
+	case Abused, Ordered:
 		return ca.PrivilegeWithdrawn
+	case Dissolved:
+		return ca.CessationOfOperation
 	}
 	return ca.AffiliationChanged
 }
@@ -44,6 +56,16 @@ type Ending struct {
 	Mandates []ID     `json:"mandates"` // sorted; those that have ended are left out
 	Serials  []string `json:"serials"`  // sorted, of certificates
 	SHA256   string   `json:"sha256"`   // of all above: the statement names it
+}
+
+func errPlanChanged() error {
+	return fault.New(fault.Conflict, "mandate_plan_changed", "what the revocation would end has changed since it was shown; look at it again and sign what it is now")
+}
+
+func (p Ending) empty() bool { return len(p.Mandates)+len(p.Serials) == 0 }
+
+func errNothingLeft() error {
+	return fault.New(fault.Conflict, "mandate_plan_empty", "nothing is left here to end: the mandate has ended, and nothing that was chosen rests on it")
 }
 
 // maxPlan bounds what one revocation ends: it is one transaction.

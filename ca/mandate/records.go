@@ -68,6 +68,7 @@ type Mandate struct {
 	GrantedAt   time.Time            `json:"granted_at,omitzero"`
 	RevokedAt   time.Time            `json:"revoked_at,omitzero"`
 	Reason      Reason               `json:"reason,omitempty"` // of the revocation
+	RestAt      time.Time            `json:"rest_at,omitzero"` // when what had rested on it ended last, after its own end
 	Terms       seal.Sealed          `json:"terms"`
 	Events      int                  `json:"events"` // so many are in the record of deeds
 	KeepUntil   time.Time            `json:"keep_until"`
@@ -99,18 +100,20 @@ func (m Mandate) Has(s Scope) bool { return slices.Contains(m.Scopes, s) }
 
 // Event is one deed in a mandate's life. Events are only added.
 type Event struct {
-	Kind      string      `json:"kind"` // "mandate.signed", "mandate.granted", "mandate.revoked"
+	Kind      string      `json:"kind"` // "mandate.signed", "mandate.granted", "mandate.revoked", "mandate.rest_revoked"
 	At        time.Time   `json:"at"`
-	By        ca.HolderID `json:"by"`
-	Serial    string      `json:"serial"`
-	Statement string      `json:"statement"`        // hex SHA-256 of the signed bytes
-	Answer    string      `json:"answer,omitempty"` // hex SHA-256 of the register's answer it rests on
-	Under     ID          `json:"under,omitempty"`  // or the administrator's mandate
-	Reason    Reason      `json:"reason,omitempty"` //
-	Plan      string      `json:"plan,omitempty"`   // hex SHA-256 of what a revocation took along
+	By        ca.HolderID `json:"by"`                 // "" for an operator whom nobody introduced
+	Operator  string      `json:"operator,omitempty"` // an actor, where one did it
+	Serial    string      `json:"serial"`             // of the certificate
+	Statement string      `json:"statement"`          // hex SHA-256 of the signed bytes, or of an operator's order
+	Answer    string      `json:"answer,omitempty"`   // hex SHA-256 of the register's answer it rests on
+	Under     ID          `json:"under,omitempty"`    // or the administrator's mandate
+	Reason    Reason      `json:"reason,omitempty"`   //
+	Plan      string      `json:"plan,omitempty"`     // hex SHA-256 of what a revocation took along
 }
 
-// statement is a signed statement as it was received.
+// statement is a signed statement as it was received, or an operator's order,
+// which is a document alone.
 type statement struct {
 	Mandate  ID          `json:"mandate"`
 	At       time.Time   `json:"at"`

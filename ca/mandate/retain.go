@@ -19,13 +19,17 @@ const (
 
 // keepUntil returns until when the mandate's papers are kept.
 func (m Mandate) keepUntil() time.Time {
+	ended := m.RevokedAt
 	switch m.State {
 	case Proposed:
 		return m.ProposedAt.Add(proposalLife + keepProposal)
 	case Granted:
-		return m.ValidTo.AddDate(keepYears, 0, 0)
+		ended = m.ValidTo
 	}
-	return m.RevokedAt.AddDate(keepYears, 0, 0)
+	if m.RestAt.After(ended) {
+		ended = m.RestAt
+	}
+	return ended.AddDate(keepYears, 0, 0)
 }
 
 func retainKey(at time.Time, id ID) string { return fmt.Sprintf("%016x/%s", at.Unix(), id) }

@@ -60,6 +60,34 @@ func TestRetentionR16MandatesAreKeptSevenYearsAfterTheirEndThenErased(t *testing
 	}))
 }
 
+// TestPapersOfARevocationOfTheRestAreKeptAndErasedAsWell: of certificates that
+// were left when their mandate ended, and of mandates given under it.
+func TestPapersOfARevocationOfTheRestAreKeptAndErasedAsWell(t *testing.T) {
+	b := newBench(t, nil)
+	boss, admin, clerk := b.signatory(true), b.natural(), b.natural()
+	own := b.given(boss, b.terms(admin, mandate.Administer, mandate.Sign))
+	b.given(admin, b.terms(clerk, mandate.Sign).with("under", own.ID))
+	b.rests(admin, "one")
+	must(t, b.revoke(boss, own.ID, false, false))
+	before := b.papers()
+	b.clock.pass(30 * day)
+	must(t, b.revoke(boss, own.ID, true, false)) // the certificate
+	b.clock.pass(20 * day)
+	must(t, b.revoke(boss, own.ID, false, true)) // what was given under it
+	if n := b.papers(); n <= before {
+		t.Fatalf("%d papers, %d before", n, before)
+	}
+	last := b.clock.now()
+	b.clock.pass(last.AddDate(7, 0, 0).Add(-time.Second).Sub(last))
+	must(t, b.Retain(t.Context()))
+	kept := b.papers()
+	b.clock.pass(time.Second)
+	must(t, b.Retain(t.Context()))
+	if n := b.papers(); kept == 0 || n != 0 {
+		t.Errorf("%d papers before their time is over, %d after it", kept, n)
+	}
+}
+
 func TestOfJointSignaturesAtOnceOneGrants(t *testing.T) {
 	b := newBench(t, nil)
 	one, two, clerk := b.signatory(false), b.signatory(false), b.natural()

@@ -1,6 +1,7 @@
 package mandate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -106,7 +107,10 @@ func revoke(tx store.Tx, in incoming[Revocation], c *company, kept statement) (m
 		return m, err
 	}
 	if p.SHA256 != in.T.PlanSHA256 {
-		return m, fault.New(fault.Conflict, "mandate_plan_changed", "what the revocation would end has changed since it was shown; look at it again and sign what it is now")
+		return m, errPlanChanged()
+	}
+	if p.empty() {
+		return m, errNothingLeft()
 	}
 	if err := in.nonce.Use(tx); err != nil {
 		return m, err
@@ -134,8 +138,21 @@ type follow struct {
 	Reason ca.Reason `json:"reason"`
 }
 
-// carryOut ends what the plan lists.
+// carryOut ends what the plan lists, which is not empty. e goes on the record
+// of every mandate that ends; of the one that is named also where it had ended
+// before, so that its papers are found when their time is over.
 func carryOut(tx store.Tx, p Ending, e Event) error {
+	if !slices.Contains(p.Mandates, p.Mandate) {
+		m, err := load(tx, p.Mandate)
+		if err != nil {
+			return err
+		}
+		rest := e
+		rest.Kind, m.RestAt = "mandate.rest_revoked", e.At
+		if err := m.add(tx, rest); err != nil {
+			return err
+		}
+	}
 	for _, id := range p.Mandates {
 		m, err := load(tx, id)
 		if err != nil {
@@ -152,7 +169,7 @@ func carryOut(tx store.Tx, p Ending, e Event) error {
 		}
 	}
 	for _, serial := range p.Serials {
-		if err := ca.RevokeIn(tx, serial, e.Reason.ends(), revokedBy, e.At); err != nil {
+		if err := ca.RevokeIn(tx, serial, e.Reason.ends(), cmp.Or(e.Operator, revokedBy), e.At); err != nil {
 			return err
 		}
 	}

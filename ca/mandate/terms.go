@@ -111,8 +111,12 @@ func canonicalSHA256(v any) (string, error) {
 	if err := c.Canonicalize(); err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(c)
-	return hex.EncodeToString(sum[:]), nil
+	return hexSHA256(c), nil
+}
+
+func hexSHA256(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // isHex reports whether s is n lower-case hex digits.

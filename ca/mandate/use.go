@@ -3,6 +3,7 @@ package mandate
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +94,27 @@ func Find(tx store.Tx, b ca.BusinessID, h ca.HolderID, s Scope, now time.Time) (
 		err = refusal
 	}
 	return best, err
+}
+
+// Businesses returns for which businesses the person may now do one of these by
+// mandate, in the order of their ids.
+func Businesses(tx store.Tx, h ca.HolderID, now time.Time, scopes ...Scope) (list []ca.BusinessID, err error) {
+	if h == "" {
+		return nil, nil
+	}
+	err = ofHolder(tx, h, "", func(m Mandate) error {
+		for _, s := range scopes {
+			err := stands(tx, m, s, now)
+			if err == nil && !slices.Contains(list, m.Business) {
+				list = append(list, m.Business)
+			}
+			if err != nil && !errors.Is(err, fault.Denied) {
+				return err
+			}
+		}
+		return nil
+	})
+	return list, err
 }
 
 // SpeaksFor returns the mandate by which whoever has the certificate acts for

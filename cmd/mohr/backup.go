@@ -14,6 +14,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"mohr/cmd/mohr/service"
 	"mohr/internal/backup"
 	"mohr/internal/control"
 	"mohr/internal/store"
@@ -48,6 +49,9 @@ secret, but names in certificates are not: keep the file as you keep the data.`,
 }
 
 func (f *backupRun) run(ctx context.Context, out, progress io.Writer) error {
+	if service.InDatabase(f.data) {
+		return fmt.Errorf("the records of %s are in a database; back them up with pg_dump, and the directory beside them", f.data)
+	}
 	if _, err := os.Lstat(f.out); err == nil {
 		return fmt.Errorf("%s is there already; nothing was written", f.out)
 	}
@@ -117,7 +121,7 @@ func copyStore(ctx context.Context, data string, w io.Writer) error {
 }
 
 func copyStopped(ctx context.Context, data string, w io.Writer) error {
-	s, vkey, err := openStopped(data)
+	s, vkey, err := openStopped(ctx, data)
 	if err != nil {
 		return err
 	}
@@ -127,15 +131,14 @@ func copyStopped(ctx context.Context, data string, w io.Writer) error {
 
 // openStopped opens the store of a stopped service, without its keys, and
 // reads the log's verifier key beside it.
-func openStopped(data string) (store.Store, string, error) {
-	file := filepath.Join(data, "mohr.db")
-	if _, err := os.Stat(file); err != nil {
-		return nil, "", fmt.Errorf("no store in %s: %w", data, err)
-	}
-	vkey, err := readVkey(filepath.Join(data, "log.vkey"))
+func openStopped(ctx context.Context, data string) (store.Store, string, error) {
+	s, err := service.OpenStore(ctx, data, "", false)
 	if err != nil {
 		return nil, "", err
 	}
-	s, err := store.OpenBolt(file)
-	return s, vkey, err
+	vkey, err := readVkey(filepath.Join(data, "log.vkey"))
+	if err != nil {
+		return nil, "", errors.Join(err, s.Close())
+	}
+	return s, vkey, nil
 }

@@ -59,6 +59,7 @@ GET /badges/fakes badge-fakes
 GET /badges/keys badge-keys
 GET /badges/nonce badge-nonce
 GET /badges/service-level badge-service-level
+GET /badges/statistics badge-statistics
 GET /badges/{id} get-badge
 GET /badges/{id}/case badge-case
 GET /badges/{id}/copies badge-copies
@@ -82,7 +83,9 @@ GET /invitations/nonce invitation-nonce
 GET /keys list-keys
 GET /locks/{id}/certificates list-named
 GET /lookups list-lookups
+GET /mandates mandates-of-business
 GET /mandates/nonce mandate-nonce
+GET /mandates/{id}/ending plan-mandate-ending
 GET /open/complaints list-open-data
 GET /open/complaints/{day} get-open-data
 GET /operators list-operators
@@ -97,6 +100,8 @@ GET /reviews list-reviews
 GET /reviews/challenge review-challenge
 GET /reviews/{id} show-review
 GET /revocations/nonce revocation-nonce
+GET /signin/nonce signin-nonce
+GET /statistics get-statistics
 POST /acme/keys acme-keys
 POST /applications create-application
 POST /applications/{id}/appeal appeal-application
@@ -117,6 +122,8 @@ POST /applications/{id}/evidence/refresh refresh-evidence
 POST /applications/{id}/otp send-code
 POST /applications/{id}/resume ask-resume
 POST /applications/{id}/resume/code resume-application
+POST /applications/{id}/secret make-secret
+POST /applications/{id}/secret/code send-secret-code
 POST /badges request-badge
 POST /badges/detached request-badge-detached
 POST /badges/fakes mark-fake-badge
@@ -166,6 +173,7 @@ POST /mandates give-mandate
 POST /mandates/list list-mandates
 POST /mandates/plan plan-mandate-revocation
 POST /mandates/revocations revoke-mandate
+POST /mandates/{id}/ending end-mandate
 POST /plans make-plan
 POST /plans/{id}/approvals approve-plan
 POST /plans/{id}/execute execute-plan

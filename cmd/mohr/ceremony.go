@@ -159,22 +159,26 @@ func openCeremonyDir(dir string) (*ceremonyPlace, error) {
 }
 
 // placeFlags name the data of a stopped service.
-type placeFlags struct{ config, data string }
+type placeFlags struct{ config, data, store string }
 
 func (f *placeFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.config, "config", "", "configuration file of the service (YAML)")
 	c.Flags().StringVar(&f.data, "data", "", "data directory, where the configuration does not say")
+	storeFlag(c.Flags(), &f.store)
 }
 
 // open opens the store and the keys of a stopped service, which may have no
 // authority yet.
-func (f *placeFlags) open() (*ceremonyPlace, error) {
+func (f *placeFlags) open(ctx context.Context) (*ceremonyPlace, error) {
 	c, err := service.LoadConfig(f.config)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	if f.data != "" {
 		c.Data = f.data
+	}
+	if f.store != "" {
+		c.Store = f.store
 	}
 	c.Defaults()
 	if err := os.MkdirAll(filepath.Join(c.Data, "keys"), 0o700); err != nil {
@@ -184,7 +188,7 @@ func (f *placeFlags) open() (*ceremonyPlace, error) {
 	if home == "" {
 		home = hsm.FileURI(filepath.Join(c.Data, "keys"))
 	}
-	s, err := store.OpenBolt(filepath.Join(c.Data, "mohr.db"))
+	s, err := service.OpenStore(ctx, c.Data, c.Store, true)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func ceremonyImportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := f.open()
+			p, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func ceremonyExportCommand() *cobra.Command {
 		Use: "export [SHA256-OF-FILE]", Short: "Write the record of a ceremony from a stopped service, with its time stamp",
 		Example: "  mohr ceremony export --config mohr.yaml --out record.json    # of the last ceremony", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			p, err := f.open()
+			p, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}
@@ -79,7 +79,7 @@ func ceremonyCSRCommand() *cobra.Command {
 		Example: "  mohr ceremony csr sign-p256-ir --name sign-p256 --country IR --organisation 'Example Trust' --common-name 'Example CA 1' --config mohr.yaml --out sign.csr",
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			p, err := f.open()
+			p, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}
@@ -114,7 +114,7 @@ func ceremonyStopCommand() *cobra.Command {
 		Long:    "End the use of an issuing authority under a foreign root in a stopped service, as when that root revoked it. What is\nunder our own root is revoked by a ceremony.",
 		Example: "  mohr ceremony stop sign-p256-ir --reason cessationOfOperation --config mohr.yaml", Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			p, err := f.open()
+			p, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}
@@ -176,7 +176,7 @@ func (f *acceptFlags) run(ctx context.Context, id, certFile, chainFile string, o
 	for _, c := range chain {
 		a.Chain = append(a.Chain, c.Raw)
 	}
-	p, err := f.open()
+	p, err := f.open(ctx)
 	if err != nil {
 		return err
 	}

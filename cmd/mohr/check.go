@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mohr/ca/consistency"
+	"mohr/cmd/mohr/service"
 	"mohr/internal/backup"
 	"mohr/internal/control"
 	"mohr/internal/ledger"
@@ -104,7 +105,7 @@ func (f *checkRun) lookBackup(ctx context.Context) (r looked, err error) {
 func (f *checkRun) lookData(ctx context.Context) (r looked, err error) {
 	_, err = control.Dial(ctx, f.data)
 	if errors.Is(err, control.ErrStopped) {
-		s, _, err := openStopped(f.data)
+		s, _, err := openStopped(ctx, f.data)
 		if err != nil {
 			return r, err
 		}
@@ -117,6 +118,14 @@ func (f *checkRun) lookData(ctx context.Context) (r looked, err error) {
 	live, err := f.live()
 	if err != nil {
 		return r, err
+	}
+	if service.InDatabase(f.data) { // a database may be read while a service uses it
+		s, _, err := openStopped(ctx, f.data)
+		if err != nil {
+			return r, err
+		}
+		r, err := f.lookStore(ctx, s, live, time.Now())
+		return r, errors.Join(err, s.Close())
 	}
 	dir, err := os.MkdirTemp(f.data, ".check-") // where the store has room, its copy has
 	if err != nil {

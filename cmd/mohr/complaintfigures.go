@@ -14,12 +14,12 @@ import (
 )
 
 // register opens the data directory for counting. The service must be stopped.
-func (f *scorecardFlags) open() (*complaints.Register, complaints.Terms, func() error, error) {
+func (f *scorecardFlags) open(ctx context.Context) (*complaints.Register, complaints.Terms, func() error, error) {
 	terms, err := f.terms()
 	if err != nil {
 		return nil, terms, nil, err
 	}
-	s, err := openData(f.data, false)
+	s, err := openData(ctx, f.data, f.store, false)
 	if err != nil {
 		return nil, terms, nil, err
 	}
@@ -57,7 +57,7 @@ func figuresCommand() *cobra.Command {
 		Long:    "Count everything that the record says of one business: the scorecard, the censored view with its intervals, delays per stage,\ncategories, settlements, the year before, the score in five dimensions and what becomes of the pending ones.",
 		Example: `  mohr complaints figures 14001234567 --as-of 2026-03-01 --rolling 365d --json`, Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			g, terms, done, err := f.open()
+			g, terms, done, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}
@@ -124,7 +124,7 @@ func rankingCommand() *cobra.Command {
 		Use: "ranking", Short: "Rank businesses of 30 complaints and more by shares drawn towards the overall one",
 		Example: `  mohr complaints ranking --as-of 2026-03-01 --rolling 365d`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			g, terms, done, err := f.open()
+			g, terms, done, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}

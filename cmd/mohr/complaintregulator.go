@@ -12,40 +12,15 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"mohr/ca"
 	"mohr/complaints"
 	"mohr/complaints/regulator"
-	"mohr/internal/store"
 )
-
-// visits are visits to an office that were not needed.
-type visits struct {
-	Method      string `json:"method"`
-	Enrollments int    `json:"enrollments"`
-	Renewals    int    `json:"renewals"`
-}
-
-// countVisits counts certificates of holders that were issued until then.
-func countVisits(tx store.Tx, at time.Time) (v visits, err error) {
-	v.Method = "One visit for each certificate of a holder that was issued online, on an application or a renewal, and is not void."
-	err = ca.EachCertificate(tx, "", func(c ca.Certificate) error {
-		switch {
-		case c.Holder == "" || c.State != ca.Issued || c.NotBefore.After(at):
-		case c.Replaces != "":
-			v.Renewals++
-		default:
-			v.Enrollments++
-		}
-		return nil
-	})
-	return v, err
-}
 
 // statistics is what complaints statistics prints.
 type statistics struct {
 	regulator.National
 	Publication regulator.Publication `json:"publication"`
-	Visits      visits                `json:"visits_avoided"`
+	Visits      regulator.Visits      `json:"visits_avoided"`
 }
 
 func gatherStatistics(c *cobra.Command, g *complaints.Register, t complaints.Terms) (s statistics, err error) {
@@ -59,10 +34,7 @@ func gatherStatistics(c *cobra.Command, g *complaints.Register, t complaints.Ter
 	if s.Publication, err = regulator.AroundPublication(c.Context(), g, t); err != nil {
 		return s, err
 	}
-	err = g.Store.View(c.Context(), func(tx store.Tx) (err error) {
-		s.Visits, err = countVisits(tx, s.At)
-		return err
-	})
+	s.Visits, err = regulator.VisitsAvoided(c.Context(), g.Store, s.At)
 	return s, err
 }
 
@@ -74,7 +46,7 @@ func statisticsCommand() *cobra.Command {
 		Long:    "Count the country's complaints as of the last beginning of a day in Iran, by year and month of the Solar Hijri calendar and by category,\neach beside the view as of one year before, with the visits that were avoided. Read from kept counts; where there are none they are made first.",
 		Example: `  mohr complaints statistics --as-of 2026-03-21 --json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			g, terms, done, err := f.open()
+			g, terms, done, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}
@@ -84,7 +56,7 @@ func statisticsCommand() *cobra.Command {
 				return err
 			}
 			if !cells {
-				report.Cells = nil
+				report.Shelves, report.Cells = nil, nil
 			}
 			if asJSON {
 				return printJSON(c.OutOrStdout(), report)
@@ -187,7 +159,7 @@ func (f *replayFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	g, terms, done, err := f.open()
+	g, terms, done, err := f.open(c.Context())
 	if err != nil {
 		return err
 	}
@@ -237,7 +209,7 @@ func treatmentCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g, terms, done, err := f.open()
+			g, terms, done, err := f.open(c.Context())
 			if err != nil {
 				return err
 			}

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mohr/ca/signature"
+	"mohr/cmd/mohr/service"
 	"mohr/complaints"
 	"mohr/internal/store"
 )
@@ -82,33 +82,26 @@ func answerCommand() *cobra.Command {
 	}
 	f.register(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
-	c.Flags().StringVar(&kind, "kind", "answer", "answer, holding or no_such_order")
+	c.Flags().StringVar(&kind, "kind", "answer", "answer, holding, no_such_order, or appealed: against a decision")
 	c.Flags().StringVar(&text, "text", "", "what you say to the consumer")
 	return c
 }
 
-// openData opens the embedded store of a stopped service; create makes the
-// directory where there is none.
-func openData(dir string, create bool) (store.Store, error) {
-	file := filepath.Join(dir, "mohr.db")
+// openData opens the store of a data directory, or the database at the URL;
+// create makes the directory where there is none.
+func openData(ctx context.Context, dir, url string, create bool) (store.Store, error) {
 	if create {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
-	} else if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("no store in %s: %w", dir, err)
 	}
-	s, err := store.OpenBolt(file)
-	if err != nil {
-		return nil, fmt.Errorf("%w (stop the service that serves from %s first)", err, dir)
-	}
-	return s, nil
+	return service.OpenStore(ctx, dir, url, create)
 }
 
 // importFlags are those of complaints import.
 type importFlags struct {
-	data, columns, layout, policy string
-	json                          bool
+	data, store, columns, layout, policy string
+	json                                 bool
 }
 
 func importCommand() *cobra.Command {
@@ -122,6 +115,7 @@ func importCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&f.data, "data", "mohr-data", "directory of the embedded store; the service must be stopped")
+	storeFlag(c.Flags(), &f.store)
 	c.Flags().StringVar(&f.columns, "columns", "id=id,business=business,served=served,answered=answered", "which column of the file is which: id, business, served, answered, category, filed")
 	c.Flags().StringVar(&f.layout, "date-layout", "2006-01-02", "how dates are written, by the example 2006-01-02 15:04:05")
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
@@ -158,7 +152,7 @@ func (f *importFlags) run(ctx context.Context, file string, in io.Reader, out, p
 		defer opened.Close()
 		in = opened
 	}
-	s, err := openData(f.data, true)
+	s, err := openData(ctx, f.data, f.store, true)
 	if err != nil {
 		return err
 	}
@@ -185,7 +179,7 @@ func (f *importFlags) run(ctx context.Context, file string, in io.Reader, out, p
 }
 
 // scorecardFlags are those of complaints scorecard.
-type scorecardFlags struct{ data, asOf, window, rolling, format, policy string }
+type scorecardFlags struct{ data, store, asOf, window, rolling, format, policy string }
 
 // aloneBatch is how many rows share a transaction when nobody else writes.
 const aloneBatch = 25_000
@@ -205,10 +199,16 @@ func scorecardCommand() *cobra.Command {
 
 func (f *scorecardFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.data, "data", "mohr-data", "directory of the embedded store; the service must be stopped")
+	storeFlag(flags, &f.store)
 	flags.StringVar(&f.asOf, "as-of", "", "date (00:00:00Z) or RFC 3339 instant; default now")
 	flags.StringVar(&f.window, "window", "", "judge all by this window, as single(96h) or staged(72h,48h,24h); default each by the policy it was filed under")
 	flags.StringVar(&f.rolling, "rolling", "all", "all, or the days before the instant: 365d")
 	policyFlag(flags, &f.policy)
+}
+
+// storeFlag is of commands upon a service's records.
+func storeFlag(flags *pflag.FlagSet, to *string) {
+	flags.StringVar(to, "store", "", "URL of a PostgreSQL database in place of the embedded store: postgres://user@host/database")
 }
 
 func policyFlag(flags *pflag.FlagSet, to *string) {
@@ -264,7 +264,7 @@ func (f *scorecardFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return usageError{err}
 	}
-	s, err := openData(f.data, false)
+	s, err := openData(ctx, f.data, f.store, false)
 	if err != nil {
 		return err
 	}

@@ -17,15 +17,18 @@ import (
 // shots is where pictures of the main pages go: make screenshots.
 var shots = flag.String("shots", "", "write pictures of the pages to this folder")
 
+// everyShot is for who designs a page and wants to see all of them.
+var everyShot = flag.Bool("everyshot", false, "with -shots: pictures of all pages, not only of those that are kept")
+
 // pictured are the pages of which pictures are kept.
-var pictured = []string{"home", "enroll-start", "enroll-key", "enroll-certificate", "badge", "record", "complaint-new", "complaint-filed"}
+var pictured = []string{"signin", "signin-error", "devices", "confirm", "passkey-new", "devices-passkey", "signin-told", "home", "enroll-start", "enroll-key", "enroll-certificate", "badge", "record", "complaint-new", "complaint-filed", "statistics"}
 
 // seen holds the page against what every page promises, and keeps its picture
 // if pictures are wanted.
 func seen(t *testing.T, tab *browser.Tab, name string) {
 	t.Helper()
 	holdPage(t, tab, name)
-	if *shots != "" && !tab.NoScript && slices.Contains(pictured, name) {
+	if *shots != "" && (*everyShot || !tab.NoScript && slices.Contains(pictured, name)) {
 		tab.Shot(filepath.Join(*shots, name+"-"+tab.Look.String()+".png"))
 	}
 }
@@ -113,6 +116,13 @@ func TestTheRecordOfAShopInABrowser(t *testing.T) {
 					t.Error("the record does not say what complaints are about")
 				}
 			}
+			tab.Go(s.Config.Portal + "/complaints/c-00000000000000000000000000000000/answer")
+			seen(t, tab, "complaint-answer")
+			for field, text := range map[string]string{"business": zahraCompany, "national_code": zahra.NationalCode, "mobile": zahra.Mobile, "text": "We paid it back."} {
+				tab.Fill("#"+field, text)
+			}
+			tab.Follow("main form button")
+			seen(t, tab, "complaint-answer-refused")
 			tab.Go(s.Config.Portal + "/complaints/new?business=" + zahraCompany)
 			seen(t, tab, "complaint-new")
 			mobile := fmt.Sprintf("+98999000000%d", i)

@@ -83,9 +83,9 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		serveCommand(), tourCommand(), refregistryCommand(), benchCommand(),
-		applyCommand(), renewCommand(), revokeCommand(), badgeCommand(), acmeCommand(), complaintsCommand(), mandateCommand(),
+		applyCommand(), renewCommand(), revokeCommand(), signInCommand(), badgeCommand(), acmeCommand(), complaintsCommand(), mandateCommand(),
 		certCommand(), planCommand(), approveCommand(), reviewCommand(), policyCommand(), connectorCommand(), chipCommand(), keyCommand(), operatorCommand(), ceremonyCommand(),
-		checkCommand(), doctorCommand(), backupCommand(), restoreCommand(), pruneCommand(), compactCommand(),
+		checkCommand(), doctorCommand(), backupCommand(), restoreCommand(), pruneCommand(), compactCommand(), storeCommand(),
 		logCommand(), verifyBundleCommand(), receiptCommand(), versionCommand(),
 	)
 	return root

@@ -19,7 +19,7 @@ import (
 )
 
 func mandateCommand() *cobra.Command {
-	return group("mandate", "Let others act for an organisation, and take that back", mandateGiveCommand(), mandateListCommand(), mandateRevokeCommand())
+	return group("mandate", "Let others act for an organisation, and take that back", mandateGiveCommand(), mandateListCommand(), mandateRevokeCommand(), mandateOfCommand(), mandateEndCommand())
 }
 
 // say signs a statement about mandates, hands it in and decodes the answer.

@@ -108,7 +108,7 @@ func (f *mandateRevokeFlags) run(c *cobra.Command, id mandate.ID) error {
 		return err
 	}
 	if !f.yes {
-		if err := f.show(c.OutOrStdout(), p); err != nil {
+		if err := printEnding(c.OutOrStdout(), p, f.json); err != nil {
 			return err
 		}
 		return errors.New("nothing was revoked; repeat with --yes, it cannot be undone")
@@ -121,19 +121,4 @@ func (f *mandateRevokeFlags) run(c *cobra.Command, id mandate.ID) error {
 		return err
 	}
 	return printBrief(c.OutOrStdout(), b, f.json)
-}
-
-// show prints what would end.
-func (f *mandateRevokeFlags) show(out io.Writer, p mandate.Ending) error {
-	if f.json {
-		return json.NewEncoder(out).Encode(p)
-	}
-	for _, id := range p.Mandates {
-		fmt.Fprintf(out, "mandate %s\n", id)
-	}
-	for _, serial := range p.Serials {
-		fmt.Fprintf(out, "certificate %s\n", serial)
-	}
-	_, err := fmt.Fprintf(out, "Would end: %d mandates, %d certificates.\n", len(p.Mandates), len(p.Serials))
-	return err
 }

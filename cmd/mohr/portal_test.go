@@ -26,7 +26,8 @@ const (
 // publicPages can be opened without anything else before.
 var publicPages = []string{
 	"/", "/enroll", "/enroll/lock", "/enroll/revoke", "/renew", "/badge", "/badge/request", "/badge?domain=nowhere.example",
-	"/complaints", "/complaints/new", "/repository/", "/no/such/page",
+	"/complaints", "/complaints/new", "/complaints/c-00000000000000000000000000000000/answer", "/repository/", "/signin", "/no/such/page",
+	"/statistics", "/open", "/log/entries", "/log/entries?id=7", "/log/entries?id=none", "/certificates", "/certificates?serial=1234", "/certificates?serial=x",
 }
 
 func TestEveryPublicPageInABrowser(t *testing.T) {

@@ -24,8 +24,9 @@ func pruneCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "prune", Short: "Count, or delete, the records whose time is over",
 		Long: `Count, for each kind, the records whose time is over, and with --yes delete them: nonces that were used, answers kept
-for idempotency keys, codes that were sent, ACME orders that ended, plans that nobody approved in their time. A running
-service does so by itself each hour, and when this command asks it; on a stopped one's data the command does it.
+for idempotency keys, codes that were sent, ACME orders that ended, plans that nobody approved in their time, and the files
+of open data older than three years that no younger figure needs; their signed manifests stay. A running service does so by
+itself each hour, and when this command asks it; on a stopped one's data the command does it.
 Certificates, the evidence of certificates and the log are never pruned, neither here nor there.`,
 		Example: "  mohr prune --data mohr-data\n  mohr prune --data mohr-data --yes", Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.OutOrStdout()) },
@@ -65,7 +66,7 @@ func (f *pruneRun) run(ctx context.Context, out io.Writer) error {
 }
 
 func pruneStopped(ctx context.Context, data string, yes bool) ([]care.Pruned, error) {
-	s, _, err := openStopped(data)
+	s, _, err := openStopped(ctx, data)
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,7 @@ func serveCommand() *cobra.Command {
 	c.Flags().StringVar(&f.people, "people", "", "people of the reference registry, with --dev (JSON)")
 	c.Flags().StringVar(&f.file, "config", "", "configuration file (YAML)")
 	c.Flags().StringVar(&f.Data, "data", "", "directory of the embedded store")
+	storeFlag(c.Flags(), &f.Store)
 	c.Flags().StringVar(&f.HTTPS, "https", "", "address of the portal")
 	c.Flags().StringVar(&f.MTLS, "mtls", "", "address of the portal for clients with a certificate")
 	c.Flags().StringVar(&f.HTTP, "http", "", "address for OCSP, CRLs and time stamps")
@@ -81,7 +82,7 @@ func (f *serveFlags) config(c *cobra.Command) (service.Config, error) {
 		from string
 		to   *string
 	}{
-		{"data", f.Data, &conf.Data}, {"https", f.HTTPS, &conf.HTTPS}, {"mtls", f.MTLS, &conf.MTLS}, {"http", f.HTTP, &conf.HTTP},
+		{"data", f.Data, &conf.Data}, {"store", f.Store, &conf.Store}, {"https", f.HTTPS, &conf.HTTPS}, {"mtls", f.MTLS, &conf.MTLS}, {"http", f.HTTP, &conf.HTTP},
 		{"ops", f.Ops, &conf.Ops}, {"keys", f.Keys, &conf.Keys}, {"policy", f.Policy, &conf.Policy},
 	} {
 		if c.Flags().Changed(v.flag) {

@@ -52,8 +52,8 @@ profiles:
 `
 
 type tourFlags struct {
-	out, server, root, ops, registry, keys, vkey string
-	keep                                         bool
+	out, server, root, ops, registry, keys, vkey, store string
+	keep                                                bool
 }
 
 func tourCommand() *cobra.Command {
@@ -73,6 +73,7 @@ func tourCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&f.out, "out", "", "directory for the artifacts")
 	c.Flags().BoolVar(&f.keep, "keep", false, "leave the service running, print its ready line")
+	storeFlag(c.Flags(), &f.store)
 	c.Flags().StringVar(&f.keys, "keys", "", "where the service's keys live: file:DIR or a pkcs11: or tpmkms: URI")
 	c.Flags().StringVar(&f.server, "server", "", "run against this development service (base URL of its portal) and not one of the tour's own")
 	c.Flags().StringVar(&f.root, "root", "mohr-data/root.pem", "with --server: its root certificate")
@@ -106,7 +107,7 @@ func (f *tourFlags) own(ctx context.Context, out, progress io.Writer) error {
 	if err := os.WriteFile(policy, []byte(tourPolicy), 0o600); err != nil {
 		return err
 	}
-	conf := service.Config{Data: data, HTTPS: "127.0.0.1:0", MTLS: "127.0.0.1:0", HTTP: "127.0.0.1:0", Ops: "127.0.0.1:0", Policy: policy, Keys: f.keys}
+	conf := service.Config{Data: data, HTTPS: "127.0.0.1:0", MTLS: "127.0.0.1:0", HTTP: "127.0.0.1:0", Ops: "127.0.0.1:0", Policy: policy, Keys: f.keys, Store: f.store}
 	conf.Defaults()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

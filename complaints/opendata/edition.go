@@ -48,6 +48,9 @@ type Manifest struct {
 	Businesses int       `json:"businesses"` // whose record is public
 	Files      []File    `json:"files"`
 	Previous   string    `json:"previous,omitempty"` // hex SHA-256 of the manifest before, as canonical JSON
+	// Full: complaints.csv has all complaints, not only those that changed since
+	// the edition before. Who begins here needs no earlier edition.
+	Full bool `json:"full,omitempty"`
 }
 
 // digest returns the SHA-256 of the manifest as canonical JSON (RFC 8785).
@@ -69,6 +72,7 @@ type Edition struct {
 	Manifest Manifest `json:"manifest"`
 	SHA256   string   `json:"sha256"`
 	Signed   string   `json:"signed,omitempty"` // compact JWS, a receipt of the kind Kind
+	Pruned   bool     `json:"pruned,omitempty"` // its files are not kept any more
 }
 
 // Buckets.
@@ -144,17 +148,22 @@ func (p *Publisher) make(ctx context.Context, day string, at time.Time) error {
 		return err
 	}
 	maps.DeleteFunc(since, func(_ string, from time.Time) bool { return from.After(at) })
+	full, err := p.full(ctx, day)
+	if err != nil {
+		return err
+	}
 	for _, business := range slices.Sorted(maps.Keys(since)) {
-		if err := p.one(ctx, day, business, at); err != nil {
+		if err := p.one(ctx, day, business, at, full); err != nil {
 			return err
 		}
 	}
-	m := Manifest{Day: day, At: at, Rules: Rules, Businesses: len(since)}
+	m := Manifest{Day: day, At: at, Rules: Rules, Businesses: len(since), Full: full}
 	return p.Register.Store.Update(ctx, func(tx store.Tx) error { return m.record(tx, p.now()) })
 }
 
-// one writes the lines of one business, once: who comes later finds them.
-func (p *Publisher) one(ctx context.Context, day, business string, at time.Time) error {
+// one writes the lines of one business, once: who comes later finds them. Not
+// full, it leaves out the complaints whose last line says the same.
+func (p *Publisher) one(ctx context.Context, day, business string, at time.Time, full bool) error {
 	return p.Register.Store.Update(ctx, func(tx store.Tx) error {
 		figures := chunkKey(day, FiguresFile, business)
 		if done, err := store.Has(tx, chunkBucket, figures); done || err != nil {
@@ -181,8 +190,11 @@ func (p *Publisher) one(ctx context.Context, day, business string, at time.Time)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
+			if full || last != sum {
+				lines = append(lines, cells)
+			}
 			if last != sum {
-				lines, emitted[key] = append(lines, cells), sum
+				emitted[key] = sum
 			}
 			return nil
 		})
@@ -268,42 +280,4 @@ func each(tx store.Tx, day string, f File, fn func(csv []byte, lines int) error)
 		return err
 	}
 	return store.Each(tx, chunkBucket, day+"/"+f.Name+"/", "", func(_ string, c chunk) error { return fn([]byte(c.CSV), c.Lines) })
-}
-
-// sign signs manifests that were recorded and are not signed.
-func (p *Publisher) sign(ctx context.Context) error {
-	var open []Edition
-	err := p.Register.Store.View(ctx, func(tx store.Tx) error {
-		open = nil
-		return store.Each(tx, editionBucket, "", "", func(_ string, e Edition) error {
-			if e.Signed == "" {
-				open = append(open, e)
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	for _, e := range open {
-		jws, err := p.Receipts.Issue(ctx, Kind, struct {
-			Manifest Manifest `json:"manifest"`
-			SHA256   string   `json:"sha256"`
-		}{e.Manifest, e.SHA256})
-		if err != nil {
-			return err
-		}
-		e.Signed = string(jws)
-		err = p.Register.Store.Update(ctx, func(tx store.Tx) error {
-			had, err := store.Load[Edition](tx, editionBucket, e.Manifest.Day)
-			if err != nil || had.Signed != "" {
-				return err
-			}
-			return store.Save(tx, editionBucket, e.Manifest.Day, e)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -69,8 +69,11 @@ func (p *Publisher) getFile(c echo.Context) error {
 		return err
 	}
 	f, ok := e.file(name)
-	if !ok {
+	switch {
+	case !ok:
 		return errUnknown()
+	case e.Pruned:
+		return errPruned(e.Manifest.Day)
 	}
 	h, tag := c.Response().Header(), `"`+f.SHA256+`"`
 	h.Set("ETag", tag)

@@ -102,10 +102,11 @@ func span(s complaints.Span, third string) string {
 	return instant(s.From) + "/" + instant(s.To) + "/" + third
 }
 
-// Bounds of a line, so that a hostile file costs no more than its octets.
+// Bounds of a line, above what this service writes: each span comes from an
+// event of the complaint, and is three instants of twenty octets.
 const (
-	maxCell  = 4096
-	maxSpans = 64
+	maxSpans = complaints.MaxEvents
+	maxCell  = maxSpans * len("2006-01-02T15:04:05Z/2006-01-02T15:04:05Z/2006-01-02T15:04:05Z ")
 )
 
 func errLine(why string) error {

@@ -3,6 +3,7 @@ package opendata_test
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,6 +51,35 @@ func TestALineCarriesTheWholeRow(t *testing.T) {
 	for i, c := range l.Cells() {
 		if c == "" {
 			t.Errorf("column %s is not in the test", opendata.LineColumns()[i].Name)
+		}
+	}
+}
+
+// What the record may hold is written so that its reader takes it.
+func TestTheFullestLineIsRead(t *testing.T) {
+	l := fullLine(t)
+	l.Row.Void, l.Row.Gone, l.Row.Rest = nil, nil, nil
+	for i := range int64(complaints.MaxEvents) {
+		s := complaints.Span{From: 1_700_000_000 + 60*i, To: 1_700_000_030 + 60*i}
+		l.Row.Gone = append(l.Row.Gone, complaints.Gone{Span: s, Ended: true})
+		l.Row.Rest = append(l.Row.Rest, complaints.Rest{Span: s, At: s.To})
+		s.Reacted = s.To
+		l.Row.Void = append(l.Row.Void, s)
+	}
+	l.Row.Category = strings.Repeat("ش", 64)
+	got, err := opendata.ParseLine(l.Cells())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, l) {
+		t.Error("it reads otherwise")
+	}
+	cells := l.Cells()
+	for i := 9; i <= 11; i++ {
+		more := slices.Clone(cells)
+		more[i] += " " + strings.Fields(more[i])[0]
+		if _, err := opendata.ParseLine(more); err == nil {
+			t.Errorf("column %s has no bound", opendata.LineColumns()[i].Name)
 		}
 	}
 }

@@ -12,6 +12,10 @@ func errUnknown() error {
 	return fault.New(fault.NotFound, "open_data_unknown", "there is no edition of the open data of that day, or no such file in it; take a day and a name from the list of editions")
 }
 
+func errPruned(day string) error {
+	return fault.New(fault.NotFound, "open_data_pruned", "the files of the edition of %[1]s are not kept any more, only its signed manifest; take a later day", day)
+}
+
 // LoadEdition reads the edition of a day; NotFound if there is none that is signed.
 func (p *Publisher) LoadEdition(ctx context.Context, day string) (e Edition, err error) {
 	err = p.Register.Store.View(ctx, func(tx store.Tx) (err error) {
@@ -55,8 +59,11 @@ func (p *Publisher) Editions(ctx context.Context, after string, limit int) (list
 // there is none. fn must not use the store.
 func (p *Publisher) File(ctx context.Context, e Edition, name string, fn func(csv []byte) error) error {
 	f, ok := e.file(name)
-	if !ok {
+	switch {
+	case !ok:
 		return errUnknown()
+	case e.Pruned:
+		return errPruned(e.Manifest.Day)
 	}
 	return p.Register.Store.View(ctx, func(tx store.Tx) error {
 		return each(tx, e.Manifest.Day, f, func(csv []byte, _ int) error { return fn(csv) })

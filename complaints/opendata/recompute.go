@@ -62,11 +62,18 @@ func Recompute(ctx context.Context, src Source, c Check, progress func(editions 
 		return Result{}, err
 	}
 	k := checker{Check: c, src: src, lines: map[string]Line{}, result: Result{Signed: c.Signature != nil, Differences: []string{}}}
-	for _, e := range all {
-		if c.Day != "" && e.Manifest.Day > c.Day {
-			break
+	until := len(all)
+	if i := slices.IndexFunc(all, func(e Edition) bool { return c.Day != "" && e.Manifest.Day > c.Day }); i >= 0 {
+		until = i
+	}
+	begin := 0 // where the complaints are read from; of earlier editions the chain alone is checked
+	for i, e := range all[:until] {
+		if e.Manifest.Full {
+			begin = i
 		}
-		if err := k.edition(ctx, e); err != nil {
+	}
+	for i, e := range all[:until] {
+		if err := k.edition(ctx, e, i >= begin); err != nil {
 			return k.result, err
 		}
 		if progress != nil {
@@ -87,8 +94,8 @@ type checker struct {
 	result   Result
 }
 
-// edition checks an edition and takes its complaints.
-func (k *checker) edition(ctx context.Context, e Edition) error {
+// edition checks an edition and, if it is to be read, takes its complaints.
+func (k *checker) edition(ctx context.Context, e Edition, read bool) error {
 	m := e.Manifest
 	switch sum, err := m.digest(); {
 	case err != nil:
@@ -97,7 +104,9 @@ func (k *checker) edition(ctx context.Context, e Edition) error {
 		return errData("the manifest of %s is not the one it is said to be", m.Day)
 	case m.Previous != k.previous.SHA256 || k.previous.Manifest.Day >= m.Day:
 		return errData("the manifest of %s does not follow the one before", m.Day)
-	case m.Rules != Rules:
+	case read && e.Pruned:
+		return errPruned(m.Day)
+	case read && m.Rules != Rules:
 		return errData("the edition of %s is counted by %s, and this program knows %s", m.Day, m.Rules, Rules)
 	}
 	if k.Signature != nil {
@@ -111,6 +120,9 @@ func (k *checker) edition(ctx context.Context, e Edition) error {
 	}
 	k.previous, k.result.Manifest = e, m
 	k.result.Editions++
+	if !read {
+		return nil
+	}
 	return k.file(ctx, e, ComplaintsFile, LineColumns(), func(cells []string) error {
 		l, err := ParseLine(cells)
 		if err != nil {

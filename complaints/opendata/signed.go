@@ -1,6 +1,7 @@
 package opendata
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"mohr/ca/receipt"
+	"mohr/internal/store"
 )
 
 // VerifySigned checks the signature of an edition, offline: that the signer is
@@ -50,4 +52,42 @@ func signedAt(jws string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(claims.IssuedAt, 0), true
+}
+
+// sign signs manifests that were recorded and are not signed.
+func (p *Publisher) sign(ctx context.Context) error {
+	var open []Edition
+	err := p.Register.Store.View(ctx, func(tx store.Tx) error {
+		open = nil
+		return store.Each(tx, editionBucket, "", "", func(_ string, e Edition) error {
+			if e.Signed == "" {
+				open = append(open, e)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range open {
+		jws, err := p.Receipts.Issue(ctx, Kind, struct {
+			Manifest Manifest `json:"manifest"`
+			SHA256   string   `json:"sha256"`
+		}{e.Manifest, e.SHA256})
+		if err != nil {
+			return err
+		}
+		e.Signed = string(jws)
+		err = p.Register.Store.Update(ctx, func(tx store.Tx) error {
+			had, err := store.Load[Edition](tx, editionBucket, e.Manifest.Day)
+			if err != nil || had.Signed != "" {
+				return err
+			}
+			return store.Save(tx, editionBucket, e.Manifest.Day, e)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

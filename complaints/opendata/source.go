@@ -131,6 +131,9 @@ func Download(ctx context.Context, src Source, dir string) (n int, err error) {
 			return n, err
 		}
 		for _, name := range []string{ComplaintsFile, FiguresFile} {
+			if e.Pruned {
+				continue
+			}
 			if err := fetch(ctx, src, day, name, filepath.Join(to, name)); err != nil {
 				return n, err
 			}
@@ -187,8 +190,11 @@ func (s published) Open(ctx context.Context, day, file string) (io.ReadCloser, e
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := e.file(file); !ok {
+	switch _, ok := e.file(file); {
+	case !ok:
 		return nil, errUnknown()
+	case e.Pruned:
+		return nil, errPruned(day)
 	}
 	r, w := io.Pipe()
 	go func() {

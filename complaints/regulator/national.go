@@ -60,8 +60,9 @@ type National struct {
 	Years      []Line    `json:"years" doc:"by the year in which the complaint was served"`
 	Months     []Line    `json:"months"`
 	Categories []Line    `json:"categories" doc:"of the year that T lies in"`
-	// Cells are the months by category.
-	Cells []Line `json:"cells,omitempty"`
+	// Shelves are the years by category, Cells the months.
+	Shelves []Line `json:"shelves,omitempty"`
+	Cells   []Line `json:"cells,omitempty"`
 }
 
 // group collects the sums of a line: now, and as they were a year before.
@@ -123,7 +124,7 @@ func (n *National) sort(groups map[groupKey]*group, at time.Time) {
 		}
 		n.place(key, g.line(key, at), this)
 	}
-	for _, list := range [][]Line{n.Years, n.Months, n.Categories, n.Cells} {
+	for _, list := range [][]Line{n.Years, n.Months, n.Categories, n.Shelves, n.Cells} {
 		slices.SortFunc(list, func(a, b Line) int {
 			return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Category, b.Category))
 		})
@@ -137,6 +138,7 @@ func (n *National) place(key groupKey, line Line, this int) {
 	case key.period.Month == 0 && key.category == "":
 		n.Years = append(n.Years, line)
 	case key.period.Month == 0:
+		n.Shelves = append(n.Shelves, line)
 		if key.period.Year == this {
 			n.Categories = append(n.Categories, line)
 		}

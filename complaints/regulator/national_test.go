@@ -85,7 +85,7 @@ func TestNationalLinesAddUp(t *testing.T) {
 	}
 	for range 50 {
 		n := regulator.Country(counts, time.Unix(start+random.Int64N(6*365*86400), 0))
-		for kind, lines := range map[string][]regulator.Line{"years": n.Years, "months": n.Months, "cells": n.Cells} {
+		for kind, lines := range map[string][]regulator.Line{"years": n.Years, "months": n.Months, "shelves": n.Shelves, "cells": n.Cells} {
 			var received, unanswered, onTime int64
 			for _, l := range lines {
 				received, unanswered, onTime = received+l.Received, unanswered+l.Unanswered, onTime+l.MaturedOnTime

@@ -51,6 +51,7 @@ var drawers = []struct {
 	{"github.com/jackc/pgx", []string{"internal/store/"}},
 	{"github.com/coreos/go-oidc", []string{"internal/eid/"}},
 	{"golang.org/x/oauth2", []string{"internal/eid/"}},
+	{"github.com/go-webauthn/webauthn", []string{"ca/signin/"}},
 	{"github.com/zitadel/oidc", []string{"internal/eid/eidtest/"}},
 	{"github.com/labstack/echo", []string{"internal/web/", "http.go", "http_test.go"}},
 	{"github.com/danielgtaylor/huma", []string{"internal/web/", "http.go", "http_test.go"}},

@@ -64,7 +64,7 @@ type ConnectorConfig struct {
 type Connector struct {
 	file  ConnectorFile
 	plan  plan
-	exec  failsafe.Executor[reply]
+	exec  guarded
 	begin failsafe.Executor[reply] // of Start: once, since a session costs
 	ConnectorConfig
 }

@@ -38,7 +38,7 @@ const (
 // route is one kind of question, with what spares its registry.
 type route struct {
 	path string
-	exec failsafe.Executor[reply]
+	exec guarded
 }
 
 // reply is an answer that was received whole and carries the registry's signature.
@@ -58,7 +58,7 @@ func (g *Client) route(path string, idempotent bool) *route {
 // newExecutor returns what spares the registry behind a route: a breaker, a
 // bulkhead, a limit a second (0: none), and retries where asking twice does no
 // harm.
-func newExecutor(log *slog.Logger, name string, concurrent, rate uint, idempotent bool) failsafe.Executor[reply] {
+func newExecutor(log *slog.Logger, name string, concurrent, rate uint, idempotent bool) guarded {
 	ill := func(_ reply, err error) bool { return errors.Is(err, errAttempt) }
 	breaker := circuitbreaker.NewBuilder[reply]().HandleIf(ill).
 		WithFailureThreshold(openAfter).WithDelay(openFor).WithSuccessThreshold(1).
@@ -71,11 +71,11 @@ func newExecutor(log *slog.Logger, name string, concurrent, rate uint, idempoten
 		policies = append(policies, ratelimiter.NewSmoothBuilder[reply](rate, time.Second).WithMaxWaitTime(queueFor).Build())
 	}
 	if !idempotent {
-		return failsafe.With(policies...)
+		return guarded{failsafe.With(policies...), breaker}
 	}
 	again := retrypolicy.NewBuilder[reply]().HandleIf(ill).WithMaxRetries(retries).
 		WithBackoff(retryFirst, retryLongest).WithJitterFactor(retryJitter).ReturnLastFailure().Build()
-	return failsafe.With(append([]failsafe.Policy[reply]{again}, policies...)...)
+	return guarded{failsafe.With(append([]failsafe.Policy[reply]{again}, policies...)...), breaker}
 }
 
 // once puts the question, with retries where the route allows them.

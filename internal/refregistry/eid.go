@@ -41,7 +41,7 @@ var eidPage = template.Must(template.New("eid").Parse(eidHTML))
 type eid struct {
 	people func() []Person
 	secret string
-	path   string
+	paths  []string
 	now    func() time.Time
 	key    ed25519.PrivateKey
 
@@ -58,14 +58,14 @@ type eidCode struct {
 
 // EID returns an eID provider that speaks OpenID Connect (code flow with PKCE)
 // and lets anybody log in as any person of the people file: for development.
-// It sends browsers back to path on this machine only. Its issuer is the
+// It sends browsers back to the paths on this machine only. Its issuer is the
 // address that it is asked at, over plain HTTP.
-func (s *Server) EID(secret, path string) (http.Handler, error) {
+func (s *Server) EID(secret string, paths ...string) (http.Handler, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("refregistry: make key: %w", err)
 	}
-	e := &eid{secret: secret, path: path, now: s.now, key: key, codes: map[string]eidCode{}, people: func() []Person {
+	e := &eid{secret: secret, paths: paths, now: s.now, key: key, codes: map[string]eidCode{}, people: func() []Person {
 		list := make([]Person, 0, len(s.persons))
 		for _, p := range s.persons {
 			list = append(list, p)
@@ -106,12 +106,12 @@ func (e *eid) keys(w http.ResponseWriter, _ *http.Request) {
 	writeEID(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: e.key.Public(), KeyID: "eid-1", Algorithm: "EdDSA", Use: "sig"}}})
 }
 
-// returns reports whether a browser may be sent back there: to the path, on
-// this machine.
+// returns reports whether a browser may be sent back there: to one of the
+// paths, on this machine.
 func (e *eid) returns(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && u.Scheme == "https" && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1") &&
-		u.Path == e.path && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+		slices.Contains(e.paths, u.Path) && u.RawQuery == "" && u.Fragment == "" && u.User == nil
 }
 
 // asked returns the request for a login, and whether it is one of our client's.

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -88,6 +89,9 @@ type boltStore struct {
 	db   *bolt.DB
 	turn chan struct{} // held by the caller that commits
 
+	// commits counts beginnings and ends of commits: odd while one is under way.
+	commits atomic.Uint64
+
 	mu      sync.Mutex // guards waiting
 	waiting []*boltCall
 }
@@ -105,7 +109,7 @@ func (s *boltStore) View(ctx context.Context, fn func(Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.db.View(func(tx *bolt.Tx) error { return fn(&boltTx{ctx: ctx, tx: tx}) })
+	return s.db.View(func(tx *bolt.Tx) error { return fn(&layer{ctx: ctx, engine: boltRead{tx}}) })
 }
 
 func (s *boltStore) Update(ctx context.Context, fn func(Tx) error) error {
@@ -182,19 +186,21 @@ func (s *boltStore) lead(own *boltCall) {
 // own, which is put into the transaction if its function succeeds and thrown
 // away if not: nobody suffers from a neighbour's error, and nothing runs twice.
 func (s *boltStore) commit(calls []*boltCall) {
+	s.commits.Add(1)
+	defer s.commits.Add(1) // before anybody is told
 	results := make([]error, len(calls))
 	err := s.db.Update(func(tx *bolt.Tx) error {
 		wrote := false
 		for i, c := range calls {
-			layer := &boltTx{ctx: c.ctx, tx: tx, writes: map[string]map[string]write{}}
+			l := &layer{ctx: c.ctx, engine: boltRead{tx}, writes: map[string]map[string]write{}}
 			if results[i] = c.ctx.Err(); results[i] == nil {
-				results[i] = guarded(c.fn, layer)
+				results[i] = guarded(c.fn, l)
 			}
-			if results[i] != nil || len(layer.writes) == 0 {
+			if results[i] != nil || len(l.writes) == 0 {
 				continue
 			}
 			wrote = true
-			if err := layer.apply(); err != nil {
+			if err := apply(tx, l); err != nil {
 				return err
 			}
 		}
@@ -211,6 +217,12 @@ func (s *boltStore) commit(calls []*boltCall) {
 			c.err = fmt.Errorf("commit: %w: %w", err, errUnavailable())
 		}
 	}
+}
+
+// Version makes this a Versioned: the file is locked to this process.
+func (s *boltStore) Version() (v uint64, settled bool) {
+	v = s.commits.Load()
+	return v, v%2 == 0
 }
 
 // guarded turns a panic of fn into an error: it would otherwise end the

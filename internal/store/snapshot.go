@@ -105,3 +105,13 @@ func CompactBolt(from, to string) (err error) {
 	}
 	return nil
 }
+
+func (s *boltStore) Buckets(context.Context) (names []string, err error) {
+	err = s.db.View(func(tx *bolt.Tx) error {
+		return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
+			names = append(names, string(name))
+			return nil
+		})
+	})
+	return names, err
+}

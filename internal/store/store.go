@@ -1,8 +1,11 @@
 // Package store keeps records in serializable transactions.
 //
 // A store is a set of buckets; a bucket maps string keys, in byte order, to
-// values that are JSON documents. Keys and bucket names are not empty and at
-// most 32 KiB long. Buckets come into being at the first Put.
+// values that are JSON documents without the character U+0000. Keys and bucket
+// names are not empty and at most 2 KiB long; a bucket name of more than 63
+// octets is for the embedded store only. Buckets come into being at the first
+// use. What is read may be written otherwise than it was put: the order of
+// members, white space, the form of numbers.
 package store
 
 import (

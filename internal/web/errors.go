@@ -67,7 +67,7 @@ func statusOf(f *fault.Fault) int {
 	switch f.Code() {
 	case "json_malformed", "json_duplicate_key", "request_malformed", "body_missing":
 		return http.StatusBadRequest
-	case "token_missing", "token_invalid":
+	case "token_missing", "token_invalid", "secret_missing", "secret_wrong":
 		return http.StatusUnauthorized
 	case "method_not_allowed":
 		return http.StatusMethodNotAllowed
@@ -75,6 +75,8 @@ func statusOf(f *fault.Fault) int {
 		return http.StatusRequestEntityTooLarge
 	case "media_type_unsupported":
 		return http.StatusUnsupportedMediaType
+	case "est_not_offered":
+		return http.StatusNotImplemented
 	}
 	switch f.Kind() {
 	case fault.Invalid:
@@ -100,6 +102,8 @@ func extraHeaders(status int, code string) http.Header {
 	switch {
 	case status == http.StatusUnauthorized && code == "token_invalid":
 		h.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+	case status == http.StatusUnauthorized && (code == "secret_missing" || code == "secret_wrong"):
+		h.Set("WWW-Authenticate", `Basic realm="application", charset="UTF-8"`) // RFC 7617
 	case status == http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
 	case status == http.StatusTooManyRequests:

@@ -102,7 +102,7 @@ func limitBody(limit int64) echo.MiddlewareFunc {
 
 // logError says once what an answer of 5xx hides from the caller.
 func (f *face) logError(ctx context.Context, route string, status int, err error) {
-	if status < http.StatusInternalServerError || errors.Is(err, context.Canceled) {
+	if status < http.StatusInternalServerError || status == http.StatusNotImplemented || errors.Is(err, context.Canceled) {
 		return
 	}
 	attrs := []any{"request", RequestID(ctx), "route", route, "status", status, "error", err}

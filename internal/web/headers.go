@@ -49,8 +49,14 @@ func (f *face) setHeaders(c echo.Context) {
 // badge's SVG. The answer itself, opened as a document, may load nothing.
 func Embeddable(c echo.Context) {
 	h := c.Response().Header()
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'")
+	for _, fixed := range embeddable {
+		h[fixed.name] = fixed.values
+	}
+}
+
+var embeddable = []header{
+	{"Cross-Origin-Resource-Policy", []string{"cross-origin"}},
+	{"Content-Security-Policy", []string{"default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"}},
 }
 
 // Framable lets pages of the given origins ("https://shop.example"; none:

@@ -74,7 +74,7 @@ func TestSimulatedServicesSaySo(t *testing.T) {
 
 func TestHomeLeadsToEveryRoom(t *testing.T) {
 	body := newRoom(t, nil).call("GET", "/", "").Body.String()
-	for _, href := range []string{"/enroll", "/renew", "/badge", "/complaints/new", "/log/", "/repository/", "/static/site.css", "#main", "/?lang=en"} {
+	for _, href := range []string{"/enroll", "/renew", "/badge", "/complaints/new", "/log/entries", "/statistics", "/repository/", "/static/site.css", "#main", "/?lang=en"} {
 		if !strings.Contains(body, `href="`+href+`"`) {
 			t.Errorf("no link to %s", href)
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"mohr/internal/i18n"
 )
 
@@ -30,11 +32,31 @@ type Door struct {
 
 // Doors are the ways into the rooms.
 func (v View) Doors() []Door {
-	doors := []Door{{Path: "/enroll", Text: "web.door.enroll"}, {Path: "/renew", Text: "web.door.renew"}, {Path: "/badge", Text: "web.door.badge"}, {Path: "/complaints", Text: "web.door.complaints"}}
+	doors := []Door{{Path: "/enroll", Text: "web.door.enroll"}, {Path: "/renew", Text: "web.door.renew"}, {Path: "/badge", Text: "web.door.badge"}, {Path: "/complaints", Text: "web.door.complaints"}, {Path: "/my/devices", Text: "web.door.my"}}
 	for i, d := range doors {
 		doors[i].Here = v.Path == d.Path || strings.HasPrefix(v.Path, d.Path+"/")
 	}
 	return doors
+}
+
+// consoleRoot is below what operators' pages are.
+const consoleRoot = "/console"
+
+// Console reports whether the page is one of the operators'.
+func (v View) Console() bool {
+	return v.Path == consoleRoot || strings.HasPrefix(v.Path, consoleRoot+"/")
+}
+
+// Desks are the parts of the operators' pages.
+func (v View) Desks() []Door {
+	desks := []Door{{Path: consoleRoot, Text: "web.console.overview"}}
+	for _, name := range []string{"reviews", "complaints", "plans", "certificates", "health", "audit"} {
+		desks = append(desks, Door{Path: consoleRoot + "/" + name, Text: "web.console." + name})
+	}
+	for i, d := range desks {
+		desks[i].Here = v.Path == d.Path || d.Path != consoleRoot && strings.HasPrefix(v.Path, d.Path+"/")
+	}
+	return desks
 }
 
 // T returns a text in the reader's language, its verbs filled with args.
@@ -86,3 +108,9 @@ func (v View) Site() string {
 
 // Simulated reports whether pages must say that nothing here is legally valid.
 func (v View) Simulated() bool { return v.face.simulated }
+
+// HasText reports whether pages have the text: for keys that come from outside.
+func HasText(c echo.Context, key string) bool {
+	f, ok := c.Echo().Renderer.(*face)
+	return ok && f.texts.Has(i18n.Persian, key) && f.texts.Has(i18n.English, key)
+}

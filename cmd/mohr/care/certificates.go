@@ -110,7 +110,7 @@ func (p Patient) own(ctx context.Context, answering map[string]bool) (lines []Li
 	}
 	for _, k := range keys {
 		issuer, responder := strings.CutPrefix(k.Purpose, "ocsp-")
-		if k.State != "serving" || !slices.Contains([]string{"tls", "time-stamping", "audit", "credential"}, k.Purpose) && !(responder && answering[issuer]) {
+		if k.State != "serving" || !slices.Contains([]string{"tls", "time-stamping", "audit", "credential", "cmp"}, k.Purpose) && !(responder && answering[issuer]) {
 			continue
 		}
 		l, err := p.newest(ctx, k.Purpose, k.SPKISHA256)

@@ -8,6 +8,8 @@ import (
 
 	"mohr/ca/acme"
 	"mohr/ca/incident"
+	"mohr/complaints"
+	"mohr/complaints/opendata"
 	"mohr/internal/nonce"
 	"mohr/internal/otp"
 	"mohr/internal/store"
@@ -51,6 +53,7 @@ func prune(ctx context.Context, s store.Store, gone func() int) ([]Pruned, error
 		{"idempotency answers", func(ctx context.Context) (int, error) { return 0, desk.Prune(ctx) }},
 		{"codes", (&otp.Codes{Config: otp.Config{Store: s, Now: time.Now}}).Prune},
 		{"ACME orders", (&acme.Desk{Config: acme.Config{Store: s, Now: time.Now, Log: log}}).Prune},
+		{"open data of old days", (&opendata.Publisher{Register: &complaints.Register{Store: s}}).Prune},
 		{"plans", (&incident.Desk{Config: incident.Config{Store: s, Now: time.Now, Log: log}}).Prune},
 	} {
 		before := gone()

@@ -64,8 +64,8 @@ func TestPruneCountsAndOnlyThenDeletes(t *testing.T) {
 		}
 		return m
 	}
-	full := map[string]int{"used nonces": 1203, "idempotency answers": 0, "codes": 1, "ACME orders": 0, "plans": 0}
-	empty := map[string]int{"used nonces": 0, "idempotency answers": 0, "codes": 0, "ACME orders": 0, "plans": 0}
+	full := map[string]int{"used nonces": 1203, "idempotency answers": 0, "codes": 1, "ACME orders": 0, "open data of old days": 0, "plans": 0}
+	empty := map[string]int{"used nonces": 0, "idempotency answers": 0, "codes": 0, "ACME orders": 0, "open data of old days": 0, "plans": 0}
 	for _, step := range []struct {
 		name string
 		yes  bool

@@ -7,6 +7,7 @@ import (
 
 	"mohr/badge"
 	"mohr/ca"
+	"mohr/ca/evidence"
 	"mohr/enroll"
 )
 
@@ -26,19 +27,29 @@ func (r *rooms) badgeRules() (badge.Rules, error) {
 	return rules, nil
 }
 
-// phones knows from enrollment how to reach the holder of a certificate.
-type phones struct {
-	people *enroll.Desk
+// people knows from enrollment who the holder of a certificate is.
+type people struct {
+	enroll *enroll.Desk
 	ca     *ca.Authority
 }
 
 // Mobile is badge.People: the first certificate of the line names the
 // application.
-func (p phones) Mobile(ctx context.Context, c ca.Certificate) (string, error) {
+func (p people) Mobile(ctx context.Context, c ca.Certificate) (string, error) {
+	who, err := p.known(ctx, c)
+	return who.Mobile, err
+}
+
+// Born is badge.People too.
+func (p people) Born(ctx context.Context, c ca.Certificate) (string, error) {
+	who, err := p.known(ctx, c)
+	return who.BirthDate, err
+}
+
+func (p people) known(ctx context.Context, c ca.Certificate) (evidence.Identity, error) {
 	first, err := p.ca.Certificate(ctx, c.Lineage)
 	if err != nil {
-		return "", err
+		return evidence.Identity{}, err
 	}
-	who, err := p.people.Known(ctx, first.Request)
-	return who.Mobile, err
+	return p.enroll.Known(ctx, first.Request)
 }

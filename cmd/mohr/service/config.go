@@ -19,15 +19,22 @@ import (
 // over it. Every field has a default but those of the registry, without which
 // only --dev can serve.
 type Config struct {
-	Data    string `yaml:"data"`    // directory of store, development keys and the root certificate; default "mohr-data"
-	HTTPS   string `yaml:"https"`   // listen address; default 127.0.0.1:8443
-	MTLS    string `yaml:"mtls"`    // default 127.0.0.1:8444
-	HTTP    string `yaml:"http"`    // default 127.0.0.1:8080
-	Ops     string `yaml:"ops"`     // default 127.0.0.1:9090
-	Portal  string `yaml:"portal"`  // base URL that browsers use; default https://localhost:PORT
-	Publish string `yaml:"publish"` // base URL in certificates; default http://ADDRESS of the plain listener
-	Name    string `yaml:"name"`    // of the operator, in the authorities' names; default "Mohr"
-	Keys    string `yaml:"keys"`    // where the service's keys live: "file:DIR" or a pkcs11: URI; default file:DATA/keys
+	Data string `yaml:"data"` // directory of store, development keys and the root certificate; default "mohr-data"
+	// Store is the URL of a PostgreSQL database that several nodes may share;
+	// its password comes from passfile= in it or from the environment. Default
+	// the embedded store in Data, or the database that Data belongs to.
+	Store  string `yaml:"store"`
+	HTTPS  string `yaml:"https"`  // listen address; default 127.0.0.1:8443
+	MTLS   string `yaml:"mtls"`   // default 127.0.0.1:8444
+	HTTP   string `yaml:"http"`   // default 127.0.0.1:8080
+	Ops    string `yaml:"ops"`    // default 127.0.0.1:9090
+	Portal string `yaml:"portal"` // base URL that browsers use; default https://localhost:PORT
+	// PortalMTLS is the base URL at which browsers reach the listener that asks
+	// for client certificates; default https://localhost:PORT.
+	PortalMTLS string `yaml:"portal_mtls"`
+	Publish    string `yaml:"publish"` // base URL in certificates; default http://ADDRESS of the plain listener
+	Name       string `yaml:"name"`    // of the operator, in the authorities' names; default "Mohr"
+	Keys       string `yaml:"keys"`    // where the service's keys live: "file:DIR" or a pkcs11: URI; default file:DATA/keys
 	// FormerKeys are places where the service's keys were made before Keys;
 	// keys that are not in Keys are looked for there.
 	FormerKeys []string `yaml:"former_keys"`
@@ -77,6 +84,11 @@ type Config struct {
 	// versions, oldest first. What was published once stays in it unchanged, and
 	// a new version begins on a day that is ahead.
 	ComplaintPolicy string `yaml:"complaint_policy"`
+	// ComplaintFlags and ComplaintPlaceholders are files of rules in place of
+	// those that come with the program: which complaints an officer sees before
+	// they are served, and which answers are marked as placeholders.
+	ComplaintFlags        string `yaml:"complaint_flags"`
+	ComplaintPlaceholders string `yaml:"complaint_placeholders"`
 	// PublicationObjection is how long an invited business may object before its
 	// record is made public; default 240h, in a development service 0s.
 	PublicationObjection *time.Duration `yaml:"publication_objection"`

@@ -15,7 +15,6 @@ import (
 	"mohr/hsm"
 	"mohr/internal/backup"
 	"mohr/internal/clock"
-	"mohr/internal/store"
 )
 
 // control is what the owner of the data directory may ask of the running
@@ -83,7 +82,7 @@ func ExamineStopped(ctx context.Context, c Config, whole bool) ([]care.Line, err
 	if err != nil {
 		return nil, fmt.Errorf("read the log's verifier key: %w", err)
 	}
-	s, err := store.OpenBolt(filepath.Join(c.Data, "mohr.db"))
+	s, err := OpenStore(ctx, c.Data, c.Store, false)
 	if err != nil {
 		return []care.Line{{Name: "store", State: care.Fail, Words: err.Error()}}, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mohr/ca/signin"
 	"mohr/enroll"
 	"mohr/internal/eid"
 	"mohr/internal/refregistry"
@@ -102,7 +103,7 @@ func (w *devWorld) openLogins(c *Config, registry *refregistry.Server) error {
 		return nil
 	}
 	secret, file := rand.Text(), filepath.Join(c.Data, "eid.secret")
-	provider, err := registry.EID(secret, enroll.LoginPath)
+	provider, err := registry.EID(secret, enroll.LoginPath, signin.LoginPath)
 	if err != nil {
 		return err
 	}
@@ -149,10 +150,12 @@ func (w *devWorld) close() {
 	}
 }
 
-// outbox shows the codes and messages that phones would have received.
-func (w *devWorld) outbox() http.Handler {
+// outbox shows the codes and messages that phones would have received, and
+// pages the rest of what is below /dev/.
+func (w *devWorld) outbox(pages http.Handler) http.Handler {
 	client := &http.Client{Timeout: 5 * time.Second}
 	mux := http.NewServeMux()
+	mux.Handle("/", pages)
 	mux.HandleFunc("GET /dev/outbox", func(out http.ResponseWriter, r *http.Request) {
 		res, err := client.Get(w.registryURL + "/v1/sms")
 		if err != nil {

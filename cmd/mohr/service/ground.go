@@ -50,6 +50,7 @@ type Ground struct {
 	tls               atomic.Pointer[tls.Certificate] // as listeners show it
 	stamps            ca.SigningKey                   // at the start; the unit has the current one
 	audit, credential current
+	cmp               current
 }
 
 // Open opens store and keys and makes, at the first start, what is
@@ -58,11 +59,8 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (g *Ground, err error
 	if err := os.MkdirAll(filepath.Join(c.Data, "keys"), 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	if err := checkWhole(c.Data); err != nil {
-		return nil, err
-	}
 	g = &Ground{Config: c, Log: log, Ring: hsm.Open(hsm.Config{Log: log})}
-	if g.Store, err = store.OpenBolt(filepath.Join(c.Data, "mohr.db")); err != nil {
+	if g.Store, err = c.openStore(ctx); err != nil {
 		g.Ring.Close()
 		return nil, err
 	}
@@ -74,19 +72,6 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (g *Ground, err error
 		}
 	}
 	return g, nil
-}
-
-// checkWhole refuses a data directory that has keys and no store: going on
-// would begin a second register and a second log under the keys of the first.
-func checkWhole(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "mohr.db")); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	keys, err := filepath.Glob(filepath.Join(dir, "keys", "*.pem"))
-	if err == nil && len(keys) > 0 {
-		err = fmt.Errorf("%s has keys, but its store mohr.db is missing: restore it from a backup, or move the directory away to begin anew", dir)
-	}
-	return err
 }
 
 // Close gives store and keys back.
@@ -141,17 +126,22 @@ func (g *Ground) openSecret(ctx context.Context) error {
 	return g.checkSecret(ctx)
 }
 
+// The mark of the service secret that a store was begun with.
+const groundBucket, secretKey = "ground", "secret"
+
 // checkSecret refuses a secret that is not the one this store was begun with:
 // what is sealed could not be read, and people would get other ids.
 func (g *Ground) checkSecret(ctx context.Context) error {
-	const bucket, key = "ground", "secret"
-	mark := g.box.Index(bucket, key, "")
+	mark := g.box.Index(groundBucket, secretKey, "")
 	var had string
 	err := g.Store.Update(ctx, func(tx store.Tx) (err error) {
-		had, err = store.Load[string](tx, bucket, key)
+		if err := store.Whole(tx); err != nil {
+			return err
+		}
+		had, err = store.Load[string](tx, groundBucket, secretKey)
 		if errors.Is(err, store.ErrNotFound) {
 			had = mark
-			return store.Save(tx, bucket, key, mark)
+			return store.Save(tx, groundBucket, secretKey, mark)
 		}
 		return err
 	})
@@ -244,14 +234,14 @@ type current struct{ atomic.Pointer[ca.SigningKey] }
 // key returns the current key; there is one from the start on.
 func (c *current) key() ca.SigningKey { return *c.Load() }
 
-// renewSigners is a job: receipts, bundles and credentials are signed by keys
+// renewSigners is a job: receipts, bundles, credentials and CMP are signed by keys
 // with current certificates.
 func (g *Ground) renewSigners(ctx context.Context) error {
 	var errs []error
 	for _, s := range []struct {
 		purpose, profile, name string
 		to                     *current
-	}{{"audit", ca.Audit, " Audit", &g.audit}, {"credential", ca.Credential, " Credentials", &g.credential}} {
+	}{{"audit", ca.Audit, " Audit", &g.audit}, {"credential", ca.Credential, " Credentials", &g.credential}, {"cmp", ca.CMPResponder, " CMP", &g.cmp}} {
 		k, err := g.serviceKey(ctx, s.purpose, ca.Service{Profile: s.profile, CommonName: g.Config.Name + s.name})
 		if err != nil {
 			errs = append(errs, err)

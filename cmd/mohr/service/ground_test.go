@@ -13,7 +13,7 @@ func begin(t *testing.T) Config {
 	t.Helper()
 	c := Config{Data: t.TempDir()}
 	c.Defaults()
-	c.fillAddresses("http://127.0.0.1:8080", "https://localhost:8443")
+	c.fillAddresses("http://127.0.0.1:8080", "https://localhost:8443", "https://localhost:8444")
 	g, err := Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -46,14 +46,14 @@ func OpenStopped(ctx context.Context, c Config) (*Ground, error) {
 // addresses that it left.
 func (c Config) stopped() (Config, error) {
 	c.Defaults()
-	if _, err := os.Stat(filepath.Join(c.Data, "mohr.db")); err != nil {
-		return c, fmt.Errorf("no store in %s: %w", c.Data, err)
+	if err := c.hasStore(); err != nil {
+		return c, err
 	}
 	addresses, err := os.ReadFile(filepath.Join(c.Data, addressFile))
 	publish, portal, ok := strings.Cut(strings.TrimSpace(string(addresses)), " ")
 	if err != nil || !ok {
 		return c, errors.Join(fmt.Errorf("%s has never Served", c.Data), err)
 	}
-	c.fillAddresses(publish, portal)
+	c.fillAddresses(publish, portal, "")
 	return c, nil
 }

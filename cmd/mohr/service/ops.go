@@ -16,8 +16,8 @@ import (
 const readyTimeout = 3 * time.Second
 
 // opsHandler is the operators' door: health, readiness, metrics, profiles.
-// ready says what is missing, own are the metrics of the rooms; dev, where there is one, has the outbox of
-// codes and messages of a development service.
+// ready says what is missing, own are the metrics of the rooms; dev, where there is one, has the outbox
+// and the pages of a development service.
 func opsHandler(ready func(context.Context) error, own prometheus.Collector, dev http.Handler) http.Handler {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(own)
@@ -41,6 +41,7 @@ func opsHandler(ready func(context.Context) error, own prometheus.Collector, dev
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	if dev != nil {
 		mux.Handle("/dev/", localOnly(dev))
+		mux.Handle("/static/", localOnly(dev)) // of its pages
 	}
 	return mux
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
@@ -28,6 +30,22 @@ func (r *registers) vendors() map[evidence.Type]*gateway.Connector {
 		if n := r.connectors[k]; n != nil {
 			list[evidence.Type(k)] = n
 		}
+	}
+	return list
+}
+
+// health tells how the registry and every gateway go.
+func (r *registers) health() []gateway.Health {
+	list := r.Client.Health()
+	add := func(n *gateway.Connector) { list = append(list, n.Health()) }
+	for _, kind := range slices.Sorted(maps.Keys(r.connectors)) {
+		add(r.connectors[kind])
+	}
+	for _, n := range r.messages {
+		add(n)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(r.licences)) {
+		add(r.licences[kind])
 	}
 	return list
 }

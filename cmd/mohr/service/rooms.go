@@ -20,15 +20,20 @@ import (
 	"mohr/ca/custody"
 	"mohr/ca/evidence"
 	"mohr/ca/incident"
+	"mohr/ca/lookup"
 	"mohr/ca/mandate"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
+	"mohr/ca/signin"
 	"mohr/ca/status"
 	"mohr/ca/timestamp"
 	"mohr/complaints"
 	"mohr/complaints/opendata"
+	"mohr/complaints/regulator"
 	"mohr/enroll"
 	"mohr/enroll/chip"
+	"mohr/enroll/cmp"
+	"mohr/enroll/est"
 	"mohr/hsm"
 	"mohr/hsm/attest"
 	"mohr/internal/clock"
@@ -38,6 +43,7 @@ import (
 	"mohr/internal/ledger"
 	"mohr/internal/otp"
 	"mohr/internal/seal"
+	"mohr/internal/session"
 	"mohr/internal/store"
 	"mohr/internal/web"
 	"mohr/internal/web/repository"
@@ -62,10 +68,14 @@ type rooms struct {
 	renew      *renew.Desk
 	complaints *complaints.Desk
 	opendata   *opendata.Publisher
+	statistics *regulator.Office
 	badge      *badge.Desk
 	acme       *acme.Desk
+	est        *est.Desk
+	cmp        *cmp.Desk
 	incident   *incident.Desk
 	mandate    *mandate.Desk
+	signin     *signin.Desk
 	documents  *repository.Set
 	web        *web.Server
 
@@ -74,14 +84,14 @@ type rooms struct {
 
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
-	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, opendata.Texts, badge.Texts)
+	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts, session.Texts, signin.Texts,
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openEnroll, r.openRenew, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSignIn, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -165,17 +175,35 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	var logins *eid.Provider
-	if f := r.Config.EID; f != nil {
-		logins, err = eid.New(eid.Config{File: *f, Redirect: strings.TrimSuffix(r.Config.Portal, "/") + enroll.LoginPath, Key: r.box.Derive("eid"), Log: r.Log})
-		if err != nil {
-			return err
-		}
+	logins, err := r.logins(enroll.LoginPath)
+	if err != nil {
+		return err
 	}
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
 		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Attestation: r.attestation, Log: r.Log,
+	})
+	return err
+}
+
+// logins is the eID provider that sends browsers back to path; nil: none is
+// configured.
+func (r *rooms) logins(path string) (*eid.Provider, error) {
+	if r.Config.EID == nil {
+		return nil, nil
+	}
+	return eid.New(eid.Config{File: *r.Config.EID, Redirect: strings.TrimSuffix(r.Config.Portal, "/") + path, Key: r.box.Derive("eid"), Log: r.Log})
+}
+
+func (r *rooms) openSignIn(context.Context) error {
+	logins, err := r.logins(signin.LoginPath)
+	if err != nil {
+		return err
+	}
+	r.signin, err = signin.New(signin.Config{
+		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, EID: logins, Audience: r.Config.Portal,
+		MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Name: r.Config.Name, Log: r.Log,
 	})
 	return err
 }
@@ -197,11 +225,16 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("complaint_policy: %w", err)
 	}
+	rules, err := complaints.LoadRules(r.Config.ComplaintFlags, r.Config.ComplaintPlaceholders)
+	if err != nil {
+		return err
+	}
 	teller := &complaints.Teller{
 		Store: r.Store, Seal: r.box, Client: r.dialer.Client(""), Send: notifier{r.registry}.Notify, Texts: r.texts, Portal: r.Config.Portal,
 	}
 	r.complaints, err = complaints.New(complaints.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
+		Flags: &rules.Flags, Placeholders: &rules.Placeholders,
 		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: teller, Objection: r.Config.objection(), Audience: r.Config.Portal, Log: r.Log,
 	})
 	if err != nil {
@@ -211,6 +244,7 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 		return fmt.Errorf("complaint_policy: %w", err)
 	}
 	r.opendata = &opendata.Publisher{Register: r.complaints.Register(), Receipts: r.receipts, Key: r.box.Derive("open data")}
+	r.statistics = &regulator.Office{Register: r.complaints.Register()}
 	return nil
 }
 
@@ -220,7 +254,7 @@ func (r *rooms) openBadge(context.Context) error {
 		return err
 	}
 	r.badge, err = badge.New(badge.Config{
-		Rules: rules, People: phones{r.enroll, r.CA}, Notifier: notifier{r.registry}, SitePort: r.Config.Domains.TLSPort,
+		Rules: rules, People: people{r.enroll, r.CA}, Notifier: notifier{r.registry}, SitePort: r.Config.Domains.TLSPort,
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Complaints: r.complaints,
 		Status: r.status, Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential.key, Dialer: r.dialer, DomainPort: r.Config.Domains.Port,
 		Audience: r.Config.Portal, Log: r.Log,
@@ -266,20 +300,28 @@ func (r *rooms) mount(context.Context) error {
 	(&custody.Desk{Register: r.Custody, Authority: r.CA, Renewed: r.renewCertificates}).Routes(r.web)
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
+	r.est.Routes(r.web)
+	r.cmp.Routes(r.web.Echo)
 	r.complaints.Routes(r.web)
 	r.complaints.FigureRoutes(r.web)
 	r.opendata.Routes(r.web)
+	r.opendata.Page(r.web, r.Config.Portal)
+	r.statistics.Routes(r.web)
+	(&lookup.Book{Store: r.Store}).Routes(r.web)
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
 	r.mandate.Routes(r.web)
 	r.acme.Routes(r.web)
+	r.signin.Routes(r.web)
 	r.Ledger.Routes(r.web.Echo)
+	r.Ledger.PageRoutes(r.web)
+	r.routesConsole()
 	return nil
 }
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, badge.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, signin.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}
@@ -327,10 +369,11 @@ func (r *rooms) authorities(ctx context.Context) (list []web.Authority, err erro
 	return list, err
 }
 
-// plain is the door without TLS: status, time stamps, repository.
+// plain is the door without TLS: status, time stamps, CMP, repository.
 func (r *rooms) plain() http.Handler {
 	e := web.NewPlain(r.webConfig())
 	r.unit.Routes(e)
+	r.cmp.Routes(e)
 	web.Repository(e)
 	return r.status.Before(e)
 }

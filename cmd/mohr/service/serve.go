@@ -13,6 +13,7 @@ import (
 
 	"mohr/hsm"
 	"mohr/internal/control"
+	"mohr/internal/web"
 )
 
 // ErrConfig is in the error of Serve for a configuration that cannot be served.
@@ -52,12 +53,15 @@ Development service: no certificate of it has legal effect.
 
 // fillAddresses sets what follows from the bound addresses, where the
 // configuration does not say otherwise.
-func (c *Config) fillAddresses(publish, portal string) {
+func (c *Config) fillAddresses(publish, portal, mtls string) {
 	if c.Publish == "" {
 		c.Publish = publish
 	}
 	if c.Portal == "" {
 		c.Portal = portal
+		if c.PortalMTLS == "" {
+			c.PortalMTLS = mtls
+		}
 	}
 	if c.Keys == "" {
 		c.Keys = hsm.FileURI(filepath.Join(c.Data, "keys"))
@@ -78,7 +82,7 @@ func Serve(ctx context.Context, c Config, dev Dev, log *slog.Logger, ready func(
 		return err
 	}
 	defer l.close()
-	c.fillAddresses("http://"+l.HTTP.Addr().String(), fmt.Sprintf("https://localhost:%d", PortOf(l.HTTPS)))
+	c.fillAddresses("http://"+l.HTTP.Addr().String(), fmt.Sprintf("https://localhost:%d", PortOf(l.HTTPS)), fmt.Sprintf("https://localhost:%d", PortOf(l.MTLS)))
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
@@ -127,7 +131,11 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	if err != nil {
 		return err
 	}
-	h := handlers{control: g.control(), portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, &gauges{r}, s.outbox())}
+	dev, err := s.devPages(r)
+	if err != nil {
+		return err
+	}
+	h := handlers{control: g.control(), portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, &gauges{r}, dev)}
 	ready(s) // the doors are bound: who knocks from now on is served
 	return serveAll(ctx, s.listeners, door, h, g.tlsConfig(false), g.tlsConfig(true), log)
 }
@@ -159,9 +167,15 @@ func waitReady(ctx context.Context, r *rooms) error {
 	}
 }
 
-func (s *Served) outbox() http.Handler {
+// devPages are the outbox and the pages of a development service; nil for
+// every other.
+func (s *Served) devPages(r *rooms) (http.Handler, error) {
 	if s.dev == nil {
-		return nil
+		return nil, nil
 	}
-	return s.dev.outbox()
+	pages, err := web.NewDev(r.webConfig(), samples(s.Config.Portal, time.Now()))
+	if err != nil {
+		return nil, err
+	}
+	return s.dev.outbox(pages), nil
 }

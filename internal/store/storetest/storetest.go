@@ -175,7 +175,7 @@ func equal(want, got string) error {
 }
 
 func refuses(t *testing.T, s store.Store) {
-	long := strings.Repeat("k", 1<<15+1)
+	long := strings.Repeat("k", 1<<11+1)
 	tests := []struct{ name, bucket, key, value string }{
 		{"an empty bucket name", "", "k", "1"},
 		{"an empty key", "b", "", "1"},
@@ -183,6 +183,8 @@ func refuses(t *testing.T, s store.Store) {
 		{"an empty value", "b", "k", ""},
 		{"a value that is no JSON", "b", "k", "{"},
 		{"two values", "b", "k", "1 2"},
+		{"the character U+0000", "b", "k", `{"a":["\u0000"]}`},
+		{"the character U+0000 behind a backslash", "b", "k", `"\\\u0000"`},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
@@ -192,7 +194,12 @@ func refuses(t *testing.T, s store.Store) {
 			}
 		})
 	}
-	put(t, s, "b", long[:1<<15], "م", "a\x00b")
+	for _, key := range []string{long[:1<<11], "م", "a\x00b"} {
+		update(t, s, func(tx store.Tx) error { return tx.Put("b", key, []byte(`"\\u0000"`)) })
+		if !has(t, s, "b", key) {
+			t.Errorf("the key %.9q is not there", key)
+		}
+	}
 	update(t, s, func(tx store.Tx) error { return store.Save(tx, "b", "large", strings.Repeat("v", 1<<20)) })
 }
 

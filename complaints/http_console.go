@@ -1,0 +1,73 @@
+package complaints
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"mohr/ca"
+	"mohr/internal/store"
+	"mohr/internal/web"
+)
+
+// routesConsole hangs the officers' pages.
+func (d *Desk) routesConsole(s *web.Server) {
+	s.Echo.GET("/console/complaints", d.consoleQueue)
+	s.Echo.GET("/console/complaints/:id", d.consoleCase)
+}
+
+func (d *Desk) consoleQueue(c echo.Context) error {
+	ctx := c.Request().Context()
+	leaf, now := web.PeerCertificate(ctx), d.now()
+	var list []Queued
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		if _, err = ca.MayIn(tx, leaf, ca.MayRule, now); err != nil {
+			return err
+		}
+		list, err = queueOf(tx, Tasks(), now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return web.Page(c, http.StatusOK, "console-complaints", list)
+}
+
+// casePage is the Data of the page of one complaint as an officer sees it.
+type casePage struct {
+	Case
+	followPage
+}
+
+// Commands are the rulings that the state allows, as commands.
+func (p casePage) Commands() (list []string) {
+	words := map[Kind]string{
+		KindAdmitted: "admit", KindInadmissible: "set-aside", KindDuplicate: "set-aside", KindMerged: "merge", KindMoved: "move", KindWithdrawn: "withdraw",
+		KindOrderFound: "test-order", KindOrderNotFound: "test-order", KindDecided: "decide", KindAppealGranted: "appeal", KindAppealRefused: "appeal",
+	}
+	seen := map[string]bool{}
+	for _, k := range p.Kinds {
+		if word := words[k]; word != "" && !seen[word] {
+			seen[word] = true
+			list = append(list, "mohr complaints "+word+" "+p.Case.ID+" --help")
+		}
+	}
+	return list
+}
+
+func (d *Desk) consoleCase(c echo.Context) error {
+	ctx := c.Request().Context()
+	leaf, now := web.PeerCertificate(ctx), d.now()
+	var p casePage
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		if _, err = ca.MayIn(tx, leaf, ca.MayRule, now); err != nil {
+			return err
+		}
+		p.Case, err = d.caseIn(tx, c.Param("id"), ca.BusinessID(c.QueryParam("business")), now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return web.Page(c, http.StatusOK, "console-complaint", p)
+}

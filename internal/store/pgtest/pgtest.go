@@ -1,0 +1,150 @@
+// Package pgtest runs a PostgreSQL server for a test.
+package pgtest
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is a server of the test's own, on a free port of loopback. Its files
+// are in a directory that goes with the test.
+type Server struct {
+	t    testing.TB
+	bin  string // directory of the programs
+	data string
+	port string
+	as   *syscall.SysProcAttr // who runs it: it refuses to run as root
+	cmd  *exec.Cmd
+}
+
+// Start starts a server that ends with the test. Where PostgreSQL is not
+// installed the test is skipped, in CI it fails.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s := At(t, freePort(t))
+	dir, err := os.MkdirTemp("", "mohr-pg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s.data = filepath.Join(dir, "data")
+	if os.Getuid() == 0 {
+		s.as = unprivileged(t, dir)
+	}
+	s.run("initdb", "-D", s.data, "-U", "mohr", "-A", "trust", "--locale=C.UTF-8", "-E", "UTF8")
+	s.Up()
+	t.Cleanup(func() { s.end(syscall.SIGQUIT) })
+	return s
+}
+
+// At is a server that another process of the test runs, to make databases in.
+func At(t testing.TB, port string) *Server {
+	t.Helper()
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		if os.Getenv("MOHR_CI") != "" {
+			t.Fatal("PostgreSQL is not installed: apt-get install postgresql")
+		}
+		t.Skip("PostgreSQL is not installed: apt-get install postgresql")
+	}
+	slices.Sort(found)
+	return &Server{t: t, bin: filepath.Dir(found[len(found)-1]), port: port}
+}
+
+// Port is the server's port on loopback.
+func (s *Server) Port() string { return s.port }
+
+// unprivileged hands dir to the account that Debian's package brings.
+func unprivileged(t testing.TB, dir string) *syscall.SysProcAttr {
+	t.Helper()
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+func (s *Server) run(name string, arg ...string) {
+	s.t.Helper()
+	cmd := exec.Command(filepath.Join(s.bin, name), arg...)
+	cmd.SysProcAttr, cmd.Dir = s.as, "/"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}
+
+// Up starts the server again after Kill or Stop, and returns when it answers.
+func (s *Server) Up() {
+	s.t.Helper()
+	var said bytes.Buffer
+	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data, "-p", s.port, "-k", filepath.Dir(s.data), "-h", "127.0.0.1")
+	s.cmd.SysProcAttr, s.cmd.Dir, s.cmd.Stderr = s.as, "/", &said
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for range 600 {
+		if exec.Command(filepath.Join(s.bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", s.port).Run() == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.end(syscall.SIGQUIT)
+	s.t.Fatalf("the server does not answer: %s", said.String())
+}
+
+// Kill ends the server at once, without a word to its clients' transactions,
+// as a power cut would (its immediate shutdown).
+func (s *Server) Kill() { s.end(syscall.SIGQUIT) }
+
+// Stop ends the server as an operator would; open transactions are cut off.
+func (s *Server) Stop() { s.end(syscall.SIGINT) }
+
+func (s *Server) end(sig syscall.Signal) {
+	if s.cmd == nil {
+		return
+	}
+	s.cmd.Process.Signal(sig)
+	s.cmd.Wait() // an error: it was told to end
+	s.cmd = nil
+}
+
+// Database makes an empty database, if it is not there, and returns its URL.
+func (s *Server) Database(name string) string {
+	s.t.Helper()
+	url := fmt.Sprintf("postgres://mohr@127.0.0.1:%s/%s?sslmode=disable", s.port, name)
+	psql := []string{"-h", "127.0.0.1", "-p", s.port, "-U", "mohr", "-d", "postgres", "-qtAc"}
+	out, err := exec.Command(filepath.Join(s.bin, "psql"), append(psql, "SELECT 1 FROM pg_database WHERE datname = '"+name+"'")...).Output()
+	if err != nil {
+		s.t.Fatalf("psql: %v", err)
+	}
+	if len(out) == 0 {
+		s.run("psql", append(psql, `CREATE DATABASE "`+name+`"`)...)
+	}
+	return url
+}

@@ -1,0 +1,215 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// maxTable is how long a table's name may be in octets (PostgreSQL, 4.1.1).
+	maxTable = 63
+	// firstPage and lastPage are how many rows a scan asks for, growing by
+	// tens: most scans want few.
+	firstPage, lastPage = 50, 5000
+)
+
+// pgRead reads in a transaction of the server.
+type pgRead struct {
+	ctx    context.Context
+	store  *pgStore
+	tx     pgx.Tx
+	makes  bool  // tables that are missing: then what is not there counts as read
+	failed error // the first failure of the server: nothing after it holds
+}
+
+func (r *pgRead) look(bucket, key string) ([]byte, error) {
+	if ok, err := r.has(bucket); err != nil || !ok {
+		return nil, orNotFound(err)
+	}
+	var value []byte
+	err := r.tx.QueryRow(r.ctx, "SELECT value::text FROM "+table(bucket)+" WHERE key = $1", []byte(key)).Scan(&value)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return value, r.fail(err)
+}
+
+func orNotFound(err error) error {
+	if err == nil {
+		return ErrNotFound
+	}
+	return err
+}
+
+// fail remembers the first failure of the server.
+func (r *pgRead) fail(err error) error {
+	if err != nil && r.failed == nil {
+		r.failed = err
+	}
+	return err
+}
+
+// rows asks for pages: between them the connection serves fn's other reads.
+func (r *pgRead) rows(bucket, prefix, after string) func() (row, bool, error) {
+	page, size, last := []row{}, firstPage, after
+	if ok, err := r.has(bucket); err != nil || !ok {
+		return func() (row, bool, error) { return row{}, false, err }
+	}
+	more := true
+	return func() (row, bool, error) {
+		if len(page) == 0 && more {
+			var err error
+			if page, err = r.page(bucket, prefix, last, size); err != nil {
+				return row{}, false, r.fail(err)
+			}
+			more, size = len(page) == size, min(10*size, lastPage)
+		}
+		if len(page) == 0 {
+			return row{}, false, nil
+		}
+		out := page[0]
+		page, last = page[1:], out.key
+		return out, true, nil
+	}
+}
+
+func (r *pgRead) page(bucket, prefix, after string, size int) ([]row, error) {
+	query, args := "SELECT key, value::text FROM "+table(bucket)+" WHERE key >= $1 AND key > $2", []any{[]byte(prefix), []byte(after)}
+	if end := behind(prefix); end != nil {
+		query, args = query+" AND key < $3", append(args, end)
+	}
+	rows, err := r.tx.Query(r.ctx, fmt.Sprintf("%s ORDER BY key LIMIT %d", query, size), args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(c pgx.CollectableRow) (out row, err error) {
+		var key []byte
+		err = c.Scan(&key, &out.value)
+		out.key = string(key)
+		return out, err
+	})
+}
+
+// behind returns the first key after all that have the prefix, nil if there
+// is none.
+func behind(prefix string) []byte {
+	b := []byte(prefix)
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] < 0xff {
+			b[i]++
+			return b[:i+1]
+		}
+	}
+	return nil
+}
+
+// has reports whether the bucket's table is there, which an Update makes sure
+// of: only a table that is there can show that somebody else writes to it.
+func (r *pgRead) has(bucket string) (bool, error) {
+	if bucket == "" || len(bucket) > maxTable {
+		return false, nil
+	}
+	if _, ok := r.store.tables.Load(bucket); ok {
+		return true, nil
+	}
+	if r.makes {
+		err := r.store.makeTable(r.ctx, bucket)
+		return err == nil, r.fail(err)
+	}
+	var ok bool
+	err := r.tx.QueryRow(r.ctx, "SELECT count(*) > 0 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1", bucket).Scan(&ok)
+	if ok {
+		r.store.tables.Store(bucket, struct{}{})
+	}
+	return ok, r.fail(err)
+}
+
+// table is the bucket's name as SQL has it.
+func table(bucket string) string { return pgx.Identifier{bucket}.Sanitize() }
+
+// makeTable makes the bucket's table if it is missing.
+func (s *pgStore) makeTable(ctx context.Context, bucket string) (err error) {
+	for range 5 {
+		_, err = s.side.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+table(bucket)+" (key bytea PRIMARY KEY, value jsonb NOT NULL)")
+		var pg *pgconn.PgError
+		// Two that make it at once: one finds the name taken half-way.
+		if errors.As(err, &pg) && (pg.Code == "23505" || pg.Code == "42P07") {
+			continue
+		}
+		break
+	}
+	if err == nil {
+		s.tables.Store(bucket, struct{}{})
+	}
+	return err
+}
+
+// flush hands the writes to the server and returns the transaction's id.
+func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, writes map[string]map[string]write) (id string, err error) {
+	batch := &pgx.Batch{}
+	// In order, so that two transactions lock the same keys one after the other.
+	for _, bucket := range slices.Sorted(maps.Keys(writes)) {
+		if len(bucket) > maxTable {
+			return "", fmt.Errorf("bucket %q: a name of more than %d octets", bucket, maxTable)
+		}
+		if _, ok := s.tables.Load(bucket); !ok {
+			if err := s.makeTable(ctx, bucket); err != nil {
+				return "", err
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(writes[bucket])) {
+			if w := writes[bucket][key]; w.gone {
+				batch.Queue("DELETE FROM "+table(bucket)+" WHERE key = $1", []byte(key))
+			} else {
+				batch.Queue("INSERT INTO "+table(bucket)+" (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", []byte(key), string(w.value))
+			}
+		}
+	}
+	batch.Queue("SELECT pg_current_xact_id()::text").QueryRow(func(r pgx.Row) error { return r.Scan(&id) })
+	return id, tx.SendBatch(ctx, batch).Close()
+}
+
+// outcome asks how the transaction ended whose commit broke with cause.
+func (s *pgStore) outcome(ctx context.Context, id string, cause error) error {
+	var pg *pgconn.PgError
+	if errors.As(cause, &pg) && pg.SeverityUnlocalized == "ERROR" {
+		return unavailable(ctx, cause) // the server itself says that it did not commit
+	}
+	for {
+		var status *string
+		err := s.side.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", id).Scan(&status)
+		switch {
+		case err == nil && status != nil && *status == "committed":
+			return nil
+		case err == nil && status != nil && *status == "aborted":
+			return unavailable(ctx, cause)
+		}
+		select {
+		case <-time.After(longestPause):
+		case <-ctx.Done():
+			return fmt.Errorf("commit: %w: %w", cause, errOutcome())
+		}
+	}
+}
+
+// Buckets are the tables that have a bucket's form.
+func (s *pgStore) Buckets(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT k.table_name FROM information_schema.columns k JOIN information_schema.columns v USING (table_schema, table_name)
+		WHERE table_schema = current_schema() AND k.column_name = 'key' AND k.data_type = 'bytea' AND v.column_name = 'value' AND v.data_type = 'jsonb'
+		ORDER BY k.table_name COLLATE "C"`)
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	return names, nil
+}
