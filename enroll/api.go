@@ -159,6 +159,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	d.routesSecret(s, op)
 	d.routesChip(s, op)
 	d.routesAttestation(s, op)
+	d.routesACME(s, op)
 	d.routesResume(s)
 	d.routesLock(s)
 	d.routesDisown(s)

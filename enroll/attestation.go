@@ -170,17 +170,9 @@ func (d *Desk) attested(ctx context.Context, a Application) (attest.Key, error) 
 	if a.Home == evidence.Software {
 		return attest.Key{}, nil
 	}
-	p, ok := a.latest(evidence.DeviceAttestation)
-	if !ok || d.Attestation == nil {
-		return attest.Key{}, errUnproven()
-	}
-	raw, err := d.rawOf(ctx, a.ID, p.ID)
+	s, err := d.statement(ctx, a)
 	if err != nil {
 		return attest.Key{}, err
-	}
-	var s attest.Statement
-	if err := json.Unmarshal(raw, &s); err != nil || hexHash(raw) != p.RawSHA256 {
-		return attest.Key{}, fmt.Errorf("attestation %s of %s: it is not the statement it was", p.ID, a.ID)
 	}
 	return d.Attestation.Verify(s, d.attestationOf(a.ID, s.Nonce), d.now())
 }

@@ -29,18 +29,26 @@ func (k *Keyring) Attest(ctx context.Context, uri string, s attest.Statement, c 
 	})
 }
 
+// Certify has the TPM of the URI vouch for the key once more, over qualifying
+// data of 32 octets, by the attestation key that Introduce names.
+func (k *Keyring) Certify(ctx context.Context, uri string, qualifying []byte) (attest.Certification, error) {
+	return onTPM(ctx, k, uri, func(d *tpm.Device, u keyuri.URI) (attest.Certification, error) {
+		return d.Certify(u.Object, qualifying)
+	})
+}
+
 // onTPM runs op on the TPM that the URI names. It may take as long as the
 // making of a key: it makes some.
-func onTPM(ctx context.Context, k *Keyring, uri string, op func(*tpm.Device, keyuri.URI) (attest.Statement, error)) (attest.Statement, error) {
+func onTPM[T any](ctx context.Context, k *Keyring, uri string, op func(*tpm.Device, keyuri.URI) (T, error)) (none T, err error) {
 	u, b, err := k.backend(uri)
 	if err != nil {
-		return attest.Statement{}, err
+		return none, err
 	}
 	v, ok := b.(*vault)
 	if !ok || u.Scheme != keyuri.TPM {
-		return attest.Statement{}, fault.New(fault.Invalid, "key_home_unattested", "keys in this home cannot be attested by this command; name a key in a TPM: tpmkms:name=NAME;storage-directory=DIR;device=PATH")
+		return none, fault.New(fault.Invalid, "key_home_unattested", "keys in this home cannot be attested by this command; name a key in a TPM: tpmkms:name=NAME;storage-directory=DIR;device=PATH")
 	}
-	return do(ctx, v, slower*v.timeout, func(s *session) (attest.Statement, error) {
+	return do(ctx, v, slower*v.timeout, func(s *session) (T, error) {
 		return op(s.login.(chipLogin).device, u) // a tpmkms: URI's vault has no other
 	})
 }

@@ -21,6 +21,9 @@ import (
 // if the binding in the request is signed with it.
 func (d database) GetExternalAccountKey(ctx context.Context, _, kid string) (*protocol.ExternalAccountKey, error) {
 	v := visitOf(ctx)
+	if v.profile != Profile {
+		return d.applicationKey(ctx, v, kid)
+	}
 	k, err := view(ctx, d.desk.Store, func(tx store.Tx) (Key, error) {
 		k, err := loadKey(tx, kid)
 		if err != nil {
@@ -39,7 +42,7 @@ func (d database) GetExternalAccountKey(ctx context.Context, _, kid string) (*pr
 		return nil, fault.New(fault.Denied, "acme_binding_wrong", "the external account binding is not signed with the key of its kid by HS256; copy both the kid and the key as they were given")
 	}
 	v.key = &k
-	return &protocol.ExternalAccountKey{ID: k.ID, ProvisionerID: d.desk.parts.provisioner.GetID(), HmacKey: secret, CreatedAt: k.CreatedAt}, nil
+	return &protocol.ExternalAccountKey{ID: k.ID, ProvisionerID: d.desk.parts.provisioners[Profile].GetID(), HmacKey: secret, CreatedAt: k.CreatedAt}, nil
 }
 
 // usable refuses a key that binds nobody new.
@@ -69,6 +72,9 @@ func (database) UpdateExternalAccountKey(context.Context, string, *protocol.Exte
 // key, that one is meant.
 func (d database) CreateAccount(ctx context.Context, acc *protocol.Account) error {
 	v := visitOf(ctx)
+	if v.profile != Profile {
+		return d.bindApplication(ctx, v, acc)
+	}
 	if v.key == nil {
 		return fault.New(fault.Denied, "acme_binding_missing", "a new account needs an external account key of a business; ask for one with a certificate that acts for it")
 	}
@@ -142,10 +148,17 @@ func (d database) GetAccount(ctx context.Context, id string) (*protocol.Account,
 	if err := json.Unmarshal(a.JWK, jwk); err != nil {
 		return nil, fmt.Errorf("account %s: %w", id, err)
 	}
-	p := d.desk.parts.provisioner
+	profile := Profile
+	if a.Application != "" {
+		profile = a.Profile
+	}
+	if profile != visitOf(ctx).profile { // an account of another directory
+		return nil, protocol.ErrNotFound
+	}
+	p := d.desk.parts.provisioners[profile]
 	return &protocol.Account{
 		ID: a.ID, Key: jwk, Status: a.status(), ProvisionerID: p.ID, ProvisionerName: p.Name,
-		LocationPrefix: d.desk.accountURL(""),
+		LocationPrefix: d.desk.accountURL(profile, ""),
 	}, nil
 }
 

@@ -21,6 +21,9 @@ type CAS struct {
 	// Orders finds the approved order that a protocol's request stands for;
 	// its CSR is filled in here. An error refuses the request. nil refuses all.
 	Orders func(ctx context.Context, req *casapi.CreateCertificateRequest) (ca.Order, error)
+	// Bound issues for an application whose order the request stands for, and
+	// reports whether it is one. nil: none is.
+	Bound func(ctx context.Context, req *casapi.CreateCertificateRequest) (c ca.Certificate, bound bool, err error)
 }
 
 var _ casapi.CertificateAuthorityService = (*CAS)(nil)
@@ -35,6 +38,13 @@ func (s *CAS) CreateCertificate(req *casapi.CreateCertificateRequest) (*casapi.C
 	csr, err := ca.ParseCSR(req.CSR.Raw)
 	if err != nil {
 		return nil, err
+	}
+	if s.Bound != nil {
+		if c, bound, err := s.Bound(ctx, req); err != nil {
+			return nil, err
+		} else if bound {
+			return s.answer(c)
+		}
 	}
 	if s.Orders == nil {
 		return nil, errUnapproved()
@@ -51,6 +61,11 @@ func (s *CAS) CreateCertificate(req *casapi.CreateCertificateRequest) (*casapi.C
 	if err != nil {
 		return nil, err
 	}
+	return s.answer(c)
+}
+
+// answer gives a certificate to the protocol.
+func (s *CAS) answer(c ca.Certificate) (*casapi.CreateCertificateResponse, error) {
 	cert, err := x509.ParseCertificate(c.DER)
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s: %w", c.Serial, err)

@@ -38,6 +38,9 @@ func (d database) GetCertificate(ctx context.Context, id string) (*protocol.Cert
 	if len(id) > maxKID {
 		return nil, errNoCertificate()
 	}
+	if visitOf(ctx).profile != Profile {
+		return d.boundCertificate(ctx, id)
+	}
 	c, err := d.desk.CA.ByRequest(ctx, requestOf(id))
 	if err != nil {
 		return nil, err
@@ -64,6 +67,11 @@ func (d database) certificate(c ca.Certificate) (*protocol.Certificate, error) {
 	if !ours || c.State != ca.Issued {
 		return nil, errNoCertificate()
 	}
+	return d.shown(c, order)
+}
+
+// shown is the certificate of an order as smallstep knows it.
+func (d database) shown(c ca.Certificate, order string) (*protocol.Certificate, error) {
 	leaf, err := x509.ParseCertificate(c.DER)
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s: %w", c.Serial, err)
@@ -81,18 +89,28 @@ func errNoCertificate() error {
 	return fault.New(fault.NotFound, "acme_certificate_unknown", "there is no such certificate of an ACME order here")
 }
 
-// What follows is never asked for by a route that is served: authorizations
-// have no challenges, external account keys are made by statements.
+// UpdateAuthorization has nothing to record: a state is never stored.
+func (database) UpdateAuthorization(context.Context, *protocol.Authorization) error { return nil }
+
+// GetChallenge returns the challenge of a device, and judges what answers it;
+// the authorization of a domain has none.
+func (d database) GetChallenge(ctx context.Context, id, authorization string) (*protocol.Challenge, error) {
+	if visitOf(ctx).profile != Profile {
+		return d.attested(ctx, id, authorization)
+	}
+	return nil, errNoChallenge()
+}
+
+func errNoChallenge() error {
+	return fault.New(fault.NotFound, "acme_challenge_unknown", "there is no challenge to answer: the authorizations of an order are valid from the start")
+}
+
+// What follows is never asked for by a route that is served: external account
+// keys are made by statements.
 
 func errUnused() error { return errors.New("acme: this has no route") }
 
-func (database) GetChallenge(context.Context, string, string) (*protocol.Challenge, error) {
-	return nil, fault.New(fault.NotFound, "acme_challenge_unknown", "there is no challenge to answer: the authorizations of an order are valid from the start")
-}
 func (database) UpdateChallenge(context.Context, *protocol.Challenge) error { return errUnused() }
-func (database) UpdateAuthorization(context.Context, *protocol.Authorization) error {
-	return errUnused()
-}
 func (database) GetAuthorizationsByAccountID(context.Context, string) ([]*protocol.Authorization, error) {
 	return nil, errUnused()
 }

@@ -48,6 +48,9 @@ type Config struct {
 	// of the deed that rests on it.
 	Proven func(tx store.Tx, b ca.BusinessID, domain string, now time.Time) (bool, error)
 
+	// Applications are those whose keys live in TPMs; nil: none is served.
+	Applications Applications
+
 	OrdersPerHour   int // of a business; zero means 100
 	KeysPerBusiness int // not revoked; zero means 10
 }
@@ -81,10 +84,10 @@ type Desk struct {
 
 // parts is what smallstep's handlers find in the context of a request.
 type parts struct {
-	authority   *authority.Authority
-	provisioner *provisioner.ACME
-	database    protocol.DB
-	linker      protocol.Linker
+	authority    *authority.Authority
+	provisioners map[string]*provisioner.ACME // by profile
+	database     protocol.DB
+	linker       protocol.Linker
 }
 
 // New returns a Desk, or all that is wrong with c.
@@ -111,11 +114,14 @@ func New(c Config) (*Desk, error) {
 	if d.parts.authority, err = d.newAuthority(); err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
-	p, err := d.parts.authority.LoadProvisionerByName(Profile)
-	if err != nil {
-		return nil, fmt.Errorf("acme: %w", err)
+	d.parts.provisioners = map[string]*provisioner.ACME{}
+	for _, profile := range d.profiles() {
+		p, err := d.parts.authority.LoadProvisionerByName(profile)
+		if err != nil {
+			return nil, fmt.Errorf("acme: %w", err)
+		}
+		d.parts.provisioners[profile] = p.(*provisioner.ACME) // made just before
 	}
-	d.parts.provisioner = p.(*provisioner.ACME) // made just before
 	mux := chi.NewRouter()
 	mux.Route(prefix, func(r chi.Router) {
 		protocolapi.Route(r)
@@ -128,15 +134,19 @@ func New(c Config) (*Desk, error) {
 // newAuthority returns smallstep's authority over our CAS. It has no route of
 // its own here: neither /sign nor /renew nor /rekey can be reached.
 func (d *Desk) newAuthority() (*authority.Authority, error) {
-	return authority.NewEmbedded(
-		authority.WithConfig(&config.Config{AuthorityConfig: &config.AuthConfig{Provisioners: provisioner.List{&provisioner.ACME{
-			Type: "ACME", Name: Profile, RequireEAB: true,
+	var list provisioner.List
+	for _, profile := range d.profiles() {
+		list = append(list, &provisioner.ACME{
+			Type: "ACME", Name: profile, RequireEAB: true,
 			// None that a domain could be asked for: see CreateChallenge.
 			Challenges: []provisioner.ACMEChallenge{provisioner.DEVICE_ATTEST_01},
-		}}}}),
+		})
+	}
+	return authority.NewEmbedded(
+		authority.WithConfig(&config.Config{AuthorityConfig: &config.AuthConfig{Provisioners: list}}),
 		authority.WithDatabase(statusDB{d.CA}),
 		authority.WithX509RootCerts(d.CA.Anchors()...),
-		authority.WithX509CAService(&CAS{Authority: d.CA, Orders: d.approved}),
+		authority.WithX509CAService(&CAS{Authority: d.CA, Orders: d.approved, Bound: d.bound}),
 		authority.WithQuietInit())
 }
 

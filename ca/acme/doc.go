@@ -15,6 +15,14 @@
 // the badge lives, is the proof, and it is asked for again, in the transaction
 // that records the intent, when the certificate is about to be signed.
 //
+// Where keys in TPMs are believed, there is a directory for each profile of
+// persons too. An account there is bound to one approved application, by a key
+// that the applicant is given; its one identifier is the application's number,
+// and its one challenge, device-attest-01, is met by the application's TPM,
+// which certifies the attested key once more over the key authorization. We
+// judge that ourselves before smallstep sees the challenge, and the
+// certificate is issued by the application (Applications), not by this room.
+//
 // Nonces are not stored. They carry their time and a MAC, and each node
 // remembers for their life which ones it saw. A request that is sent again to
 // another node gets past that and changes nothing: an account's id follows

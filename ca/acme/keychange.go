@@ -43,7 +43,7 @@ func (d *Desk) changeKey(w http.ResponseWriter, r *http.Request, body []byte) er
 	if err := d.nonces.take(outer.header.Nonce); err != nil {
 		return err
 	}
-	id, ok := strings.CutPrefix(outer.header.KID, d.accountURL(""))
+	id, ok := strings.CutPrefix(outer.header.KID, d.accountURL(Profile, ""))
 	if !ok {
 		return fault.New(fault.Denied, "acme_key_change_account", "a change of key is signed with the key of an account; put the account's address into kid")
 	}
@@ -55,9 +55,9 @@ func (d *Desk) changeKey(w http.ResponseWriter, r *http.Request, body []byte) er
 		return err
 	}
 	d.Log.Info("acme account key changed", "account", id)
-	w.Header().Set("Location", d.accountURL(id))
+	w.Header().Set("Location", d.accountURL(Profile, id))
 	w.Header().Set("Content-Type", "application/json")
-	return json.MarshalWrite(w, map[string]string{"status": string(protocol.StatusValid), "orders": d.accountURL(id) + "/orders"}, json.Deterministic(true))
+	return json.MarshalWrite(w, map[string]string{"status": string(protocol.StatusValid), "orders": d.accountURL(Profile, id) + "/orders"}, json.Deterministic(true))
 }
 
 // rollover checks both signatures and what they say of each other.
@@ -185,7 +185,7 @@ func (d *Desk) roll(ctx context.Context, w http.ResponseWriter, c rollover) erro
 		return ledger.Append(tx, ledger.Event{Kind: "acme.account", Subject: a.ID, At: c.at, Note: "key changed"})
 	})
 	if taken != "" {
-		w.Header().Set("Location", d.accountURL(taken))
+		w.Header().Set("Location", d.accountURL(Profile, taken))
 	}
 	return err
 }

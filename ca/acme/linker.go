@@ -27,13 +27,14 @@ type linker struct {
 // Middleware puts the provisioner of the profile in the URL into the context.
 func (l linker) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if chi.URLParam(r, "provisionerID") != Profile {
+		served, ok := l.desk.parts.provisioners[chi.URLParam(r, "provisionerID")]
+		if !ok {
 			render.Error(w, r, fault.New(fault.NotFound, "acme_profile_unknown", "there is no ACME for this profile; use the directory of %[1]s", Profile))
 			return
 		}
-		var p protocol.Provisioner = l.desk.parts.provisioner
+		var p protocol.Provisioner = served
 		if strings.HasSuffix(r.URL.Path, "/finalize") {
-			p = signing{l.desk.parts.provisioner}
+			p = signing{served}
 		}
 		next.ServeHTTP(w, r.WithContext(protocol.NewProvisionerContext(r.Context(), p)))
 	})

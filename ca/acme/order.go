@@ -2,11 +2,6 @@ package acme
 
 import (
 	"context"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -39,6 +34,9 @@ const (
 // written: an authorization is a name of its order, and valid from the start.
 func (d database) CreateAuthorization(ctx context.Context, az *protocol.Authorization) error {
 	v := visitOf(ctx)
+	if v.profile != Profile {
+		return authorizeApplication(v, az)
+	}
 	name := strings.ToLower(az.Identifier.Value)
 	switch {
 	case az.Identifier.Type != protocol.DNS:
@@ -58,7 +56,13 @@ func authorizationID(order string, n int) string { return order + "." + strconv.
 
 // CreateChallenge is asked for a device's identifier only: a domain has no
 // challenge (see newAuthority).
-func (database) CreateChallenge(context.Context, *protocol.Challenge) error { return errIdentifier() }
+func (database) CreateChallenge(ctx context.Context, ch *protocol.Challenge) error {
+	if visitOf(ctx).profile == Profile {
+		return errIdentifier()
+	}
+	ch.ID = challengeID
+	return nil
+}
 
 func errIdentifier() error {
 	return fault.New(fault.Invalid, "acme_identifier", "only domains are certified here; order identifiers of the type dns")
@@ -74,7 +78,7 @@ func (d database) CreateOrder(ctx context.Context, o *protocol.Order) error {
 	if err := refuseDates(v.payload); err != nil {
 		return err
 	}
-	made := order{ID: v.order, Account: o.AccountID, Names: v.names, CreatedAt: now, ExpiresAt: now.Add(orderLife)}
+	made := order{ID: v.order, Account: o.AccountID, Names: v.names, CreatedAt: now, ExpiresAt: now.Add(orderLife), Token: v.token}
 	wish, err := d.desk.replaces(ctx, v.payload, o.AccountID, v.names)
 	if err != nil {
 		return err
@@ -93,11 +97,11 @@ func (d database) CreateOrder(ctx context.Context, o *protocol.Order) error {
 		if err != nil {
 			return err
 		}
-		made.Business = a.Business
+		made.Business, made.Application = a.Business, a.Application
 		if err := d.desk.mayHave(tx, made, now); err != nil {
 			return err
 		}
-		if err := d.desk.count(tx, a.Business, now); err != nil {
+		if err := d.desk.count(tx, a, now); err != nil {
 			return err
 		}
 		if err := d.desk.claim(tx, made, now); err != nil {
@@ -113,20 +117,7 @@ func (d database) CreateOrder(ctx context.Context, o *protocol.Order) error {
 	}
 	made.show(o)
 	v.replaces = made.Replaces
-	o.Status = protocol.StatusReady
-	return nil
-}
-
-// refuseDates refuses an order that wishes for dates: the profile says how
-// long a certificate lives.
-func refuseDates(payload []byte) error {
-	var wish struct {
-		NotBefore *string `json:"notBefore"`
-		NotAfter  *string `json:"notAfter"`
-	}
-	if err := json.Unmarshal(payload, &wish); err != nil || wish.NotBefore != nil || wish.NotAfter != nil {
-		return fault.New(fault.Invalid, "acme_dates", "an order cannot choose its dates here; leave notBefore and notAfter out")
-	}
+	o.Status = made.open()
 	return nil
 }
 
@@ -142,6 +133,9 @@ func (d *Desk) mayHave(tx store.Tx, o order, now time.Time) error {
 	if now.After(o.ExpiresAt) {
 		return fault.New(fault.Conflict, "acme_order_expired", "this order has expired; make a new one")
 	}
+	if o.Application != "" {
+		return o.mayHave(a)
+	}
 	for _, name := range o.Names {
 		switch ok, err := d.Proven(tx, o.Business, name, now); {
 		case err != nil:
@@ -153,9 +147,11 @@ func (d *Desk) mayHave(tx store.Tx, o order, now time.Time) error {
 	return nil
 }
 
-// count refuses an order above the hour's number for the business.
-func (d *Desk) count(tx store.Tx, b ca.BusinessID, now time.Time) error {
-	r, err := store.Load[rate](tx, rateBucket, string(b))
+// count refuses an order above the hour's number for the business, or for the
+// application.
+func (d *Desk) count(tx store.Tx, a account, now time.Time) error {
+	who := string(a.Business) + a.Application
+	r, err := store.Load[rate](tx, rateBucket, who)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
@@ -165,7 +161,7 @@ func (d *Desk) count(tx store.Tx, b ca.BusinessID, now time.Time) error {
 	if r.Orders++; r.Orders > d.OrdersPerHour {
 		return fault.New(fault.Limited, "acme_orders_limit", "a business may make %[1]d orders in an hour; try again in the next one, and keep the certificates you have", d.OrdersPerHour)
 	}
-	return store.Save(tx, rateBucket, string(b), r)
+	return store.Save(tx, rateBucket, who, r)
 }
 
 // show writes the order into smallstep's.
@@ -173,7 +169,7 @@ func (o order) show(to *protocol.Order) {
 	to.ID, to.AccountID, to.ExpiresAt = o.ID, o.Account, o.ExpiresAt
 	to.Identifiers, to.AuthorizationIDs = nil, nil
 	for n, name := range o.Names {
-		to.Identifiers = append(to.Identifiers, protocol.Identifier{Type: protocol.DNS, Value: name})
+		to.Identifiers = append(to.Identifiers, o.identifier(name))
 		to.AuthorizationIDs = append(to.AuthorizationIDs, authorizationID(o.ID, n))
 	}
 }
@@ -187,9 +183,9 @@ func (d database) GetOrder(ctx context.Context, id string) (*protocol.Order, err
 	}
 	v := visitOf(ctx)
 	v.order, v.replaces = id, o.Replaces
-	out := &protocol.Order{ProvisionerID: d.desk.parts.provisioner.GetID(), Status: protocol.StatusReady}
+	out := &protocol.Order{ProvisionerID: d.desk.parts.provisioners[v.profile].GetID(), Status: o.open()}
 	o.show(out)
-	c, err := d.desk.CA.ByRequest(ctx, requestOf(id))
+	c, err := d.desk.CA.ByRequest(ctx, o.request())
 	switch {
 	case err == nil && c.State == ca.Issued:
 		out.Status, out.CertificateID = protocol.StatusValid, id
@@ -203,32 +199,6 @@ func (d database) GetOrder(ctx context.Context, id string) (*protocol.Order, err
 		out.Status = protocol.StatusInvalid
 	}
 	return out, nil
-}
-
-// refuseOtherKey refuses the finalization (payload is its request) of an order
-// that has its certificate, for another key: that certificate would be of no use.
-func refuseOtherKey(payload []byte, c ca.Certificate) error {
-	if len(payload) == 0 {
-		return nil
-	}
-	var finalize struct {
-		CSR string `json:"csr"`
-	}
-	if err := json.Unmarshal(payload, &finalize); err != nil {
-		return err
-	}
-	der, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(finalize.CSR, "="))
-	if err != nil {
-		return errMalformed()
-	}
-	csr, err := ca.ParseCSR(der)
-	if err != nil {
-		return err
-	}
-	if csr.SPKISHA256() != c.SPKISHA256 {
-		return fault.New(fault.Conflict, "acme_order_done", "this order has its certificate, for another key; make a new order")
-	}
-	return nil
 }
 
 // UpdateOrder has nothing to record: a state is never stored.
@@ -265,10 +235,12 @@ func (d database) GetAuthorization(ctx context.Context, id string) (*protocol.Au
 	if err != nil || n < 0 || n >= len(o.Names) || authorizationID(o.ID, n) != id {
 		return nil, unknown
 	}
-	return &protocol.Authorization{
-		ID: id, AccountID: o.Account, Identifier: protocol.Identifier{Type: protocol.DNS, Value: o.Names[n]},
+	az := &protocol.Authorization{
+		ID: id, AccountID: o.Account, Identifier: o.identifier(o.Names[n]),
 		Status: protocol.StatusValid, Challenges: []*protocol.Challenge{}, ExpiresAt: o.ExpiresAt,
-	}, nil
+	}
+	o.challenge(az)
+	return az, nil
 }
 
 // approved finds the order that a request of smallstep's authority is for. All
@@ -294,14 +266,4 @@ func (d *Desk) approved(ctx context.Context, req *casapi.CreateCertificateReques
 		Service: ca.Service{Profile: Profile, CommonName: names[0], DNSNames: names, Business: o.Business},
 		Guard:   func(tx store.Tx) error { return d.mayHave(tx, o, now) },
 	}, nil
-}
-
-// asksForAuthority reports whether a request has basicConstraints with
-// anything in them (RFC 5280 section 4.2.1.9): for an end entity they are an
-// empty SEQUENCE. Nothing of it would get into a certificate either way.
-func asksForAuthority(csr *x509.CertificateRequest) bool {
-	basicConstraints := asn1.ObjectIdentifier{2, 5, 29, 19}
-	return slices.ContainsFunc(csr.Extensions, func(e pkix.Extension) bool {
-		return e.Id.Equal(basicConstraints) && !slices.Equal(e.Value, []byte{0x30, 0x00})
-	})
 }

@@ -14,6 +14,9 @@ import (
 // urn is the namespace of ACME's errors (RFC 8555 section 6.7).
 const urn = "urn:ietf:params:acme:error:"
 
+// badAttestation is the error of draft-ietf-acme-device-attest section 8.5.
+const badAttestation = "badAttestationStatement"
+
 // problem is an error as clients see it (RFC 7807, RFC 8555 section 6.7).
 type problem struct {
 	Type       string   `json:"type"`
@@ -34,14 +37,21 @@ var kinds = map[fault.Kind]problem{
 
 // codes gives the type and status of single faults.
 var codes = map[string]problem{
-	"acme_algorithm":        {Type: "badSignatureAlgorithm", Status: http.StatusBadRequest, Algorithms: algorithms},
-	"acme_binding_missing":  {Type: "externalAccountRequired", Status: http.StatusForbidden},
-	"acme_domain_unproven":  {Type: "rejectedIdentifier", Status: http.StatusForbidden},
-	"acme_identifier":       {Type: "unsupportedIdentifier", Status: http.StatusBadRequest},
-	"acme_method":           {Type: "malformed", Status: http.StatusMethodNotAllowed},
-	"acme_nonce_used":       {Type: "badNonce", Status: http.StatusBadRequest},
-	"acme_too_large":        {Type: "malformed", Status: http.StatusRequestEntityTooLarge},
-	"acme_csr_authority":    {Type: "badCSR", Status: http.StatusBadRequest},
+	"acme_algorithm":       {Type: "badSignatureAlgorithm", Status: http.StatusBadRequest, Algorithms: algorithms},
+	"acme_binding_missing": {Type: "externalAccountRequired", Status: http.StatusForbidden},
+	"acme_domain_unproven": {Type: "rejectedIdentifier", Status: http.StatusForbidden},
+	"acme_identifier":      {Type: "unsupportedIdentifier", Status: http.StatusBadRequest},
+	"acme_method":          {Type: "malformed", Status: http.StatusMethodNotAllowed},
+	"acme_nonce_used":      {Type: "badNonce", Status: http.StatusBadRequest},
+	"acme_too_large":       {Type: "malformed", Status: http.StatusRequestEntityTooLarge},
+	"acme_csr_authority":   {Type: "badCSR", Status: http.StatusBadRequest},
+	"key_unattested":       {Type: "badCSR", Status: http.StatusBadRequest},
+	"key_not_announced":    {Type: "badCSR", Status: http.StatusBadRequest},
+
+	"acme_identifier_device":     {Type: "unsupportedIdentifier", Status: http.StatusBadRequest},
+	"acme_application_foreign":   {Type: "rejectedIdentifier", Status: http.StatusForbidden},
+	"acme_attestation_malformed": {Type: badAttestation, Status: http.StatusBadRequest},
+
 	"key_compromised":       {Type: "badCSR", Status: http.StatusBadRequest},
 	"key_in_use":            {Type: "badCSR", Status: http.StatusBadRequest},
 	"names_unapproved":      {Type: "badCSR", Status: http.StatusBadRequest},
@@ -155,6 +165,8 @@ func kindOf(f *fault.Fault) problem {
 	switch {
 	case strings.HasPrefix(f.Code(), "csr_"):
 		return problem{Type: "badCSR", Status: http.StatusBadRequest}
+	case strings.HasPrefix(f.Code(), "attestation_"):
+		return problem{Type: badAttestation, Status: http.StatusBadRequest}
 	case strings.HasPrefix(f.Code(), "key_"):
 		return kinds[fault.Unavailable]
 	}

@@ -21,6 +21,7 @@ const (
 	keyBucket         = "acme_keys"          // kid -> Key
 	businessKeyBucket = "acme_business_keys" // business/kid -> kid
 	accountBucket     = "acme_accounts"      // id -> account
+	boundBucket       = "acme_bound"         // application -> account
 	orderBucket       = "acme_orders"        // id, which begins with the account's -> order
 	dueBucket         = "acme_orders_due"    // time/id -> id: to be forgotten then
 	rateBucket        = "acme_rates"         // business -> rate
@@ -50,6 +51,10 @@ type account struct {
 	CreatedAt time.Time       `json:"created_at"`
 	Closed    bool            `json:"closed,omitempty"`  // by itself (RFC 8555 section 7.3.6)
 	Revoked   bool            `json:"revoked,omitempty"` // by the business, with its key
+
+	// Application is bound to the account in place of a business.
+	Application string `json:"application,omitempty"`
+	Profile     string `json:"profile,omitempty"` // of the application
 }
 
 // order is an ACME order. Whether there is a certificate for it, ca knows.
@@ -61,6 +66,10 @@ type order struct {
 	Replaces  *replaced     `json:"replaces,omitempty"`
 	CreatedAt time.Time     `json:"created_at"`
 	ExpiresAt time.Time     `json:"expires_at"`
+
+	Application string    `json:"application,omitempty"` // of the account, in place of a business
+	Token       string    `json:"token,omitempty"`       // of the challenge
+	AttestedAt  time.Time `json:"attested_at,omitzero"`  // when the challenge was met
 }
 
 // rate counts the orders of a business in one hour.
@@ -87,6 +96,14 @@ func accountOf(orderID string) string {
 
 // requestOf names the order to ca.
 func requestOf(orderID string) string { return "acme/" + orderID }
+
+// request names the order to ca: an application is one itself.
+func (o order) request() string {
+	if o.Application != "" {
+		return o.Application
+	}
+	return requestOf(o.ID)
+}
 
 func (o order) dueKey() string {
 	return fmt.Sprintf("%016x/%s", o.ExpiresAt.Add(keepOrder).Unix(), o.ID)

@@ -21,12 +21,16 @@ import (
 // visit is what we know of one request on its way through smallstep's
 // handlers, which carry it in their context.
 type visit struct {
+	profile string    // in the URL
+	account string    // that the request names; it has signed the request by the time a database method sees it
 	payload []byte    // of the request; signed by the account by the time a database method sees it
 	nonce   string    // of the request
 	binding *envelope // the external account binding in the payload of newAccount
 	key     *Key      // the external account key that the binding was found to be signed with
 	order   string    // id of the order that is made or finalized
 	names   []string  // of the order that is made
+	token   string    // of the challenge of the order that is made
+	bound   string    // the application whose external account key the binding was found to be signed with
 	// replaces is what the order that is made or shown replaces.
 	replaces *replaced
 	err      error // what smallstep is about to answer
@@ -66,7 +70,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 // strict before smallstep sees them, panics of its handlers end here, and
 // what it says of errors is replaced by what we say.
 func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v, rec := &visit{}, &recorder{header: http.Header{}}
+	v, rec := &visit{profile: profileOf(r.URL.Path)}, &recorder{header: http.Header{}}
 	body, err := d.open(r, v)
 	switch {
 	case err != nil:
@@ -115,6 +119,7 @@ func (d *Desk) open(r *http.Request, v *visit) ([]byte, error) {
 		return nil, err
 	}
 	v.payload, v.nonce = e.payload, e.header.Nonce
+	v.account, _ = strings.CutPrefix(e.header.KID, d.accountURL(v.profile, ""))
 	if strings.HasSuffix(r.URL.Path, "/new-account") {
 		v.binding, err = parseBinding(e.payload)
 	}
@@ -124,19 +129,25 @@ func (d *Desk) open(r *http.Request, v *visit) ([]byte, error) {
 // checkOwner refuses an account's address to all but the account, whose kid it
 // is. smallstep would answer anybody there, with the account of who asks.
 func (d *Desk) checkOwner(path, kid string) error {
-	id, ok := strings.CutPrefix(d.Portal+path, d.accountURL(""))
+	id, ok := strings.CutPrefix(d.Portal+path, d.accountURL(profileOf(path), ""))
 	if !ok {
 		return nil
 	}
-	if id, _, _ = strings.Cut(id, "/"); kid != d.accountURL(id) {
+	if id, _, _ = strings.Cut(id, "/"); kid != d.accountURL(profileOf(path), id) {
 		return fault.New(fault.Denied, "acme_account_foreign", "this is the address of another account; use that of your own")
 	}
 	return nil
 }
 
 // accountURL is the address of an account, and its kid.
-func (d *Desk) accountURL(id string) string {
-	return d.Portal + prefix + protocol.GetUnescapedPathSuffix(protocol.AccountLinkType, Profile, id)
+func (d *Desk) accountURL(profile, id string) string {
+	return d.Portal + prefix + protocol.GetUnescapedPathSuffix(protocol.AccountLinkType, profile, id)
+}
+
+// profileOf is the profile in the path of a request.
+func profileOf(path string) string {
+	profile, _, _ := strings.Cut(strings.TrimPrefix(path, prefix+"/"), "/")
+	return profile
 }
 
 // parseBinding reads the JWS of an external account binding (RFC 8555 section

@@ -72,12 +72,15 @@ func (r Rules) at(home KeyHome) Rules {
 	return r
 }
 
+// DeviceSource is the source of records of statements of the format.
+func DeviceSource(f attest.Format) string { return "attest-" + string(f) + "@1" }
+
 // DeviceRecord makes the record of an attestation. raw is the statement as it
 // is kept.
 func DeviceRecord(k attest.Key, raw []byte) Record {
 	sum := sha256.Sum256(raw)
 	return Record{
-		ID: NewID(), Type: DeviceAttestation, Source: "attest-" + string(k.Format()) + "@1", Environment: Environment(k.Environment()), Result: Match,
+		ID: NewID(), Type: DeviceAttestation, Source: DeviceSource(k.Format()), Environment: Environment(k.Environment()), Result: Match,
 		Claims:    Claims{SPKISHA256: k.SPKISHA256(), Attestation: k.Format(), Device: k.Device(), DeviceTraits: k.Traits()},
 		RawSHA256: hex.EncodeToString(sum[:]), CheckedAt: k.At(),
 	}

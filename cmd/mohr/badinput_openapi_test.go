@@ -48,6 +48,7 @@ func TestTheDocumentListsEveryOperation(t *testing.T) {
 const operations = `GET /acme/nonce acme-nonce
 GET /answers/{id}/receipt.json answer-receipt-file
 GET /applications/{id} get-application
+GET /applications/{id}/acme application-acme
 GET /applications/{id}/bundle get-bundle
 GET /applications/{id}/certificate get-certificate
 GET /applications/{id}/decision explain-decision

@@ -26,28 +26,68 @@ func (t *tpm) judge(s Statement, b Binding, now time.Time) (k Key, err error) {
 	if err := e.activated(s.Secret); err != nil {
 		return k, err
 	}
-	key, err := parseArea(s.Key, "the key")
+	key, err := e.ak.vouches(Certification{s.Key, s.Info, s.Signature}, b.sum())
 	if err != nil {
-		return k, err
-	}
-	said, err := parseCertified(s.Info)
-	if err != nil {
-		return k, err
-	}
-	if err := e.ak.signed(s.Info, s.Signature); err != nil {
-		return k, err
-	}
-	if subtle.ConstantTimeCompare(said.qualifying, b.sum()) != 1 {
-		return k, errOtherChallenge()
-	}
-	if !bytes.Equal(said.name, key.name) {
-		return k, fault.New(fault.Denied, "attestation_other_key", "the TPM vouches for another key than the one sent; send the key's public area as the TPM gives it, and certify that key")
-	}
-	if err := key.holds(); err != nil {
 		return k, err
 	}
 	spki, err := spkiOf(key.public)
 	return Key{format: TPM, spki: spki, device: e.device, traits: "TPM 2.0 of " + e.make}, err
+}
+
+// Certification is what TPM2_Certify gives of a key, with the key's public area.
+type Certification struct {
+	Key       []byte // TPMT_PUBLIC
+	Info      []byte // TPMS_ATTEST
+	Signature []byte // TPMT_SIGNATURE
+}
+
+// vouches returns the key that c is about, if the attestation key a says so
+// over the qualifying data and a holder may have such a key.
+func (a area) vouches(c Certification, qualifying []byte) (key area, err error) {
+	if key, err = parseArea(c.Key, "the key"); err != nil {
+		return key, err
+	}
+	said, err := parseCertified(c.Info)
+	if err != nil {
+		return key, err
+	}
+	if err := a.signed(c.Info, c.Signature); err != nil {
+		return key, err
+	}
+	if subtle.ConstantTimeCompare(said.qualifying, qualifying) != 1 {
+		return key, errOtherChallenge()
+	}
+	if !bytes.Equal(said.name, key.name) {
+		return key, fault.New(fault.Denied, "attestation_other_key", "the TPM vouches for another key than the one sent; send the key's public area as the TPM gives it, and certify that key")
+	}
+	return key, key.holds()
+}
+
+// Again reports whether the TPM that vouched for a key by s, under b, vouches
+// for the same key by c, over other qualifying data of 32 octets: that of a
+// protocol with challenges of its own.
+func (v *Verifier) Again(s Statement, b Binding, c Certification, qualifying []byte, now time.Time) (err error) {
+	defer survive(&err)
+	k, err := v.Verify(s, b, now)
+	if err != nil {
+		return err
+	}
+	if k.format != TPM {
+		return errFormat()
+	}
+	ak, err := parseArea(s.AK, "the attestation key")
+	if err != nil {
+		return err
+	}
+	key, err := ak.vouches(c, qualifying)
+	if err != nil {
+		return err
+	}
+	spki, err := spkiOf(key.public)
+	if err == nil && !bytes.Equal(spki, k.spki) {
+		err = fault.New(fault.Denied, "attestation_not_that_key", "the TPM vouches for another key than before; certify the key that was attested")
+	}
+	return err
 }
 
 // resident reports whether an object was made by its TPM and cannot leave it

@@ -40,9 +40,25 @@ func (d *Device) Attest(s attest.Statement, c attest.Credential, name string, qu
 	if s.Secret, err = d.activate(ak, c); err != nil {
 		return s, err
 	}
+	certified, err := d.certify(ak, name, qualifying)
+	s.Key, s.Info, s.Signature = certified.Key, certified.Info, certified.Signature
+	return s, err
+}
+
+// Certify has the attestation key certify the key called name over qualifying.
+func (d *Device) Certify(name string, qualifying []byte) (c attest.Certification, err error) {
+	ak, err := d.primary(attestationTemplate())
+	if err != nil {
+		return c, fmt.Errorf("make attestation key: %w", err)
+	}
+	defer func() { err = errors.Join(err, d.unload(ak.ObjectHandle)) }()
+	return d.certify(ak, name, qualifying)
+}
+
+func (d *Device) certify(ak *tpm2.CreatePrimaryResponse, name string, qualifying []byte) (c attest.Certification, err error) {
 	key, err := d.load(name)
 	if err != nil {
-		return s, err
+		return c, err
 	}
 	defer func() { err = errors.Join(err, d.unload(key.handle)) }()
 	said, err := tpm2.Certify{
@@ -52,10 +68,9 @@ func (d *Device) Attest(s attest.Statement, c attest.Credential, name string, qu
 		InScheme:       tpm2.TPMTSigScheme{Scheme: tpm2.TPMAlgNull},
 	}.Execute(d.commands())
 	if err != nil {
-		return s, fmt.Errorf("certify key: %w", err)
+		return c, fmt.Errorf("certify key: %w", err)
 	}
-	s.Key, s.Info, s.Signature = key.public, said.CertifyInfo.Bytes(), tpm2.Marshal(said.Signature)
-	return s, nil
+	return attest.Certification{Key: key.public, Info: said.CertifyInfo.Bytes(), Signature: tpm2.Marshal(said.Signature)}, nil
 }
 
 // attestationTemplate is that of the attestation key: a restricted signing key

@@ -272,8 +272,13 @@ func (r *rooms) openBadge(context.Context) error {
 }
 
 func (r *rooms) openACME(context.Context) (err error) {
+	var applications acme.Applications
+	if r.attestation != nil {
+		applications = r.enroll
+	}
 	r.acme, err = acme.New(acme.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Seal: r.box, Portal: r.Config.Portal, Proven: badge.Proven, Log: r.Log,
+		Applications: applications,
 	})
 	return err
 }
