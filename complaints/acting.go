@@ -34,7 +34,7 @@ func (d *Desk) acting(tx store.Tx, leaf *x509.Certificate, now time.Time, busine
 	return o, nil
 }
 
-// officer returns the operator who asks, if he may rule on complaints.
+// officer is Denied unless leaf is the certificate of an operator who may rule.
 func (d *Desk) officer(ctx context.Context, leaf *x509.Certificate) error {
 	_, err := d.CA.May(ctx, leaf, ca.MayRule)
 	return err

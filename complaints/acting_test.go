@@ -10,6 +10,12 @@ import (
 	"mohr/internal/fault"
 )
 
+// officer is the certificate of an operator who may rule.
+func (b *bench) officer(t testing.TB, name string) *x509.Certificate {
+	t.Helper()
+	return b.operators(t, ca.RoleOfficer, name)[0].Certificate
+}
+
 // deeds are all that an officer does about one business.
 func (b *bench) deeds(t testing.TB) map[string]func(leaf *x509.Certificate) error {
 	t.Helper()

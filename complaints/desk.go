@@ -1,6 +1,7 @@
 package complaints
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -83,10 +84,9 @@ func (c *Config) Validate() error {
 // safe for concurrent use.
 type Desk struct {
 	Config
-	register *Register
-	flags    FlagRules
-	// placeholders mark answers and do nothing else.
-	placeholders PlaceholderRules
+	register     *Register
+	flags        FlagRules
+	placeholders PlaceholderRules // mark answers and do nothing else
 	approvals    *approval.Desk
 	lately       lately
 	tokens       []byte // key of complaint ids and tokens
@@ -103,31 +103,21 @@ func New(c Config) (*Desk, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if c.Flags == nil {
-		shipped, err := ShippedFlagRules()
-		if err != nil {
-			return nil, err
-		}
-		c.Flags = &shipped
+	shipped, err := LoadRules("", "")
+	if err != nil {
+		return nil, err
 	}
-	if c.Placeholders == nil {
-		shipped, err := ShippedPlaceholderRules()
-		if err != nil {
-			return nil, err
-		}
-		c.Placeholders = &shipped
-	}
+	c.Flags, c.Placeholders = cmp.Or(c.Flags, &shipped.Flags), cmp.Or(c.Placeholders, &shipped.Placeholders)
 	approvals, err := approval.New(approval.Config{Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now})
 	if err != nil {
 		return nil, err
 	}
 	return &Desk{
-		Config:    c,
-		approvals: approvals,
-		flags:     *c.Flags,
-
-		placeholders: *c.Placeholders,
+		Config:       c,
 		register:     &Register{Store: c.Store, Policies: c.Policies, Now: c.Now},
+		flags:        *c.Flags,
+		placeholders: *c.Placeholders,
+		approvals:    approvals,
 		tokens:       c.Seal.Derive("complaint tokens"),
 	}, nil
 }

@@ -2,7 +2,6 @@ package complaints_test
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"regexp"
@@ -169,12 +168,6 @@ func (b *bench) File(ctx context.Context, in complaints.Filing) (complaints.Tick
 		to = "+98" + strings.TrimPrefix(strings.TrimPrefix(i18n.FoldDigits(in.Contact.Mobile), "+98"), "0")
 	}
 	return b.Confirm(ctx, draft.ID, draft.Token, b.phone.code(to))
-}
-
-// officer is the certificate of an operator who may rule.
-func (b *bench) officer(t testing.TB, name string) *x509.Certificate {
-	t.Helper()
-	return b.operators(t, ca.RoleOfficer, name)[0].Certificate
 }
 
 // rule rules as the officer sara.
