@@ -19,7 +19,7 @@ func (d *Desk) showBadge(c echo.Context, at place, told *web.FormError) error {
 	if err != nil {
 		return err
 	}
-	p := badgePage{place: at, Record: r}
+	p := badgePage{place: at, Record: r, Renewal: r.ValidTo.Add(-d.Badges.Rules.RenewWithin)}
 	dues, err := d.Badges.Dues(ctx, r.ID)
 	if err != nil {
 		return err

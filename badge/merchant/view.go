@@ -55,8 +55,9 @@ type overviewPage struct {
 
 type badgePage struct {
 	place
-	Record badge.Record
-	Days   []Day
+	Record  badge.Record
+	Days    []Day
+	Renewal time.Time // from when it can be renewed
 }
 
 // Checkable reports whether a check now could change anything.
@@ -76,13 +77,14 @@ func (p badgePage) Proof() *badge.Challenge {
 
 // Deeds are what can be asked of the badge now.
 func (p badgePage) Deeds() (list []badge.Action) {
-	if p.Record.State == badge.Active || p.Record.State == badge.Suspended {
+	lives := p.Record.State == badge.Active || p.Record.State == badge.Suspended
+	if lives && !p.Now.Before(p.Renewal) {
 		list = append(list, badge.ActionRenewal)
 	}
 	if !p.Record.AppealUntil.IsZero() {
 		list = append(list, badge.ActionAppeal)
 	}
-	if p.Record.State.Open() || p.Record.State == badge.Active || p.Record.State == badge.Suspended {
+	if p.Record.State.Open() || lives {
 		list = append(list, badge.ActionWithdrawal)
 	}
 	return list
