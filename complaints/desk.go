@@ -17,6 +17,7 @@ import (
 	"mohr/internal/otp"
 	"mohr/internal/seal"
 	"mohr/internal/store"
+	"mohr/internal/web"
 )
 
 // Receipts signs receipts; ca/receipt has the one in use.
@@ -83,7 +84,8 @@ type Desk struct {
 	register  *Register
 	flags     FlagRules
 	approvals *approval.Desk
-	tokens    []byte // key of complaint ids and tokens
+	tokens    []byte    // key of complaint ids and tokens
+	uploads   *web.Gate // of pictures; nil before Routes
 }
 
 // New returns a Desk, or all that is wrong with c.

@@ -14,6 +14,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/complaints"
+	"mohr/complaints/picture"
 	"mohr/internal/i18n"
 	"mohr/internal/otp"
 	"mohr/internal/web"
@@ -28,7 +29,7 @@ type portal struct {
 func newPortal(t testing.TB) *portal {
 	t.Helper()
 	b := newBench(t, nil)
-	texts, err := i18n.Parse(web.Texts, complaints.Texts, otp.Texts)
+	texts, err := i18n.Parse(web.Texts, complaints.Texts, picture.Texts, otp.Texts)
 	if err != nil {
 		t.Fatal(err)
 	}

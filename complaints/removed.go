@@ -29,7 +29,7 @@ func RemovalReasons() []string {
 	return []string{"court_order", "consumer_erasure", "personal_data_of_others", "unlawful_content"}
 }
 
-// RemoveText destroys what the consumer wrote and how to reach him, for an
+// RemoveText destroys what the consumer wrote and showed, and how to reach him, for an
 // officer, and puts up a tombstone with the reason, which the open data shows.
 // actor is what ca.Authority.Operator returned. Doing it again changes nothing.
 func (d *Desk) RemoveText(ctx context.Context, actor, id, reason string) (Tombstone, error) {
@@ -64,6 +64,9 @@ func (d *Desk) RemoveText(ctx context.Context, actor, id, reason string) (Tombst
 		}
 		f.Private = empty
 		if err := store.Save(tx, caseBucket, id, f); err != nil {
+			return err
+		}
+		if err := erasePictures(tx, id); err != nil {
 			return err
 		}
 		if err := store.Save(tx, removedBucket, id, sign); err != nil {

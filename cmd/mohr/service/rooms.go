@@ -28,6 +28,7 @@ import (
 	"mohr/ca/timestamp"
 	"mohr/complaints"
 	"mohr/complaints/opendata"
+	"mohr/complaints/picture"
 	"mohr/complaints/regulator"
 	"mohr/enroll"
 	"mohr/enroll/chip"
@@ -75,7 +76,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
