@@ -1,7 +1,9 @@
 package badge
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -269,21 +271,24 @@ func (d *Desk) pageService(c echo.Context) error {
 	return web.KeptPage(c, http.StatusOK, "badge-service", servicePage{l, months})
 }
 
+// pageLookup finds badges: by a domain those of exactly that one, which is also
+// held against known fakes, else by a part of a name or an id.
 func (d *Desk) pageLookup(c echo.Context) error {
-	p := lookupPage{Asked: c.QueryParam("domain")}
+	ctx, p := c.Request().Context(), lookupPage{Asked: cmp.Or(c.QueryParam("domain"), c.QueryParam("q"))}
 	if p.Asked == "" {
 		return web.Page(c, http.StatusOK, "badge-lookup", p)
 	}
-	found, err := d.OfDomain(c.Request().Context(), p.Asked)
+	var err error
+	if p.Found, err = d.OfDomain(ctx, p.Asked); err == nil {
+		p.Fake, err = d.fakeOf(ctx, p.Asked)
+	} else if errors.Is(err, fault.Invalid) && !strings.ContainsAny(p.Asked, "./:@") { // not meant as an address
+		p.Found, err = d.Find(ctx, p.Asked)
+	}
 	if _, ok := fault.Of(err); ok {
 		p.Fault = true
 		return web.Page(c, http.StatusBadRequest, "badge-lookup", p)
 	}
 	if err != nil {
-		return err
-	}
-	p.Found = found
-	if p.Fake, err = d.fakeOf(c.Request().Context(), p.Asked); err != nil {
 		return err
 	}
 	return web.Page(c, http.StatusOK, "badge-lookup", p)

@@ -199,7 +199,7 @@ func TestRecordPage(t *testing.T) {
 	}
 	median := 2.5
 	b.book.record = complaints.Record{Published: true, Scorecard: complaints.Scorecard{Received: 4, Unanswered: 3, Matured: 40, MaturedOnTime: 31, KMP50Days: &median}}
-	if got := get(t, page, "Accept-Language", "en").body; !strings.Contains(got, "31 of 40") || !strings.Contains(got, "<dd>3</dd>") {
+	if got := get(t, page, "Accept-Language", "en").body; !strings.Contains(got, "31 of 40") || !strings.Contains(got, `<span class="figure bad">3</span>`) {
 		t.Error("the published figures are not shown")
 	}
 	if got := get(t, page, "Accept-Language", "en").body; strings.Contains(got, "half of them") {
@@ -212,7 +212,7 @@ func TestRecordPage(t *testing.T) {
 	if err := b.ca.Revoke(t.Context(), b.cert.Serial, ca.KeyCompromise, "holder"); err != nil {
 		t.Fatal(err)
 	}
-	if got := get(t, page, "Accept-Language", "en").body; !strings.Contains(got, "Revoked") || strings.Contains(got, "In force</strong>") {
+	if got := get(t, page, "Accept-Language", "en").body; !strings.Contains(got, "Revoked") || strings.Contains(got, "In force</h2>") {
 		t.Error("the page does not say that the badge is revoked")
 	}
 }

@@ -85,6 +85,7 @@ type Badge struct {
 	Deeds       int                  `json:"deeds,omitempty"`       // of operators
 	Owed        []Notice             `json:"owed,omitempty"`        // to be put among the notices when it is saved
 	Place       *Place               `json:"place,omitempty"`       // in the status lists
+	Indexed     bool                 `json:"indexed,omitempty"`     // it is found by its words
 	Changes     int                  `json:"changes"`               // entries of the history
 	Traces      int                  `json:"traces"`                // entries of the trace
 	Due         time.Time            `json:"due,omitzero"`          // of the next check by the job
@@ -195,6 +196,9 @@ func (b *Badge) save(tx store.Tx) error {
 		return err
 	}
 	if err := b.saveOwed(tx); err != nil {
+		return err
+	}
+	if err := b.saveWords(tx, old); err != nil {
 		return err
 	}
 	if !b.ValidFrom.IsZero() && isSole(b.Business) { // consumers complain about it by this id

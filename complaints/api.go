@@ -43,6 +43,7 @@ func (d *Desk) routesAPI(s *web.Server) {
 	}
 	d.routesReceipts(s, op, token)
 	d.routesOfficers(s, op)
+	d.routesPictures(s, op)
 	d.routesOutages(s, op)
 	d.routesPhone(s, op)
 	web.Handle(s, jose(op(http.MethodPost, "/complaints/{id}/answers", "answer-complaint", "Answer a complaint by a statement signed by the business (JWS)")), d.apiAnswer)

@@ -18,6 +18,7 @@ import (
 	"mohr/internal/otp"
 	"mohr/internal/seal"
 	"mohr/internal/store"
+	"mohr/internal/web"
 )
 
 // Receipts signs receipts; ca/receipt has the one in use.
@@ -89,7 +90,8 @@ type Desk struct {
 	placeholders PlaceholderRules // mark answers and do nothing else
 	approvals    *approval.Desk
 	lately       lately
-	tokens       []byte // key of complaint ids and tokens
+	tokens       []byte    // key of complaint ids and tokens
+	uploads      *web.Gate // of pictures; nil before Routes
 }
 
 // New returns a Desk, or all that is wrong with c.

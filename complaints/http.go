@@ -104,8 +104,15 @@ type followPage struct {
 	ID         string
 	Token      string
 	Complaints []Complaint
+	Pictures   []Shown
 	Error      *web.FormError
 }
+
+// CanAdd reports whether another picture is taken.
+func (p followPage) CanAdd() bool { return len(p.Pictures) < MaxPictures }
+
+// KB writes a size in thousands of octets, at least one.
+func (followPage) KB(octets int) int { return max(1, (octets+500)/1000) }
 
 // Lines splits a text for the page, without empty lines.
 func (p followPage) Lines(text string) []string {
@@ -140,6 +147,10 @@ func (d *Desk) postFollow(c echo.Context) error {
 	switch do := v.Get("do"); do {
 	case "confirm", "resend":
 		return d.postConfirm(c, p, do, v)
+	case "picture":
+		if err = d.sendPicture(c, p.ID, v.Get("number"), holder(p.Token)); err == nil {
+			return nil
+		}
 	case "receipt":
 		if err = d.sendReceipt(c, p, ca.BusinessID(v.Get("business"))); err == nil {
 			return nil
@@ -195,7 +206,10 @@ func (d *Desk) follow(ctx context.Context, p *followPage, do string, v url.Value
 			return err
 		}
 	}
-	p.Complaints, err = d.FollowAll(ctx, p.ID, p.Token)
+	if p.Complaints, err = d.FollowAll(ctx, p.ID, p.Token); err != nil {
+		return err
+	}
+	p.Pictures, err = d.pictures(ctx, p.ID, holder(p.Token))
 	return err
 }
 

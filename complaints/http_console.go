@@ -63,7 +63,10 @@ func (d *Desk) consoleCase(c echo.Context) error {
 		if _, err = ca.MayIn(tx, leaf, ca.MayRule, now); err != nil {
 			return err
 		}
-		p.Case, err = d.caseIn(tx, c.Param("id"), ca.BusinessID(c.QueryParam("business")), now)
+		if p.Case, err = d.caseIn(tx, c.Param("id"), ca.BusinessID(c.QueryParam("business")), now); err != nil {
+			return err
+		}
+		p.Pictures, err = picturesIn(tx, p.Case.ID)
 		return err
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/complaints"
+	"mohr/complaints/picture"
 	"mohr/internal/i18n"
 	"mohr/internal/otp"
 	"mohr/internal/web"
@@ -33,7 +34,7 @@ func newPortal(t testing.TB) *portal {
 // portalOf is the bench behind a server.
 func portalOf(t testing.TB, b *bench) *portal {
 	t.Helper()
-	texts, err := i18n.Parse(web.Texts, complaints.Texts, otp.Texts)
+	texts, err := i18n.Parse(web.Texts, complaints.Texts, picture.Texts, otp.Texts)
 	if err != nil {
 		t.Fatal(err)
 	}

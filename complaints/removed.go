@@ -60,7 +60,11 @@ func (d *Desk) RemoveText(ctx context.Context, leaf *x509.Certificate, id, reaso
 		if err != nil {
 			return err
 		}
-		if any, err := d.eraseWords(tx, f); err != nil || !any {
+		pictures, err := erasePictures(tx, id)
+		if err != nil {
+			return err
+		}
+		if words, err := d.eraseWords(tx, f); err != nil || !words && !pictures {
 			return err
 		}
 		entry, err := made.leaf(f)

@@ -77,6 +77,8 @@ GET /complaints/outages/{id}/challenge outage-challenge
 GET /complaints/queue list-complaint-queue
 GET /complaints/{id} get-complaint
 GET /complaints/{id}/case show-complaint-case
+GET /complaints/{id}/pictures list-complaint-pictures
+GET /complaints/{id}/pictures/{number} get-complaint-picture
 GET /complaints/{id}/receipt complaint-receipt
 GET /complaints/{id}/receipt.json complaint-receipt-file
 GET /invitations/nonce invitation-nonce

@@ -108,10 +108,13 @@ func TestTheRecordOfAShopInABrowser(t *testing.T) {
 			tab := chromium.Tab(t, l)
 			for _, p := range []struct{ name, path string }{
 				{"badge", "/badge/" + string(s.badge.ID)}, {"badge-service", "/badge/service"}, {"badge-fakes", "/badge/fakes"},
-				{"badge-lookup", "/badge?domain=" + zahraOtherShop}, {"businesses", "/businesses"}, {"record", "/businesses/" + zahraCompany},
+				{"badge-lookup", "/badge?domain=" + zahraOtherShop}, {"badge-search", "/badge?q=" + zahraCompany}, {"badge-search-none", "/badge?q=nobody"}, {"businesses", "/businesses"}, {"record", "/businesses/" + zahraCompany},
 			} {
 				tab.Go(s.Config.Portal + p.path)
 				seen(t, tab, p.name)
+				if p.name == "badge-search" && !tab.Has("main .tag.ok") {
+					t.Error("the badge is not found by the id of its business")
+				}
 				if p.name == "record" && !tab.Has("th[scope=row]") {
 					t.Error("the record does not say what complaints are about")
 				}

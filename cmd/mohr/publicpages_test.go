@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/pem"
 	"fmt"
+	"image"
+	"image/png"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -182,4 +185,64 @@ func TestEveryPartOfTheDesignInABrowser(t *testing.T) {
 	if a := s.anyone.send(t, pageOf("/dev/patterns", "en")); a.status != http.StatusNotFound {
 		t.Errorf("the public listener has the page too: %d", a.status)
 	}
+}
+
+// TestAConsumerFollowsAComplaintInABrowser goes from the receipt's number to
+// the answer, and says that it was none.
+func TestAConsumerFollowsAComplaintInABrowser(t *testing.T) {
+	s := startService(t, "")
+	merchant := s.apply(t, zahra, zahraCompany).certify(t)
+	chromium := browser.Start(t)
+	for i, l := range readers {
+		t.Run(l.String(), func(t *testing.T) {
+			ticket := s.complain(t, zahraCompany, fmt.Sprintf("T-2%03d", i))
+			tab := chromium.Tab(t, l)
+			open := func(name string) {
+				tab.Go(s.Config.Portal + "/complaints")
+				tab.Fill("#id", ticket.ID)
+				tab.Follow("main form button")
+				tab.Fill("#token", ticket.Token)
+				tab.Follow("main form button")
+				seen(t, tab, name)
+			}
+			open("complaint-follow")
+			picture, page := s.files(t)
+			tab.Upload("#picture", page)
+			tab.Follow("form[action$='/pictures'] button")
+			seen(t, tab, "complaint-picture-refused")
+			if !tab.Has(".errors[role=alert]") {
+				t.Error("a page that is called a picture is not refused")
+			}
+			tab.Upload("#picture", picture)
+			tab.Follow("form[action$='/pictures'] button")
+			seen(t, tab, "complaint-picture")
+			if !tab.Has("input[name=do][value=picture]") {
+				t.Error("the picture is not with the complaint")
+			}
+			s.anyone.done(t, sendAnswer(ticket.ID, s.answerJWS(t, merchant.holder, ticket.ID)), http.StatusOK, nil)
+			open("complaint-answered")
+			tab.Follow("form:has(input[value=dispute]) button")
+			seen(t, tab, "complaint-disputed")
+			if c := s.follow(t, ticket); c.State == complaints.StateAnswered {
+				t.Errorf("the complaint is %s", c.State)
+			}
+		})
+	}
+}
+
+// files are a picture that is called something else, and a page that is called
+// a picture.
+func (s *running) files(t *testing.T) (good, bad string) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 64, 48))); err != nil {
+		t.Fatal(err)
+	}
+	good, bad = filepath.Join(t.TempDir(), "parcel.bin"), filepath.Join(t.TempDir(), "parcel.png")
+	for file, octets := range map[string][]byte{good: b.Bytes(), bad: []byte("<script>alert(1)</script>")} {
+		if err := os.WriteFile(file, octets, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return good, bad
 }

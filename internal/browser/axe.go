@@ -32,6 +32,8 @@ func (tab *Tab) Axe() (found []Violation) {
 // would have to scroll sideways (WCAG 1.4.10).
 func (tab *Tab) Overflows() (wider bool) {
 	tab.t.Helper()
-	tab.do("measure the page", tab.eval("document.documentElement.scrollWidth > window.innerWidth", &wider))
+	// Not beside window.innerWidth: a telephone widens that to what it has to show.
+	width, _ := tab.size()
+	tab.do("measure the page", tab.eval(fmt.Sprintf("document.documentElement.scrollWidth > %d", width), &wider))
 	return wider
 }

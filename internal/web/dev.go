@@ -24,7 +24,7 @@ func NewDev(c Config, samples []notify.Sample) (*echo.Echo, error) {
 	}
 	f.plain = true
 	e := f.newEcho()
-	e.Use(f.frame, limitBody(c.MaxBody))
+	e.Use(f.frame, limitBody(c.MaxBody, nil))
 	if err := mountStatic(e); err != nil {
 		return nil, fmt.Errorf("make development pages: %w", err)
 	}

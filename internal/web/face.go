@@ -48,10 +48,11 @@ type face struct {
 	simulated   bool
 	plain       bool // the plain HTTP listener: no cookies
 	kept        *memo.Map[kept, []byte]
+	bodies      map[string]int64 // routes with a bound of their own
 }
 
 func newFace(c Config, rooms []fs.FS) (*face, error) {
-	f := &face{kept: memo.New[kept, []byte](keptPages), log: c.Log, texts: c.Texts, pages: map[string]*template.Template{},
+	f := &face{bodies: map[string]int64{}, kept: memo.New[kept, []byte](keptPages), log: c.Log, texts: c.Texts, pages: map[string]*template.Template{},
 		portal: c.Portal, documents: c.Documents, profiles: c.Profiles, authorities: c.Authorities, hsts: c.HSTS, fixed: fixedHeaders(), simulated: c.Simulated}
 	if f.texts == nil {
 		var err error

@@ -87,13 +87,17 @@ func refuseCrossOrigin(guard *http.CrossOriginProtection) echo.MiddlewareFunc {
 }
 
 // limitBody bounds what handlers outside the API can read; an operation of
-// the API has its own bound.
-func limitBody(limit int64) echo.MiddlewareFunc {
+// the API has its own bound, and so have routes of which others say so.
+func limitBody(limit int64, others map[string]int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
 			if !isAPI(r) && r.Body != nil {
-				r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
+				bound := limit
+				if other, ok := others[c.Path()]; ok && r.Method == http.MethodPost {
+					bound = other
+				}
+				r.Body = http.MaxBytesReader(c.Response(), r.Body, bound)
 			}
 			return next(c)
 		}

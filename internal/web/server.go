@@ -107,7 +107,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make web server: %w", err)
 	}
-	s.Echo.Use(f.frame, refuseCrossOrigin(guard), limitBody(c.MaxBody))
+	s.Echo.Use(f.frame, refuseCrossOrigin(guard), limitBody(c.MaxBody, f.bodies))
 	s.mountAPI(c.Portal)
 	s.Echo.GET("/", func(c echo.Context) error { return Page(c, http.StatusOK, "home", nil) })
 	if err := mountStatic(s.Echo); err != nil {
@@ -116,6 +116,10 @@ func New(c Config) (*Server, error) {
 	Repository(s.Echo)
 	return s, nil
 }
+
+// TakeUpTo lets a route that is posted to, as it was registered ("/x/:id"), read
+// so many octets in place of Config.MaxBody. Before the server serves.
+func (s *Server) TakeUpTo(route string, octets int64) { s.face.bodies[route] = octets }
 
 // Handler returns what a listener serves. Time limits are the listener's.
 func (s *Server) Handler() http.Handler { return s.Echo }
@@ -144,7 +148,7 @@ func NewPlain(c Config) *echo.Echo {
 	}
 	f.plain = true
 	e := f.newEcho()
-	e.Use(f.frame, limitBody(c.MaxBody))
+	e.Use(f.frame, limitBody(c.MaxBody, f.bodies))
 	if err := mountStatic(e); err != nil {
 		panic(fmt.Sprintf("web: static files of this package: %v", err)) // embedded: a constant
 	}

@@ -30,6 +30,7 @@ import (
 	"mohr/ca/timestamp"
 	"mohr/complaints"
 	"mohr/complaints/opendata"
+	"mohr/complaints/picture"
 	"mohr/complaints/regulator"
 	"mohr/enroll"
 	"mohr/enroll/chip"
@@ -87,7 +88,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts, session.Texts, signin.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts, merchant.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts, merchant.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.

@@ -1,0 +1,196 @@
+package complaints_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/binary"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"testing"
+
+	"mohr/ca"
+	"mohr/complaints"
+)
+
+// photo is a picture of so many dots a side.
+func photo(t testing.TB, side int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, side, side))); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// upload posts a file as a browser does, called and declared as is said.
+func (p *portal) upload(id, token, name, kind string, file []byte, headers ...string) (int, string) {
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	m.WriteField("token", token)
+	part, _ := m.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="picture"; filename="` + name + `"`}, "Content-Type": {kind}})
+	part.Write(file)
+	m.Close()
+	w := p.call(http.MethodPost, "/complaints/"+id+"/pictures", b.String(), nil, append(headers, "Content-Type: "+m.FormDataContentType(), "Accept: text/html")...)
+	return w.Code, w.Body.String()
+}
+
+func TestAPictureIsTakenByWhatItIs(t *testing.T) {
+	good := photo(t, 20)
+	for _, c := range []struct {
+		name, file, kind string
+		octets           []byte
+		status           int
+	}{
+		{"a picture", "invoice.png", "image/png", good, 200},
+		{"a picture that is called a page", "x.html", "text/html", photo(t, 21), 200},
+		{"a page that is called a picture", "invoice.png", "image/png", []byte("<script>alert(1)</script>"), 422},
+		{"an SVG", "invoice.svg", "image/svg+xml", []byte(`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`), 422},
+		{"a name that climbs out", "../../../etc/passwd", "image/png", photo(t, 22), 200},
+		{"nothing", "a.png", "image/png", nil, 422},
+		{"a file past the bound", "a.png", "image/png", append(bytes.Clone(good), make([]byte, 4<<20)...), 413},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPortal(t)
+			ticket := p.file(t)
+			status, body := p.upload(ticket.ID, ticket.Token, c.file, c.kind, c.octets)
+			if status != c.status {
+				t.Fatalf("status %d, want %d: %s", status, c.status, body)
+			}
+			if strings.Contains(body, "<script>alert") || strings.Contains(body, "passwd") || strings.Contains(body, c.file) {
+				t.Error("the page repeats what was sent")
+			}
+		})
+	}
+}
+
+func TestWhoSeesAPicture(t *testing.T) {
+	p := newPortal(t)
+	ticket := p.file(t)
+	if status, body := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, 20)); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	path := "/api/v1/complaints/" + ticket.ID + "/pictures"
+	stranger, _ := p.ca.IssueTo(t, other, ca.OrganisationSign, "application-9")
+	officer := p.operators(t, ca.RoleOfficer, "olga")[0]
+	auditor := p.operators(t, ca.RoleAuditor, "anna")[0]
+	for _, c := range []struct {
+		name   string
+		peer   *x509.Certificate
+		token  string
+		status int
+	}{
+		{"the consumer", nil, ticket.Token, 200},
+		{"the business", p.key.Certificate, "", 200},
+		{"an officer", officer.Certificate, "", 200},
+		{"another business", stranger.Certificate, "", 403},
+		{"an auditor", auditor.Certificate, "", 403},
+		{"a wrong token", nil, "mct_wrong", 401},
+		{"nobody", nil, "", 401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var headers []string
+			if c.token != "" {
+				headers = []string{"Authorization: Bearer " + c.token}
+			}
+			for _, at := range []string{path, path + "/1"} {
+				w := p.call("GET", at, "", c.peer, headers...)
+				if w.Code != c.status {
+					t.Fatalf("%s: %d, want %d: %s", at, w.Code, c.status, w.Body)
+				}
+				h := w.Header()
+				if at != path && c.status == 200 && (h.Get("Content-Type") != "image/png" || h.Get("Content-Disposition") != `attachment; filename="picture-1.png"` ||
+					h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store") {
+					t.Errorf("headers %v", h)
+				}
+			}
+		})
+	}
+	if w := p.call("GET", path+"/2", "", nil, "Authorization: Bearer "+ticket.Token); w.Code != 404 {
+		t.Errorf("a picture that is not there: %d", w.Code)
+	}
+	if w := p.call("GET", "/console/complaints/"+ticket.ID+"/pictures/1", "", auditor.Certificate); w.Code != 403 {
+		t.Errorf("an auditor at the officers' page: %d", w.Code)
+	}
+	page := p.call("POST", "/complaints/"+ticket.ID, "token="+ticket.Token+"&do=picture&number=1", nil, asForm)
+	if page.Code != 200 || page.Header().Get("Content-Type") != "image/png" {
+		t.Errorf("by the page: %d %s", page.Code, page.Header())
+	}
+}
+
+func TestAComplaintHasThreePicturesAtMostAndNoneTwice(t *testing.T) {
+	p := newPortal(t)
+	ticket := p.file(t)
+	for i, want := range []int{200, 200, 200, 200, 409} {
+		side := 20 + max(0, i-1) // the first two are the same
+		if status, body := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, side)); status != want {
+			t.Fatalf("picture %d: %d, want %d: %s", i, status, want, body)
+		}
+	}
+	var list struct{ Pictures []complaints.Shown }
+	get(t, p.call("GET", "/api/v1/complaints/"+ticket.ID+"/pictures", "", nil, "Authorization: Bearer "+ticket.Token), 200, &list)
+	if len(list.Pictures) != complaints.MaxPictures {
+		t.Errorf("%d pictures", len(list.Pictures))
+	}
+}
+
+func TestAWrongTokenAddsNoPicture(t *testing.T) {
+	p := newPortal(t)
+	ticket := p.file(t)
+	status, body := p.upload(ticket.ID, "mct_wrong", "a.png", "image/png", photo(t, 20))
+	if status == 200 || strings.Contains(body, "T-1001") {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, _ := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, 20), "Sec-Fetch-Site: cross-site"); status != 403 {
+		t.Errorf("from another site: %d", status)
+	}
+	var list struct{ Pictures []complaints.Shown }
+	get(t, p.call("GET", "/api/v1/complaints/"+ticket.ID+"/pictures", "", nil, "Authorization: Bearer "+ticket.Token), 200, &list)
+	if len(list.Pictures) != 0 {
+		t.Errorf("%d pictures", len(list.Pictures))
+	}
+}
+
+func TestAPictureIsSealedCleanedAndGoesWithTheText(t *testing.T) {
+	p := newPortal(t)
+	ticket := p.file(t)
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 16, 16)), nil); err != nil {
+		t.Fatal(err)
+	}
+	exif := "Exif\x00\x00GPS 35.6892"
+	segment := append(binary.BigEndian.AppendUint16([]byte{0xff, 0xe1}, uint16(2+len(exif))), exif...)
+	file := append(append([]byte{0xff, 0xd8}, segment...), b.Bytes()[2:]...)
+	if status, body := p.upload(ticket.ID, ticket.Token, "a.jpg", "image/jpeg", file); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	at, bearer := "/api/v1/complaints/"+ticket.ID+"/pictures", "Authorization: Bearer "+ticket.Token
+	got := p.call("GET", at+"/1", "", nil, bearer)
+	if got.Code != 200 || bytes.Contains(got.Body.Bytes(), []byte("GPS")) {
+		t.Fatalf("%d, the place is still in it", got.Code)
+	}
+	if strings.Contains(p.dump(t), string(got.Body.Bytes()[:200])) {
+		t.Error("the picture is in the store as it is")
+	}
+	if !strings.Contains(strings.Join(p.leaves(t), "\n"), "complaint.picture") {
+		t.Error("the log has nothing of it")
+	}
+	if _, err := p.RemoveText(t.Context(), p.officer(t, "sara"), ticket.ID, "court_order"); err != nil {
+		t.Fatal(err)
+	}
+	if w := p.call("GET", at+"/1", "", nil, bearer); w.Code != 404 {
+		t.Errorf("after the removal: %d", w.Code)
+	}
+	var list struct{ Pictures []complaints.Shown }
+	get(t, p.call("GET", at, "", nil, bearer), 200, &list)
+	if len(list.Pictures) != 0 {
+		t.Errorf("%d pictures are listed after the removal", len(list.Pictures))
+	}
+	if status, _ := p.upload(ticket.ID, ticket.Token, "b.png", "image/png", photo(t, 30)); status != 409 {
+		t.Errorf("a picture after the removal: %d", status)
+	}
+}
