@@ -10,6 +10,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
+	"mohr/ca/signin"
 	"mohr/internal/gateway"
 	"mohr/internal/i18n"
 	"mohr/internal/nonce"
@@ -51,6 +52,7 @@ type Config struct {
 	People      People // nil: holders give their date of birth themselves
 	Notifier    Notifier
 	Seal        *seal.Box
+	SignIn      *signin.Desk     // nil: no page for who is signed in
 	TermsSHA256 string           // hex, of the terms in force: a statement agrees to exactly these
 	Audience    string           // base URL of the portal, no slash at the end; statements name it
 	Now         func() time.Time // nil: time.Now

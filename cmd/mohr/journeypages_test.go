@@ -18,7 +18,7 @@ import (
 var shots = flag.String("shots", "", "write pictures of the pages to this folder")
 
 // pictured are the pages of which pictures are kept.
-var pictured = []string{"signin", "signin-key", "my", "enroll-key-told", "enroll-certificate-here", "signin-error", "devices", "confirm", "passkey-new", "devices-passkey", "signin-told", "home", "enroll-start", "enroll-key", "enroll-certificate", "badge", "record", "complaint-new", "complaint-filed"}
+var pictured = []string{"my-certificate", "renew-here", "my-renewed", "revoke-why", "confirm-key", "revoke-last", "revoke-done", "signin", "signin-key", "my", "enroll-key-told", "enroll-certificate-here", "signin-error", "devices", "confirm", "passkey-new", "devices-passkey", "signin-told", "home", "enroll-start", "enroll-key", "enroll-certificate", "badge", "record", "complaint-new", "complaint-filed"}
 
 // seen holds the page against what every page promises, and keeps its picture
 // if pictures are wanted.
