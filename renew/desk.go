@@ -10,6 +10,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/evidence"
 	"mohr/ca/signature"
+	"mohr/ca/signin"
 	"mohr/hsm/attest"
 	"mohr/internal/gateway"
 	"mohr/internal/i18n"
@@ -56,6 +57,7 @@ type Config struct {
 	Notifier    Notifier
 	Seal        *seal.Box
 	Attestation *attest.Verifier // of devices that keep keys; nil: their keys are not renewed here
+	SignIn      *signin.Desk     // nil: no page for who is signed in
 	TermsSHA256 string           // hex, of the terms in force: a statement agrees to exactly these
 	Audience    string           // base URL of the portal, no slash at the end; statements name it
 	Now         func() time.Time // nil: time.Now

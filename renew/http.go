@@ -22,6 +22,9 @@ func (d *Desk) Routes(s *web.Server) {
 	s.Echo.GET("/renew", d.showForm)
 	s.Echo.POST("/renew", d.takeForm)
 	d.routesInfo(s)
+	if d.SignIn != nil {
+		s.Echo.GET("/renew/:serial", d.SignIn.Page(d.showHere))
+	}
 	web.Handle(s, web.Operation{Method: http.MethodGet, Path: "/renewals/nonce", ID: "get-renewal-nonce", Tag: "renew",
 		Summary: "What a statement has to say: a fresh nonce, the audience, the terms"}, d.getNonce)
 	web.Handle(s, web.Operation{Method: http.MethodPost, Path: "/renewals", ID: "create-renewal", Tag: "renew", MaxBody: 256 << 10, Repeatable: true,

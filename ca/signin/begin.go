@@ -21,7 +21,7 @@ const (
 	beginFor    = 10 * 60 // seconds; as long as a nonce is good
 	maxBack     = 512     // octets of an address to go back to
 	// Home is where one goes after signing in, if nowhere else.
-	Home = "/my/devices"
+	Home = "/my"
 )
 
 // errand is why a browser went elsewhere to show who sits before it.

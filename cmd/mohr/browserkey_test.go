@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"mohr/internal/browser"
@@ -40,8 +41,26 @@ func (s *running) withKeyHere(t *testing.T, tab *browser.Tab, who applicant, bac
 	seen(t, tab, "enroll-certificate-here")
 }
 
-// TestAKeyOfTheBrowserGoesAllTheWay: from the application to signing in, with
-// nothing but the browser.
+// revokeHere ends the certificate that the tab shows, with a key of its browser.
+func revokeHere(t *testing.T, tab *browser.Tab) {
+	t.Helper()
+	tab.Follow("a[href$='/revoke']")
+	seen(t, tab, "revoke-why")
+	tab.Click("#r-keyCompromise")
+	tab.Follow("main form button")
+	tab.Wait("#keys button")
+	seen(t, tab, "confirm-key")
+	tab.Follow("#keys button")
+	seen(t, tab, "revoke-last")
+	tab.Follow("button.danger")
+	seen(t, tab, "revoke-done")
+	if tab.Has("form") {
+		t.Errorf("the certificate is not revoked:\n%s", tab.Text("main"))
+	}
+}
+
+// TestAKeyOfTheBrowserGoesAllTheWay: from the application over signing in and
+// a renewal to the end of the certificate, with nothing but the browser.
 func TestAKeyOfTheBrowserGoesAllTheWay(t *testing.T) {
 	s := startService(t, "")
 	chromium := browser.Start(t)
@@ -54,6 +73,18 @@ func TestAKeyOfTheBrowserGoesAllTheWay(t *testing.T) {
 			seen(t, tab, "signin-key")
 			tab.Follow("#keys button")
 			seen(t, tab, "my")
+			tab.Follow(".held h2 a")
+			seen(t, tab, "my-certificate")
+			old := tab.URL()
+			tab.Follow("a[href^='/renew/']")
+			tab.Wait("#renew-here button")
+			seen(t, tab, "renew-here")
+			tab.Follow("#renew-here button")
+			seen(t, tab, "my-renewed")
+			if tab.URL() == old || !tab.Has("a[href='"+strings.TrimPrefix(old, s.Config.Portal)+"']") {
+				t.Fatalf("no certificate follows the old one: %s", tab.URL())
+			}
+			revokeHere(t, tab)
 		})
 	}
 }

@@ -38,7 +38,7 @@ func TestAPersonSignsInInABrowser(t *testing.T) {
 			c := s.apply(t, who, "").certify(t)
 			key := s.keyArgs(c.certFile, c.keyFile)
 			tab := chromium.Tab(t, l)
-			tab.Go(s.Config.Portal + "/my/devices")
+			tab.Go(s.Config.Portal + "/my/devices?x=1")
 			seen(t, tab, "signin")
 			paste := func(statement, form string) {
 				tab.Open("details")
@@ -56,6 +56,7 @@ func TestAPersonSignsInInABrowser(t *testing.T) {
 			paste(command(t, append(key, f[len(f)-4:]...)...), "form[action='/signin/confirm/statement']")
 			seen(t, tab, "passkey-new")
 			if l.NoScript {
+				s.revokesByCommand(t, tab, key, paste)
 				return
 			}
 			device := tab.Authenticator()
@@ -68,6 +69,27 @@ func TestAPersonSignsInInABrowser(t *testing.T) {
 			s.signsInByPasskey(t, tab, device)
 		})
 	}
+}
+
+// revokesByCommand suspends a certificate without scripts: the proof is pasted.
+func (s *running) revokesByCommand(t *testing.T, tab *browser.Tab, key []string, paste func(statement, form string)) {
+	t.Helper()
+	tab.Go(s.Config.Portal + "/my")
+	seen(t, tab, "my")
+	tab.Follow(".held h2 a")
+	tab.Follow("a[href^='/renew/']")
+	seen(t, tab, "renew-here")
+	tab.Follow("main > .wrap > p:last-child a")
+	tab.Follow("a[href$='/revoke']")
+	seen(t, tab, "revoke-why")
+	tab.Click("#r-certificateHold")
+	tab.Follow("main form button")
+	tab.Open("details")
+	f := strings.Fields(tab.Text("pre"))
+	paste(command(t, append(key, f[len(f)-4:]...)...), "form[action='/signin/confirm/statement']")
+	seen(t, tab, "revoke-last")
+	tab.Follow("button.danger")
+	seen(t, tab, "revoke-done")
 }
 
 // signsInByPasskey signs out and in again, confirms, and takes the passkey away.

@@ -32,7 +32,7 @@ type Door struct {
 
 // Doors are the ways into the rooms.
 func (v View) Doors() []Door {
-	doors := []Door{{Path: "/enroll", Text: "web.door.enroll"}, {Path: "/renew", Text: "web.door.renew"}, {Path: "/badge", Text: "web.door.badge"}, {Path: "/complaints", Text: "web.door.complaints"}, {Path: "/my/devices", Text: "web.door.my"}}
+	doors := []Door{{Path: "/enroll", Text: "web.door.enroll"}, {Path: "/renew", Text: "web.door.renew"}, {Path: "/badge", Text: "web.door.badge"}, {Path: "/complaints", Text: "web.door.complaints"}, {Path: "/my", Text: "web.door.my"}}
 	for i, d := range doors {
 		doors[i].Here = v.Path == d.Path || strings.HasPrefix(v.Path, d.Path+"/")
 	}

@@ -23,6 +23,7 @@ import (
 	"mohr/ca/incident"
 	"mohr/ca/lookup"
 	"mohr/ca/mandate"
+	"mohr/ca/mine"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
 	"mohr/ca/signin"
@@ -79,6 +80,7 @@ type rooms struct {
 	mandate    *mandate.Desk
 	signin     *signin.Desk
 	merchant   *merchant.Desk
+	mine       *mine.Desk
 	documents  *repository.Set
 	web        *web.Server
 
@@ -87,14 +89,14 @@ type rooms struct {
 
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
-	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts, session.Texts, signin.Texts,
+	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts, session.Texts, signin.Texts, mine.Texts,
 		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts, merchant.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSignIn, r.openMerchant, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openEnroll, r.openSignIn, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openMerchant, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -208,6 +210,10 @@ func (r *rooms) openSignIn(context.Context) error {
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, EID: logins, Audience: r.Config.Portal,
 		MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Name: r.Config.Name, Log: r.Log,
 	})
+	if err != nil {
+		return err
+	}
+	r.mine, err = mine.New(mine.Config{Store: r.Store, CA: r.CA, SignIn: r.signin})
 	return err
 }
 
@@ -218,7 +224,7 @@ func (r *rooms) openRenew(context.Context) error {
 	}
 	r.renew, err = renew.New(renew.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, People: r.enroll,
-		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sum(terms), Audience: r.Config.Portal, Attestation: r.attestation, Log: r.Log,
+		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sum(terms), Audience: r.Config.Portal, Attestation: r.attestation, SignIn: r.signin, Log: r.Log,
 	})
 	return err
 }
@@ -324,6 +330,7 @@ func (r *rooms) mount(context.Context) error {
 	r.acme.Routes(r.web)
 	r.signin.Routes(r.web)
 	r.merchant.Routes(r.web, r.visitors)
+	r.mine.Routes(r.web)
 	r.Ledger.Routes(r.web.Echo)
 	r.Ledger.PageRoutes(r.web)
 	r.routesConsole()
@@ -332,7 +339,7 @@ func (r *rooms) mount(context.Context) error {
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, mine.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}

@@ -351,3 +351,14 @@ export async function claims(key, challenge) {
 export async function sign(key, challenge, more = {}) {
   return jws(key.privateKey, key.chain, challenge.type, { ...(await claims(key, challenge)), ...more });
 }
+
+/** ask returns what the service answers, as JSON; what it refuses is an error with its words. */
+export async function ask(path, init) {
+  const res = await fetch(path, { ...init, headers: { Accept: "application/json", ...init?.headers } });
+  const body = await res.json();
+  if (!res.ok) throw Object.assign(new Error(body.detail), { told: true, status: res.status });
+  return body;
+}
+
+/** send posts JSON and returns what the service answers. */
+export const send = (path, value) => ask(path, { method: "POST", body: JSON.stringify(value), headers: { "Content-Type": "application/json" } });

@@ -3,6 +3,8 @@
 
 import * as keys from "./keys.js";
 
+const ask = keys.ask;
+
 const $ = (selector) => document.querySelector(selector);
 
 function tell(text) {
@@ -12,16 +14,7 @@ function tell(text) {
   box.focus();
 }
 
-async function ask(path, init) {
-  const res = await fetch(path, { ...init, headers: { Accept: "application/json", ...init?.headers } });
-  const body = await res.json();
-  if (!res.ok) throw Object.assign(new Error(body.detail), { told: true });
-  return body;
-}
-
-const send = (path, credential) => ask(path, {
-  method: "POST", body: JSON.stringify(credential), headers: { "Content-Type": "application/json" },
-});
+const send = keys.send;
 
 // during runs what a button does, once at a time, and tells what goes wrong.
 function during(button, run) {
@@ -82,8 +75,9 @@ function offerNew(button) {
 
 if ($("#keys")) {
   const now = new Date(), certificate = $("#keys").dataset.certificate;
-  const list = (await keys.certified().catch(() => [])).filter((k) => keys.ends(k) > now);
-  // The key that one signed in with comes first.
+  const all = await keys.certified().catch(() => []), replaced = new Set(all.map((k) => k.replaces));
+  const list = all.filter((k) => keys.ends(k) > now && !replaced.has(keys.serial(k)));
+  // The key that one signed in with comes first; one that was renewed has ended, or will.
   list.sort((a, b) => (keys.serial(b) === certificate) - (keys.serial(a) === certificate) || b.created - a.created);
   await offerKeys(list);
 }
