@@ -80,7 +80,22 @@ func (c Certificate) sameSubject(d Certificate) bool {
 	return c.Holder == d.Holder && c.Business == d.Business && c.Service == d.Service && profileName(c.Profile) == profileName(d.Profile)
 }
 
-// unlinkReplaced frees what a void certificate was to replace.
+// TakeBackIn revokes a certificate that its holder did not take, and frees what
+// it was to replace: that counts on, as if it had not been renewed. What has
+// been superseded meanwhile stays so. It is safe to repeat.
+func TakeBackIn(tx store.Tx, serial, by string, now time.Time) error {
+	c, err := LoadCertificate(tx, serial)
+	if err != nil {
+		return err
+	}
+	if err := unlinkReplaced(tx, c); err != nil {
+		return err
+	}
+	return RevokeIn(tx, serial, CessationOfOperation, by, now)
+}
+
+// unlinkReplaced frees what a certificate was to replace that is void or was
+// not taken.
 func unlinkReplaced(tx store.Tx, c Certificate) error {
 	if c.Replaces == "" {
 		return nil

@@ -216,6 +216,10 @@ func retireReplaced(tx store.Tx, c Certificate, overlap time.Duration, now time.
 func (a *Authority) Retire(ctx context.Context) error {
 	now := a.now()
 	return a.whenDue(ctx, retireBucket, now, func(tx store.Tx, serial string) error {
+		c, err := LoadCertificate(tx, serial)
+		if err != nil || c.ReplacedBy == "" { // its successor was not taken (TakeBackIn)
+			return err
+		}
 		if err := RevokeIn(tx, serial, Superseded, "renewal", now); err != nil {
 			return fmt.Errorf("retire %s: %w", serial, err)
 		}

@@ -46,7 +46,7 @@ func (r renewing) RenewCMP(ctx context.Context, w cmp.Renewal) (ca.Certificate, 
 	}
 	old, order := ca.SerialText(w.Old.SerialNumber), "renew-"+csr.SPKISHA256()
 	return r.d.ca.Issue(ctx, ca.Order{
-		Request: order, Decision: r.d.ca.Decide(r.d.t, personOf(7), ca.NaturalSignB), CSR: csr, Replaces: old,
+		Request: order, Decision: r.d.ca.Decide(r.d.t, personOf(7), ca.NaturalSignB), CSR: csr, Replaces: old, Overlap: w.Overlap,
 		Guard: func(tx store.Tx) error { return w.Use(tx, order) },
 	})
 }
@@ -434,8 +434,8 @@ func mutated(r *mrand.Rand, good []byte, n int) []byte {
 }
 
 // TestARenewalIsConfirmedWithTheKeyThatItReplaces: kur, signed; the old
-// certificate is superseded at once and confirms all the same. One that nobody
-// confirms is revoked.
+// certificate counts on until it is confirmed. A new one that nobody confirms
+// is revoked, and the old one counts on and can be renewed again.
 func TestARenewalIsConfirmedWithTheKeyThatItReplaces(t *testing.T) {
 	for _, confirms := range []bool{true, false} {
 		t.Run(map[bool]string{true: "confirmed", false: "left"}[confirms], func(t *testing.T) {
@@ -461,7 +461,7 @@ func TestARenewalIsConfirmedWithTheKeyThatItReplaces(t *testing.T) {
 			d.must(err)
 			renewed, err := d.ca.Authority.Certificate(t.Context(), before.ReplacedBy)
 			d.must(err)
-			if before.Revoked == nil || before.Revoked.Reason != ca.Superseded || !bytes.Equal(renewed.DER, got.cert) {
+			if before.Revoked != nil || !bytes.Equal(renewed.DER, got.cert) {
 				t.Fatalf("the old one: %+v", before.Revoked)
 			}
 			if confirms {
@@ -476,6 +476,20 @@ func TestARenewalIsConfirmedWithTheKeyThatItReplaces(t *testing.T) {
 			d.must(err)
 			if (renewed.Revoked == nil) != confirms {
 				t.Errorf("the new one: %+v", renewed.Revoked)
+			}
+			d.clock.pass(time.Hour)
+			d.must(d.ca.Retire(t.Context()))
+			after, err := d.ca.Authority.Certificate(t.Context(), record.Serial)
+			d.must(err)
+			if superseded := after.Revoked != nil && after.Revoked.Reason == ca.Superseded; superseded != confirms || (after.ReplacedBy != "") != confirms {
+				t.Errorf("the old one: %+v, replaced by %q", after.Revoked, after.ReplacedBy)
+			}
+			if confirms {
+				return
+			}
+			c.txid, c.answers = random(16), nil
+			if again := at(kindKUR, seq(crmf(t, 3, ecdsaKey(t)))); again.cert == nil {
+				t.Errorf("renewed again: %+v", again)
 			}
 		})
 	}

@@ -34,6 +34,7 @@ type Wish struct {
 	Locale    string           // language of the message to the holder: "fa" or "en"
 	protocol  string           // set by RenewShown
 	form      ca.RequestFormat // of CSR
+	overlap   time.Duration    // at least
 
 	Attestation *attest.Statement // of the new key, where the old one lives in a device
 }

@@ -174,7 +174,7 @@ func (d *Desk) order(ctx context.Context, w Wish, a authenticated, g gathered, d
 	}
 	leaf := a.standing.Leaf()
 	return d.CA.Issue(ctx, ca.Order{
-		Request: a.request, Decision: decision, CSR: a.csr, Attested: a.attested, Replaces: a.old.Serial, Overlap: rules.Overlap,
+		Request: a.request, Decision: decision, CSR: a.csr, Attested: a.attested, Replaces: a.old.Serial, Overlap: max(rules.Overlap, w.overlap),
 		Guard: func(tx store.Tx) error {
 			s, err := ca.StandingIn(tx, leaf, a.at)
 			if err != nil {

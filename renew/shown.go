@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"mohr/ca"
 	"mohr/internal/fault"
@@ -21,6 +22,9 @@ type Shown struct {
 	Form     ca.RequestFormat  // of CSR
 	CSR      []byte            // of the new key, DER
 	Locale   string            // language of the message to the holder
+	// Overlap is how long the old certificate counts on at least; the policy
+	// may say longer. Until then the new one can be taken back (ca.TakeBackIn).
+	Overlap time.Duration
 	// Use takes part in the transaction that records the intent, with the
 	// name of the renewal; nil: nothing to do.
 	Use func(tx store.Tx, request string) error
@@ -44,7 +48,7 @@ func (d *Desk) RenewShown(ctx context.Context, s Shown) (Renewal, error) {
 	if err != nil {
 		return Renewal{}, err
 	}
-	w := Wish{Statement: s.Message, CSR: s.CSR, Locale: s.Locale, protocol: s.Protocol, form: s.Form}
+	w := Wish{Statement: s.Message, CSR: s.CSR, Locale: s.Locale, protocol: s.Protocol, form: s.Form, overlap: s.Overlap}
 	return d.once(ctx, w, requestShown(s, standing, csr), func(ctx context.Context, w Wish, request string) (ca.Certificate, error) {
 		if err := d.mayAsk(standing); err != nil {
 			return ca.Certificate{}, err

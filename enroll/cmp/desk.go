@@ -26,9 +26,12 @@ var Texts []byte
 // skew how far its clock may be from ours.
 const (
 	confirmWithin = time.Hour
-	skew          = time.Hour
-	keepFor       = 48 * time.Hour // a transaction, from its beginning
-	checkAfter    = 10             // seconds until a client should poll again
+	// overlap is how long a renewed certificate has to count on at least: as
+	// long as the new one may be taken back, and what the job for it may take.
+	overlap    = 2 * time.Hour
+	skew       = time.Hour
+	keepFor    = 48 * time.Hour // a transaction, from its beginning
+	checkAfter = 10             // seconds until a client should poll again
 )
 
 // Renewal is a renewal asked for by a signed message.
@@ -36,7 +39,8 @@ type Renewal struct {
 	Old     *x509.Certificate // whose key signed
 	Message []byte            // as signed
 	Form    ca.RequestFormat
-	Request []byte // of the new key
+	Request []byte        // of the new key
+	Overlap time.Duration // how long Old has to count on at least
 	// Use takes part in the transaction that records the intent; order names
 	// the renewal.
 	Use func(tx store.Tx, order string) error

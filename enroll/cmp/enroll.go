@@ -96,7 +96,7 @@ func (d *Desk) obtain(ctx context.Context, r request, t transaction, der []byte)
 // issue goes to the desk that answers for the request.
 func (d *Desk) issue(ctx context.Context, r request, t transaction, der []byte) (ca.Certificate, error) {
 	if t.Kind == kur {
-		return d.Renewals.RenewCMP(ctx, Renewal{Old: r.standing.Leaf(), Message: r.raw, Form: t.Form, Request: der, Use: t.ask})
+		return d.Renewals.RenewCMP(ctx, Renewal{Old: r.standing.Leaf(), Message: r.raw, Form: t.Form, Request: der, Overlap: overlap, Use: t.ask})
 	}
 	b := r.bearer.And(func(tx store.Tx, _ ca.CSR) error { return t.ask(tx, r.bearer.Application()) })
 	i, err := d.Applications.SubmitBy(ctx, b, t.Form, der)

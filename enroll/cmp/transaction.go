@@ -133,7 +133,7 @@ func settle(tx store.Tx, t transaction, serial string, good bool, by string, now
 	again.State = accepted
 	if !good {
 		again.State = ended
-		if err := ca.RevokeIn(tx, serial, ca.CessationOfOperation, by, now); err != nil {
+		if err := ca.TakeBackIn(tx, serial, by, now); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ func (r renewals) RenewTLS(ctx context.Context, old *x509.Certificate, csr []byt
 
 // RenewCMP renews a certificate by a message that its key signed.
 func (r renewals) RenewCMP(ctx context.Context, w cmp.Renewal) (ca.Certificate, error) {
-	done, err := r.desk.RenewShown(ctx, renew.Shown{Protocol: "cmp", Old: w.Old, Message: w.Message, Form: w.Form, CSR: w.Request, Locale: "fa", Use: w.Use})
+	done, err := r.desk.RenewShown(ctx, renew.Shown{Protocol: "cmp", Old: w.Old, Message: w.Message, Form: w.Form, CSR: w.Request, Locale: "fa", Overlap: w.Overlap, Use: w.Use})
 	return done.Certificate, err
 }
 
