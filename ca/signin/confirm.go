@@ -68,6 +68,9 @@ func (p Proof) Use(tx store.Tx) error {
 		if i < 0 {
 			return errConfirm()
 		}
+		if err := supports(tx, s.Proofs[i].Certificate); err != nil { // it may have ended since
+			return err
+		}
 		s.Proofs = slices.Delete(s.Proofs, i, i+1)
 		return nil
 	})

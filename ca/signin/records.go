@@ -71,8 +71,9 @@ func (u user) WebAuthnCredentials() (list []webauthn.Credential) {
 	return list
 }
 
-// passkeysOf returns the passkeys with which an owner may still sign in.
-func passkeysOf(tx store.Tx, o owner) (list []Passkey, err error) {
+// passkeysOf returns the passkeys with which an owner may still sign in at now:
+// what a certificate lent its name to ends with it and its renewals.
+func passkeysOf(tx store.Tx, o owner, now time.Time) (list []Passkey, err error) {
 	err = store.Each(tx, passkeyBucket, string(o.Holder)+"/", "", func(_ string, k Passkey) error {
 		if k.Business == o.Business {
 			list = append(list, k)
@@ -84,7 +85,7 @@ func passkeysOf(tx store.Tx, o owner) (list []Passkey, err error) {
 	}
 	var good []Passkey
 	for _, k := range list {
-		switch err := supports(tx, k.Certificate); {
+		switch err := lends(tx, k.Certificate, now); {
 		case err == nil:
 			good = append(good, k)
 		case !errors.Is(err, fault.Denied):
@@ -101,7 +102,7 @@ func (d *Desk) Passkeys(ctx context.Context, who Who) (list []Passkey, err error
 		return nil, nil
 	}
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		list, err = passkeysOf(tx, owner{who.Holder, who.Business})
+		list, err = passkeysOf(tx, owner{who.Holder, who.Business}, d.now())
 		return err
 	})
 	return list, err
@@ -121,7 +122,7 @@ func (d *Desk) userOf(ctx context.Context, who Who) (u user, err error) {
 			return err
 		}
 		u.handle = handle
-		u.passkeys, err = passkeysOf(tx, o)
+		u.passkeys, err = passkeysOf(tx, o, d.now())
 		return err
 	})
 	return u, err
@@ -139,7 +140,7 @@ func (d *Desk) passkeyUser(ctx context.Context, rawID, handle []byte) (u user, k
 			return err
 		}
 		u.handle = handle
-		if u.passkeys, err = passkeysOf(tx, o); err != nil {
+		if u.passkeys, err = passkeysOf(tx, o, d.now()); err != nil {
 			return err
 		}
 		i := slices.IndexFunc(u.passkeys, func(k Passkey) bool { return k.ID == id })
@@ -161,7 +162,7 @@ func (d *Desk) keepPasskey(ctx context.Context, k Passkey, p Proof, once nonce.C
 		if err := once.Use(tx); err != nil {
 			return err
 		}
-		list, err := passkeysOf(tx, owner{k.Holder, k.Business})
+		list, err := passkeysOf(tx, owner{k.Holder, k.Business}, d.now())
 		if err != nil {
 			return err
 		}

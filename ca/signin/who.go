@@ -110,20 +110,37 @@ const maxLine = 100
 // or has expired, does no harm to what began while it was good: that ends by
 // itself.
 func supports(tx store.Tx, serial string) error {
+	_, err := newest(tx, serial)
+	return err
+}
+
+// lends is supports for what is to last: it ends with the newest certificate
+// of the line, too.
+func lends(tx store.Tx, serial string, now time.Time) error {
+	c, err := newest(tx, serial)
+	if err == nil && c.Serial != "" && now.After(c.NotAfter) {
+		return session.ErrNone()
+	}
+	return err
+}
+
+// newest follows a certificate's renewals to the last one, of which none may
+// have been revoked or suspended; the zero Certificate for no serial.
+func newest(tx store.Tx, serial string) (c ca.Certificate, err error) {
 	for range maxLine {
 		if serial == "" {
-			return nil
+			return c, nil
 		}
-		c, err := ca.LoadCertificate(tx, serial)
+		c, err = ca.LoadCertificate(tx, serial)
 		if errors.Is(err, fault.NotFound) || err == nil && c.Revoked != nil && c.Revoked.Reason != ca.Superseded {
-			return session.ErrNone()
+			return c, session.ErrNone()
 		}
 		if err != nil {
-			return err
+			return c, err
 		}
 		serial = c.ReplacedBy
 	}
-	return session.ErrNone()
+	return c, session.ErrNone()
 }
 
 // ofCertificate says whom a good certificate signs in. Neither a seal nor a
@@ -136,22 +153,16 @@ func (d *Desk) ofCertificate(ctx context.Context, s ca.Standing, by Way) (signed
 	w := signed{Holder: c.Holder, Business: c.Business, By: by, Certificate: c.Serial, CertificateSHA256: sum(s.Leaf().Raw)}
 	switch name, _, _ := strings.Cut(c.Profile, "@"); {
 	case name == ca.OperatorAuth && by == ByTLS:
+		// An operator, and not the person who is one: nothing of that person's
+		// is open to a certificate of the service.
 		w.Operator = c.Service
-		return w, d.introduce(ctx, &w)
+		return w, nil
 	case c.Holder == "" || name == ca.OrganisationSeal || name == ca.ServerAuth:
 		return signed{}, errNoPerson()
 	case by == ByTLS && name != ca.NaturalAuth:
 		return signed{}, errNoPerson()
 	}
 	return w, nil
-}
-
-// introduce fills in who the operator is as a holder, where that was said.
-func (d *Desk) introduce(ctx context.Context, w *signed) error {
-	return d.Store.View(ctx, func(tx store.Tx) (err error) {
-		w.Holder, err = ca.PersonOf(tx, w.Operator)
-		return err
-	})
 }
 
 func errNoPerson() error {

@@ -14,6 +14,7 @@ import (
 	"mohr/internal/fault"
 	"mohr/internal/seal"
 	"mohr/internal/store"
+	"mohr/internal/web"
 )
 
 // Texts are the Persian texts of this package's faults. CMP itself answers in
@@ -67,7 +68,10 @@ type Config struct {
 
 // Desk answers CMP clients. It is safe for concurrent use, and several may
 // work on one store.
-type Desk struct{ Config }
+type Desk struct {
+	Config
+	gate *web.Gate
+}
 
 // New returns a Desk, or what is wrong with c.
 func New(c Config) (*Desk, error) {
@@ -80,7 +84,7 @@ func New(c Config) (*Desk, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{c}, nil
+	return &Desk{Config: c, gate: web.NewGate(gateRate, gateBurst)}, nil
 }
 
 // now returns the current time in UTC and whole seconds.

@@ -16,7 +16,14 @@ const mediaType = "application/pkixcmp"
 // themselves, so that a listener without TLS may carry them, too.
 func (d *Desk) Routes(e *echo.Echo) { e.POST("/cmp/:profile", d.post) }
 
+// Messages a second from one network, and at once: each may cost signatures
+// and iterations of a hash.
+const gateRate, gateBurst = 20, 200
+
 func (d *Desk) post(c echo.Context) error {
+	if err := d.gate.Pass(c.Request().Context()); err != nil {
+		return err
+	}
 	kind, _, _ := strings.Cut(c.Request().Header.Get("Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(kind), mediaType) {
 		return c.String(http.StatusUnsupportedMediaType, "send "+mediaType+"\n")
