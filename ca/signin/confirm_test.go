@@ -11,6 +11,7 @@ import (
 	"mohr/ca/catest"
 	"mohr/ca/signin"
 	"mohr/internal/fault"
+	"mohr/internal/store"
 )
 
 const revoke signin.Purpose = "revoke/1f"
@@ -158,5 +159,45 @@ func TestAPasskeyIsAddedByAKeyOrALoginAlone(t *testing.T) {
 	}
 	if a := w.post("/my/passkeys/options", url.Values{}); a.status != http.StatusOK {
 		t.Errorf("once confirmed: %d %s", a.status, a.page)
+	}
+}
+
+// TestAProofEndsWithTheCertificateThatGaveIt, though the session rests on
+// another one.
+func TestAProofEndsWithTheCertificateThatGaveIt(t *testing.T) {
+	b := newBench(t, nil)
+	key, _ := b.fixture.IssueTo(t, catest.Zahra, ca.NaturalSign, "r-1")
+	second, record := b.fixture.IssueTo(t, catest.Zahra, ca.NaturalSignB, "r-2")
+	w := b.browser(t)
+	w.signIn(key)
+	w.confirm(second, revoke, w.challenge(revoke))
+	who, _ := w.who()
+	p, err := b.Confirmed(t.Context(), who, revoke)
+	must(t, err)
+	must(t, b.fixture.Revoke(t.Context(), record.Serial, ca.KeyCompromise, "test"))
+	if err := b.Store.Update(t.Context(), p.Use); fault.Code(err) != "session_none" {
+		t.Errorf("the proof of a compromised key serves: %v", err)
+	}
+}
+
+// TestAPasskeyEndsWithItsCertificate: when the newest of the line has expired,
+// nobody signs in with what it lent its name to.
+func TestAPasskeyEndsWithItsCertificate(t *testing.T) {
+	b := newBench(t, nil)
+	_, record := b.fixture.IssueTo(t, catest.Zahra, ca.NaturalSign, "r-1")
+	must(t, b.Store.Update(t.Context(), func(tx store.Tx) error {
+		k := signin.Passkey{ID: "k", Name: "phone", Holder: record.Holder, Certificate: record.Serial, Added: b.clock}
+		return store.Save(tx, "signin_passkeys", string(record.Holder)+"/k", k)
+	}))
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		keys int
+	}{{"while it is valid", record.NotAfter, 1}, {"after its end", record.NotAfter.Add(time.Second), 0}} {
+		b.clock = c.at
+		list, err := b.Passkeys(t.Context(), signin.Who{Holder: record.Holder})
+		if err != nil || len(list) != c.keys {
+			t.Errorf("%s: %d passkeys, %v", c.name, len(list), err)
+		}
 	}
 }
