@@ -12,6 +12,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/ca/signin"
+	"mohr/internal/store"
 	"mohr/internal/eid"
 	"mohr/internal/eid/eidtest"
 )
@@ -40,6 +41,8 @@ func TestACertificateShownInTLSSignsIn(t *testing.T) {
 	sign, _ := b.fixture.IssueTo(t, catest.Zahra, ca.NaturalSignC, "r-2")
 	revoked, gone := b.fixture.IssueTo(t, catest.Zahra, ca.NaturalAuth, "r-3")
 	must(t, b.fixture.Revoke(t.Context(), gone.Serial, ca.Unspecified, "test"))
+	// The operator is known as a person, and yet comes as an operator alone.
+	must(t, b.Store.Update(t.Context(), func(tx store.Tx) error { return store.Save(tx, "ca_operator_persons", "op-1", record.Holder) }))
 	for _, c := range []struct {
 		name     string
 		key      ca.SigningKey
