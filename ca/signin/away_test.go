@@ -12,9 +12,9 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/ca/signin"
-	"mohr/internal/store"
 	"mohr/internal/eid"
 	"mohr/internal/eid/eidtest"
+	"mohr/internal/store"
 )
 
 func at(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
