@@ -47,7 +47,8 @@ func (d *Desk) anOfficer(ctx context.Context) func(store.Tx, file) error {
 	}
 }
 
-// sides lets consumer, business and officers see it, each as it shows itself.
+// sides lets consumer, business and officers see it, each as it shows itself:
+// a business what was served to it, as with the text.
 func (d *Desk) sides(ctx context.Context) func(store.Tx, file) error {
 	if token, err := web.Bearer(ctx); err == nil {
 		return holder(token)
@@ -62,6 +63,11 @@ func (d *Desk) sides(ctx context.Context) func(store.Tx, file) error {
 			return err
 		}
 		for _, b := range f.businesses() {
+			if served, err := store.Has(tx, rowBucket, rowKey(string(b), f.ID)); err != nil {
+				return err
+			} else if !served {
+				continue
+			}
 			if err := d.speaksFor(tx, s, b); !errors.Is(err, fault.Denied) {
 				return err
 			}

@@ -122,6 +122,34 @@ func TestWhoSeesAPicture(t *testing.T) {
 	}
 }
 
+func TestABusinessSeesThePicturesOfAComplaintThatWasServedToIt(t *testing.T) {
+	p := portalOf(t, flagging(t))
+	p.file(t)
+	ticket := p.file(t)
+	if ticket.State != complaints.StateFiled {
+		t.Fatalf("it is %s", ticket.State)
+	}
+	if status, body := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, 20)); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	path := "/api/v1/complaints/" + ticket.ID + "/pictures"
+	see := func(when string, peer *x509.Certificate, status int) {
+		t.Helper()
+		for _, at := range []string{path, path + "/1"} {
+			if w := p.call("GET", at, "", peer); w.Code != status {
+				t.Errorf("%s, %s: %d, want %d: %s", when, at, w.Code, status, w.Body)
+			}
+		}
+	}
+	see("the business before it is served", p.key.Certificate, 403)
+	see("an officer before it is served", p.officer(t, "olga"), 200)
+	p.clock.advance(24 * hour)
+	if err := p.ServeWaiting(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	see("the business once it is served", p.key.Certificate, 200)
+}
+
 func TestAComplaintHasThreePicturesAtMostAndNoneTwice(t *testing.T) {
 	p := newPortal(t)
 	ticket := p.file(t)
