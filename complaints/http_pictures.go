@@ -38,11 +38,11 @@ func holder(token string) func(store.Tx, file) error {
 	return func(_ store.Tx, f file) error { return f.mayOpen(token) }
 }
 
-// anOfficer lets who may rule on complaints see it.
+// anOfficer lets who may rule on the complaint see it.
 func (d *Desk) anOfficer(ctx context.Context) func(store.Tx, file) error {
 	leaf, now := web.PeerCertificate(ctx), d.now()
-	return func(tx store.Tx, _ file) error {
-		_, err := ca.MayIn(tx, leaf, ca.MayRule, now)
+	return func(tx store.Tx, f file) error {
+		_, err := d.acting(tx, leaf, now, f.businesses()...)
 		return err
 	}
 }

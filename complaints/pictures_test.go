@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"mohr/ca"
+	"mohr/ca/catest"
 	"mohr/complaints"
 )
 
@@ -79,6 +80,10 @@ func TestWhoSeesAPicture(t *testing.T) {
 	officer := p.operators(t, ca.RoleOfficer, "olga")[0]
 	auditor := p.operators(t, ca.RoleAuditor, "anna")[0]
 	for _, c := range []struct {
+	partial := p.officer(t, "zahra")
+	if err := p.ca.IntroduceOperator(t.Context(), "zahra", p.ca.Holder(catest.Zahra.NationalCode)); err != nil {
+		t.Fatal(err)
+	}
 		name   string
 		peer   *x509.Certificate
 		token  string
@@ -88,6 +93,7 @@ func TestWhoSeesAPicture(t *testing.T) {
 		{"the business", p.key.Certificate, "", 200},
 		{"an officer", officer.Certificate, "", 200},
 		{"another business", stranger.Certificate, "", 403},
+		{"an officer who acts for the business", partial, "", 403},
 		{"an auditor", auditor.Certificate, "", 403},
 		{"a wrong token", nil, "mct_wrong", 401},
 		{"nobody", nil, "", 401},
@@ -113,8 +119,13 @@ func TestWhoSeesAPicture(t *testing.T) {
 	if w := p.call("GET", path+"/2", "", nil, "Authorization: Bearer "+ticket.Token); w.Code != 404 {
 		t.Errorf("a picture that is not there: %d", w.Code)
 	}
-	if w := p.call("GET", "/console/complaints/"+ticket.ID+"/pictures/1", "", auditor.Certificate); w.Code != 403 {
-		t.Errorf("an auditor at the officers' page: %d", w.Code)
+	for name, c := range map[string]struct {
+		peer   *x509.Certificate
+		status int
+	}{"an officer": {officer.Certificate, 200}, "one who acts for the business": {partial, 403}, "an auditor": {auditor.Certificate, 403}} {
+		if w := p.call("GET", "/console/complaints/"+ticket.ID+"/pictures/1", "", c.peer); w.Code != c.status {
+			t.Errorf("%s at the officers' page: %d, want %d", name, w.Code, c.status)
+		}
 	}
 	page := p.call("POST", "/complaints/"+ticket.ID, "token="+ticket.Token+"&do=picture&number=1", nil, asForm)
 	if page.Code != 200 || page.Header().Get("Content-Type") != "image/png" {
