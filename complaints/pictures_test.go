@@ -16,6 +16,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/complaints"
+	"mohr/internal/store"
 )
 
 // photo is a picture of so many dots a side.
@@ -79,11 +80,11 @@ func TestWhoSeesAPicture(t *testing.T) {
 	stranger, _ := p.ca.IssueTo(t, other, ca.OrganisationSign, "application-9")
 	officer := p.operators(t, ca.RoleOfficer, "olga")[0]
 	auditor := p.operators(t, ca.RoleAuditor, "anna")[0]
-	for _, c := range []struct {
 	partial := p.officer(t, "zahra")
 	if err := p.ca.IntroduceOperator(t.Context(), "zahra", p.ca.Holder(catest.Zahra.NationalCode)); err != nil {
 		t.Fatal(err)
 	}
+	for _, c := range []struct {
 		name   string
 		peer   *x509.Certificate
 		token  string
@@ -92,8 +93,8 @@ func TestWhoSeesAPicture(t *testing.T) {
 		{"the consumer", nil, ticket.Token, 200},
 		{"the business", p.key.Certificate, "", 200},
 		{"an officer", officer.Certificate, "", 200},
-		{"another business", stranger.Certificate, "", 403},
 		{"an officer who acts for the business", partial, "", 403},
+		{"another business", stranger.Certificate, "", 403},
 		{"an auditor", auditor.Certificate, "", 403},
 		{"a wrong token", nil, "mct_wrong", 401},
 		{"nobody", nil, "", 401},
@@ -166,7 +167,8 @@ func TestAComplaintHasThreePicturesAtMostAndNoneTwice(t *testing.T) {
 	ticket := p.file(t)
 	for i, want := range []int{200, 200, 200, 200, 409} {
 		side := 20 + max(0, i-1) // the first two are the same
-		if status, body := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, side)); status != want {
+		status, body := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, side))
+		if status != want || (status == 409) != strings.Contains(body, "at most 3 pictures; say the rest in words") {
 			t.Fatalf("picture %d: %d, want %d: %s", i, status, want, body)
 		}
 	}
@@ -218,6 +220,9 @@ func TestAPictureIsSealedCleanedAndGoesWithTheText(t *testing.T) {
 	if !strings.Contains(strings.Join(p.leaves(t), "\n"), "complaint.picture") {
 		t.Error("the log has nothing of it")
 	}
+	if record := p.pictureRecord(t, ticket.ID); record["sha256"] == "" || record["octets"] == 0.0 || record["salt"] == nil {
+		t.Errorf("the record: %v", record)
+	}
 	if _, err := p.RemoveText(t.Context(), p.officer(t, "sara"), ticket.ID, "court_order"); err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +234,26 @@ func TestAPictureIsSealedCleanedAndGoesWithTheText(t *testing.T) {
 	if len(list.Pictures) != 0 {
 		t.Errorf("%d pictures are listed after the removal", len(list.Pictures))
 	}
-	if status, _ := p.upload(ticket.ID, ticket.Token, "b.png", "image/png", photo(t, 30)); status != 409 {
-		t.Errorf("a picture after the removal: %d", status)
+	if status, body := p.upload(ticket.ID, ticket.Token, "b.png", "image/png", photo(t, 30)); status != 409 || !strings.Contains(body, "was removed by law") || strings.Contains(body, "multipart/form-data") {
+		t.Errorf("a picture after the removal: %d %s", status, body)
 	}
+	if status, body := p.upload(ticket.ID, ticket.Token, "b.png", "image/png", photo(t, 30), "Accept-Language: fa"); status != 409 || !strings.Contains(body, "متن این شکایت به حکم قانون برداشته شده است") {
+		t.Errorf("the same in Persian: %d %s", status, body)
+	}
+	if record := p.pictureRecord(t, ticket.ID); record["sha256"] != "" || record["octets"] != 0.0 || record["salt"] != nil {
+		t.Errorf("what is left of the picture: %v", record)
+	}
+}
+
+// pictureRecord is what the store has of a complaint's first picture.
+func (p *portal) pictureRecord(t *testing.T, id string) (record map[string]any) {
+	t.Helper()
+	err := p.ca.Store.View(t.Context(), func(tx store.Tx) (err error) {
+		record, err = store.Load[map[string]any](tx, "complaints_pictures", id+"/1")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record
 }
