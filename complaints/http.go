@@ -109,7 +109,9 @@ type followPage struct {
 }
 
 // CanAdd reports whether another picture is taken.
-func (p followPage) CanAdd() bool { return len(p.Pictures) < MaxPictures }
+func (p followPage) CanAdd() bool {
+	return len(p.Complaints) > 0 && p.Complaints[0].TextRemoved == "" && len(p.Pictures) < MaxPictures
+}
 
 // KB writes a size in thousands of octets, at least one.
 func (followPage) KB(octets int) int { return max(1, (octets+500)/1000) }

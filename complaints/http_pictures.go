@@ -38,16 +38,17 @@ func holder(token string) func(store.Tx, file) error {
 	return func(_ store.Tx, f file) error { return f.mayOpen(token) }
 }
 
-// anOfficer lets who may rule on complaints see it.
+// anOfficer lets who may rule on the complaint see it.
 func (d *Desk) anOfficer(ctx context.Context) func(store.Tx, file) error {
 	leaf, now := web.PeerCertificate(ctx), d.now()
-	return func(tx store.Tx, _ file) error {
-		_, err := ca.MayIn(tx, leaf, ca.MayRule, now)
+	return func(tx store.Tx, f file) error {
+		_, err := d.acting(tx, leaf, now, f.businesses()...)
 		return err
 	}
 }
 
-// sides lets consumer, business and officers see it, each as it shows itself.
+// sides lets consumer, business and officers see it, each as it shows itself:
+// a business what was served to it, as with the text.
 func (d *Desk) sides(ctx context.Context) func(store.Tx, file) error {
 	if token, err := web.Bearer(ctx); err == nil {
 		return holder(token)
@@ -62,6 +63,11 @@ func (d *Desk) sides(ctx context.Context) func(store.Tx, file) error {
 			return err
 		}
 		for _, b := range f.businesses() {
+			if served, err := store.Has(tx, rowBucket, rowKey(string(b), f.ID)); err != nil {
+				return err
+			} else if !served {
+				continue
+			}
 			if err := d.speaksFor(tx, s, b); !errors.Is(err, fault.Denied) {
 				return err
 			}

@@ -59,8 +59,10 @@ func (d *Desk) AddPicture(ctx context.Context, id, token string, p picture.Pictu
 		if _, err := authorised(tx, id, token); err != nil {
 			return err
 		}
-		if removed, err := store.Has(tx, removedBucket, id); err != nil || removed {
-			return errors.Join(err, errNoMorePictures())
+		if removed, err := store.Has(tx, removedBucket, id); err != nil {
+			return err
+		} else if removed {
+			return fault.New(fault.Conflict, "complaint_text_removed", "the text of this complaint was removed by law, so no picture is added to it; say the rest in words")
 		}
 		had, err := picturesOf(tx, id)
 		if err != nil {
@@ -73,16 +75,12 @@ func (d *Desk) AddPicture(ctx context.Context, id, token string, p picture.Pictu
 			}
 		}
 		if len(had) >= MaxPictures {
-			return errNoMorePictures()
+			return fault.New(fault.Conflict, "complaint_pictures_full", "a complaint has at most %[1]d pictures; say the rest in words", MaxPictures)
 		}
 		s.Number = len(had) + 1
 		return s.save(tx, id)
 	})
 	return s.Shown, err
-}
-
-func errNoMorePictures() error {
-	return fault.New(fault.Conflict, "complaint_pictures_full", "a complaint has at most %[1]d pictures, and none once its text was removed; say the rest in words", MaxPictures)
 }
 
 // save writes the record and its leaf.
@@ -168,7 +166,8 @@ func (d *Desk) picture(ctx context.Context, id string, number int, may func(stor
 	return s.Shown, b, nil
 }
 
-// erasePictures destroys the keys of a complaint's pictures.
+// erasePictures destroys the keys of a complaint's pictures and what would tell
+// them: hash, salt and size. Their leaves in the log stay.
 func erasePictures(tx store.Tx, id string) (any bool, err error) {
 	list, err := picturesOf(tx, id)
 	if err != nil {
@@ -179,6 +178,7 @@ func erasePictures(tx store.Tx, id string) (any bool, err error) {
 			continue
 		}
 		s.Sealed.Erase()
+		s.SHA256, s.Octets, s.Salt = "", 0, nil
 		if err := store.Save(tx, pictureBucket, pictureKey(id, s.Number), s); err != nil {
 			return any, err
 		}

@@ -14,7 +14,9 @@ import (
 	"testing"
 
 	"mohr/ca"
+	"mohr/ca/catest"
 	"mohr/complaints"
+	"mohr/internal/store"
 )
 
 // photo is a picture of so many dots a side.
@@ -78,6 +80,10 @@ func TestWhoSeesAPicture(t *testing.T) {
 	stranger, _ := p.ca.IssueTo(t, other, ca.OrganisationSign, "application-9")
 	officer := p.operators(t, ca.RoleOfficer, "olga")[0]
 	auditor := p.operators(t, ca.RoleAuditor, "anna")[0]
+	partial := p.officer(t, "zahra")
+	if err := p.ca.IntroduceOperator(t.Context(), "zahra", p.ca.Holder(catest.Zahra.NationalCode)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		peer   *x509.Certificate
@@ -87,6 +93,7 @@ func TestWhoSeesAPicture(t *testing.T) {
 		{"the consumer", nil, ticket.Token, 200},
 		{"the business", p.key.Certificate, "", 200},
 		{"an officer", officer.Certificate, "", 200},
+		{"an officer who acts for the business", partial, "", 403},
 		{"another business", stranger.Certificate, "", 403},
 		{"an auditor", auditor.Certificate, "", 403},
 		{"a wrong token", nil, "mct_wrong", 401},
@@ -113,8 +120,13 @@ func TestWhoSeesAPicture(t *testing.T) {
 	if w := p.call("GET", path+"/2", "", nil, "Authorization: Bearer "+ticket.Token); w.Code != 404 {
 		t.Errorf("a picture that is not there: %d", w.Code)
 	}
-	if w := p.call("GET", "/console/complaints/"+ticket.ID+"/pictures/1", "", auditor.Certificate); w.Code != 403 {
-		t.Errorf("an auditor at the officers' page: %d", w.Code)
+	for name, c := range map[string]struct {
+		peer   *x509.Certificate
+		status int
+	}{"an officer": {officer.Certificate, 200}, "one who acts for the business": {partial, 403}, "an auditor": {auditor.Certificate, 403}} {
+		if w := p.call("GET", "/console/complaints/"+ticket.ID+"/pictures/1", "", c.peer); w.Code != c.status {
+			t.Errorf("%s at the officers' page: %d, want %d", name, w.Code, c.status)
+		}
 	}
 	page := p.call("POST", "/complaints/"+ticket.ID, "token="+ticket.Token+"&do=picture&number=1", nil, asForm)
 	if page.Code != 200 || page.Header().Get("Content-Type") != "image/png" {
@@ -122,12 +134,41 @@ func TestWhoSeesAPicture(t *testing.T) {
 	}
 }
 
+func TestABusinessSeesThePicturesOfAComplaintThatWasServedToIt(t *testing.T) {
+	p := portalOf(t, flagging(t))
+	p.file(t)
+	ticket := p.file(t)
+	if ticket.State != complaints.StateFiled {
+		t.Fatalf("it is %s", ticket.State)
+	}
+	if status, body := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, 20)); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	path := "/api/v1/complaints/" + ticket.ID + "/pictures"
+	see := func(when string, peer *x509.Certificate, status int) {
+		t.Helper()
+		for _, at := range []string{path, path + "/1"} {
+			if w := p.call("GET", at, "", peer); w.Code != status {
+				t.Errorf("%s, %s: %d, want %d: %s", when, at, w.Code, status, w.Body)
+			}
+		}
+	}
+	see("the business before it is served", p.key.Certificate, 403)
+	see("an officer before it is served", p.officer(t, "olga"), 200)
+	p.clock.advance(24 * hour)
+	if err := p.ServeWaiting(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	see("the business once it is served", p.key.Certificate, 200)
+}
+
 func TestAComplaintHasThreePicturesAtMostAndNoneTwice(t *testing.T) {
 	p := newPortal(t)
 	ticket := p.file(t)
 	for i, want := range []int{200, 200, 200, 200, 409} {
 		side := 20 + max(0, i-1) // the first two are the same
-		if status, body := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, side)); status != want {
+		status, body := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, side))
+		if status != want || (status == 409) != strings.Contains(body, "at most 3 pictures; say the rest in words") {
 			t.Fatalf("picture %d: %d, want %d: %s", i, status, want, body)
 		}
 	}
@@ -179,6 +220,9 @@ func TestAPictureIsSealedCleanedAndGoesWithTheText(t *testing.T) {
 	if !strings.Contains(strings.Join(p.leaves(t), "\n"), "complaint.picture") {
 		t.Error("the log has nothing of it")
 	}
+	if record := p.pictureRecord(t, ticket.ID); record["sha256"] == "" || record["octets"] == 0.0 || record["salt"] == nil {
+		t.Errorf("the record: %v", record)
+	}
 	if _, err := p.RemoveText(t.Context(), p.officer(t, "sara"), ticket.ID, "court_order"); err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +234,26 @@ func TestAPictureIsSealedCleanedAndGoesWithTheText(t *testing.T) {
 	if len(list.Pictures) != 0 {
 		t.Errorf("%d pictures are listed after the removal", len(list.Pictures))
 	}
-	if status, _ := p.upload(ticket.ID, ticket.Token, "b.png", "image/png", photo(t, 30)); status != 409 {
-		t.Errorf("a picture after the removal: %d", status)
+	if status, body := p.upload(ticket.ID, ticket.Token, "b.png", "image/png", photo(t, 30)); status != 409 || !strings.Contains(body, "was removed by law") || strings.Contains(body, "multipart/form-data") {
+		t.Errorf("a picture after the removal: %d %s", status, body)
 	}
+	if status, body := p.upload(ticket.ID, ticket.Token, "b.png", "image/png", photo(t, 30), "Accept-Language: fa"); status != 409 || !strings.Contains(body, "متن این شکایت به حکم قانون برداشته شده است") {
+		t.Errorf("the same in Persian: %d %s", status, body)
+	}
+	if record := p.pictureRecord(t, ticket.ID); record["sha256"] != "" || record["octets"] != 0.0 || record["salt"] != nil {
+		t.Errorf("what is left of the picture: %v", record)
+	}
+}
+
+// pictureRecord is what the store has of a complaint's first picture.
+func (p *portal) pictureRecord(t *testing.T, id string) (record map[string]any) {
+	t.Helper()
+	err := p.ca.Store.View(t.Context(), func(tx store.Tx) (err error) {
+		record, err = store.Load[map[string]any](tx, "complaints_pictures", id+"/1")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record
 }

@@ -9,22 +9,25 @@ import (
 // big endian, itself included), data. SOS is followed by coded data in which
 // 0xFF is followed by 0 or a restart marker; then come more segments, or EOI.
 const (
+	markDHT  = 0xc4
+	markDAC  = 0xcc
 	markSOI  = 0xd8
 	markEOI  = 0xd9
-	markSOS  = 0xda
-	markAPP0 = 0xe0
-	markAdob = 0xee // APP14: how colours are coded
-	markAPPF = 0xef
-	markCOM  = 0xfe
+	markSOS  = 0xda // then DQT, DNL
+	markDRI  = 0xdd
+	markAPP0 = 0xe0 // JFIF (ITU-T T.871)
+	markAdob = 0xee // APP14: how colours are coded (ITU-T T.872, 6.5.3)
 
 	maxSegments = 2_000
 )
 
 // cleanJPEG walks the segments. What applications wrote (APP1 has the Exif with
-// place and device), comments, and what is behind EOI are left out.
+// place and device), comments, markers that no picture needs, and what is behind
+// EOI are left out; of APP0 and APP14 the first head stays that says how colours
+// and density are meant.
 func cleanJPEG(file []byte) (p Picture, ok bool) {
 	p = Picture{kind: JPEG, octets: []byte{0xff, markSOI}}
-	rest, scans := file[2:], 0
+	rest, scans, heads := file[2:], 0, map[byte]bool{}
 	for range maxSegments {
 		if len(rest) < 2 || rest[0] != 0xff {
 			return p, false
@@ -43,8 +46,9 @@ func cleanJPEG(file []byte) (p Picture, ok bool) {
 			return p, false
 		}
 		rest = rest[len(segment):]
-		if belongs(mark) {
-			p.octets = append(p.octets, segment...)
+		if part := own(segment); len(part) > 0 && !heads[mark] {
+			p.octets = append(p.octets, part...)
+			heads[mark] = mark >= markAPP0
 		}
 		if mark == markSOS {
 			coded := scan(rest)
@@ -82,12 +86,31 @@ func (p *Picture) frame(segment []byte) bool {
 	return p.width > 0 && p.height > 0
 }
 
-// belongs reports whether a segment is of the picture itself.
-func belongs(mark byte) bool {
-	if mark == markCOM {
-		return false
+// own returns what of a segment is of the picture itself; nothing of one that
+// is not.
+func own(segment []byte) []byte {
+	switch mark := segment[1]; {
+	case mark == markAPP0: // version, unit and density; the small picture is cut
+		return headed(segment, "JFIF\x00", 16, 14)
+	case mark == markAdob:
+		return headed(segment, "Adobe", 14, 14)
+	case isFrame(mark), mark == markDHT, mark == markDAC, mark >= markSOS && mark <= markDRI:
+		return segment
 	}
-	return mark < markAPP0 || mark > markAPPF || mark == markAPP0 || mark == markAdob
+	return nil
+}
+
+// headed returns the first n octets behind the marker of a segment that begins
+// with name, with their length written into it and 0 from the octet zero on;
+// nothing if it is another's or shorter.
+func headed(segment []byte, name string, n, zero int) []byte {
+	if len(segment) < 2+n || !bytes.HasPrefix(segment[4:], []byte(name)) {
+		return nil
+	}
+	head := bytes.Clone(segment[:2+n])
+	binary.BigEndian.PutUint16(head[2:], uint16(n))
+	clear(head[2+zero:])
+	return head
 }
 
 // scan returns how many octets of coded data b begins with.

@@ -63,7 +63,11 @@ func afterStart(file, more []byte) []byte {
 	return append(append(bytes.Clone(file[:2]), more...), file[2:]...)
 }
 
-const secret = "GPS 35.6892 51.3890"
+const (
+	secret = "GPS 35.6892 51.3890"
+	jfif   = "JFIF\x00\x01\x02\x01\x00\x48\x00\x48" // without the size of its thumbnail
+	adobe  = "Adobe\x00\x64\x00\x00\x00\x00\x01"    // colours as YCbCr
+)
 
 func TestWhatACameraWritesBesideThePictureIsLeftOut(t *testing.T) {
 	for name, file := range map[string][]byte{
@@ -74,6 +78,15 @@ func TestWhatACameraWritesBesideThePictureIsLeftOut(t *testing.T) {
 		"Exif in a JPEG":            afterStart(jpegFile(t), segment(0xe1, "Exif\x00\x00"+secret)),
 		"a comment in a JPEG":       afterStart(jpegFile(t), segment(0xfe, secret)),
 		"a profile in a JPEG":       afterStart(jpegFile(t), segment(0xe2, secret)),
+		"a thumbnail in a JFIF":     afterStart(jpegFile(t), segment(0xe0, jfif+"\x05\x01"+secret)),
+		"a thumbnail of its own":    afterStart(jpegFile(t), segment(0xe0, "JFXX\x00\x10"+secret)),
+		"a JFIF that is not one":    afterStart(jpegFile(t), segment(0xe0, secret)),
+		"a second JFIF":             afterStart(jpegFile(t), append(segment(0xe0, jfif+"\x00\x00"), segment(0xe0, "JFIF\x00"+secret)...)),
+		"an Adobe with more":        afterStart(jpegFile(t), segment(0xee, adobe+secret)),
+		"an Adobe that is not one":  afterStart(jpegFile(t), segment(0xee, secret)),
+		"a marker for extensions":   afterStart(jpegFile(t), segment(0xf0, secret)),
+		"the last of them":          afterStart(jpegFile(t), segment(0xfd, secret)),
+		"a reserved marker":         afterStart(jpegFile(t), segment(0xc8, secret)),
 		"behind the end of a JPEG":  append(jpegFile(t), "<script>"+secret...),
 		"a clean PNG":               pngFile(t),
 		"a clean JPEG":              jpegFile(t),
@@ -97,6 +110,24 @@ func TestWhatACameraWritesBesideThePictureIsLeftOut(t *testing.T) {
 			again, err := picture.Clean(p.Octets())
 			if err != nil || !bytes.Equal(again.Octets(), p.Octets()) {
 				t.Errorf("cleaned again it is another: %v", err)
+			}
+		})
+	}
+}
+
+func TestWhatSaysHowColoursAreCodedStays(t *testing.T) {
+	for name, c := range map[string]struct{ in, want []byte }{
+		"a JFIF":                  {segment(0xe0, jfif+"\x00\x00"), segment(0xe0, jfif+"\x00\x00")},
+		"a JFIF with a thumbnail": {segment(0xe0, jfif+"\x01\x01abc"), segment(0xe0, jfif+"\x00\x00")},
+		"an Adobe":                {segment(0xee, adobe), segment(0xee, adobe)},
+		"an Adobe with more":      {segment(0xee, adobe+"abc"), segment(0xee, adobe)},
+		"a JFIF cut short":        {segment(0xe0, jfif), nil},
+		"an Adobe cut short":      {segment(0xee, adobe[:11]), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := picture.Clean(afterStart(jpegFile(t), c.in))
+			if err != nil || !bytes.Equal(p.Octets(), afterStart(jpegFile(t), c.want)) {
+				t.Errorf("%x, %v", p.Octets()[:min(40, len(p.Octets()))], err)
 			}
 		})
 	}
@@ -156,6 +187,7 @@ func TestWhatIsNoPictureIsRefused(t *testing.T) {
 func FuzzClean(f *testing.F) {
 	f.Add(pngFile(f))
 	f.Add(jpegFile(f))
+	f.Add(afterStart(jpegFile(f), append(segment(0xe0, jfif+"\x01\x01abc"), segment(0xee, adobe+"abc")...)))
 	for _, c := range refused(f) {
 		if len(c.file) < 10_000 {
 			f.Add(c.file)
