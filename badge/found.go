@@ -25,6 +25,17 @@ func foundBy(rule string) complaints.Measure {
 	return ""
 }
 
+// looked reports whether the finding rests on a look of this day. A proof of
+// before says nothing of today, and of a licence that was not named, or is of
+// a kind we do not take, nobody was asked.
+func (f Finding) looked() bool {
+	switch f.Why {
+	case "domain_proven_before", "licence_not_named", "licence_type_not_accepted":
+		return false
+	}
+	return f.Result != Unknown
+}
+
 // tellFound tells the record what a look at the business found, once its badge
 // was granted. What nobody could say counts for nothing.
 func (b *Badge) tellFound(tx store.Tx, findings []Finding, at time.Time) error {
@@ -32,7 +43,7 @@ func (b *Badge) tellFound(tx store.Tx, findings []Finding, at time.Time) error {
 		return nil
 	}
 	for _, f := range findings {
-		if m := foundBy(f.Rule); m != "" && f.Result != Unknown {
+		if m := foundBy(f.Rule); m != "" && f.looked() {
 			if err := complaints.Found(tx, b.Business, m, f.Result == Valid, at); err != nil {
 				return err
 			}

@@ -134,6 +134,10 @@ func TestFewComplaintsShowCountsOnly(t *testing.T) {
 				(s.MaxDays != nil) != tt.mean || (c.OpenAfter != nil) != tt.s4 || (c.MeanDays != nil) != tt.mean {
 				t.Errorf("shown %+v %+v", s, c)
 			}
+			r := complaints.Rate(full, nil, complaints.Weights{})
+			if (r.Answered != nil) != tt.share || (r.MedianDays != nil) != tt.median {
+				t.Errorf("beside the score there are %v on time and a median of %v", r.Answered, r.MedianDays)
+			}
 			if tt.n > 0 && (full.Scorecard.ShareOnTime == nil || full.Scorecard.MeanDays == nil || full.Categories[0].ShareOnTime == nil) {
 				t.Error("showing took figures from the full ones")
 			}

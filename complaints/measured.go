@@ -61,16 +61,18 @@ func Found(tx store.Tx, b ca.BusinessID, m Measure, good bool, at time.Time) err
 	return store.Save(tx, measuredBucket, key, false)
 }
 
-// measured returns what was found of the business in the 365 days up to an
-// instant, of each measure for which there were days enough.
+// measured returns what was found of the business in the 365 whole days (UTC)
+// before the day of an instant, of each measure for which there were days
+// enough. That day itself is not over: what is found later in it would change
+// what was said as of the instant.
 func measured(tx store.Tx, b ca.BusinessID, at time.Time) (map[Dimension][]Input, error) {
-	last := at.UTC().Format(time.DateOnly)
-	first := at.UTC().Add(-time.Duration(Year)).Format(time.DateOnly) // not counted any more
+	today := at.UTC().Format(time.DateOnly)                                             // not counted yet
+	first := at.UTC().Add(-time.Duration(Year)).AddDate(0, 0, -1).Format(time.DateOnly) // not counted any more
 	found := map[Dimension][]Input{}
 	for _, m := range measures() {
 		prefix, good, days := measuredKey(b, m, ""), 0, 0
 		err := store.Each(tx, measuredBucket, prefix, prefix+first, func(key string, held bool) error {
-			if strings.TrimPrefix(key, prefix) > last {
+			if strings.TrimPrefix(key, prefix) >= today {
 				return store.Stop
 			}
 			if days++; held {

@@ -133,15 +133,18 @@ type Rating struct {
 	Dimensions []Rated  `json:"dimensions"`
 	Unanswered int      `json:"unanswered"`
 	Due        int      `json:"due"`
-	Answered   *float64 `json:"share_on_time"`
-	MedianDays *float64 `json:"km_p50_days"`
+	Answered   *float64 `json:"share_on_time" doc:"nothing below 5 complaints"`
+	MedianDays *float64 `json:"km_p50_days" doc:"nothing below 5 complaints"`
 }
 
 // Rate weighs what the figures of a business measure, and what others measured
 // of it: its capability and its security are not to be read from complaints.
 // How many complaints there were does not enter; of so few that nothing can be
-// ranked, nothing is measured.
+// ranked, they measure nothing, and the score may rest on what others measured
+// alone, two dimensions of the five: Measured says of how much it is. The
+// figures beside it are those of f.Shown(), whatever f is.
 func Rate(f Figures, others map[Dimension][]Input, w Weights) Rating {
+	f = f.Shown()
 	r := Rating{
 		Version: w.Version, Unanswered: f.Scorecard.Unanswered, Due: f.Aside.Due,
 		Answered: f.Scorecard.ShareOnTime, MedianDays: f.Scorecard.KMP50Days,
