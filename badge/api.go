@@ -154,7 +154,7 @@ type badgeMonthsOutput struct {
 }
 
 // monthsMethod says how the months are counted.
-const monthsMethod = "Changes of badges' public histories, by the month of the Solar Hijri calendar (time of Iran) in which each came to be; in_force is the sum of all changes to and from active until the end of the month."
+const monthsMethod = "Changes of badges' public histories, by the month of the Solar Hijri calendar (time of Iran) in which each came to be; in_force is the sum of all changes to and from active until the end of the month. What the business itself gave back or up is in withdrawn alone."
 
 func (d *Desk) apiMonths(ctx context.Context, _ *struct{}) (*badgeMonthsOutput, error) {
 	out := &badgeMonthsOutput{CacheControl: "public, max-age=60"}

@@ -94,7 +94,7 @@ func (b *Badge) appealable(r Rules, now time.Time) error {
 		return none
 	}
 	switch b.Why {
-	case "certificate_revoked", "withdrawn", "certificate_expired", certificateHeld:
+	case "certificate_revoked", whyWithdrawn, "certificate_expired", certificateHeld:
 		return none
 	}
 	if b.Appeal != nil && b.Appeal.State == b.State && b.Appeal.Why == b.Why && !b.Appeal.EndedAt.Before(b.StateAt) || b.Appeal.open() {

@@ -83,7 +83,7 @@ func (b *Badge) move(tx store.Tx, next State, why Why, hash string, since, now t
 	if err := b.remember(tx, Change{At: since, State: next, Why: why}); err != nil {
 		return err
 	}
-	if err := countMove(tx, before, next, since); err != nil {
+	if err := countMove(tx, before, next, why, since); err != nil {
 		return err
 	}
 	return ledger.Append(tx, event(b.ID, next, why, hash, now))

@@ -35,7 +35,7 @@ func (d *Desk) Routes(s *web.Server) {
 	web.Handle(s, receipt, d.apiReceipt)
 
 	web.Handle(s, op("GET", "/badges/service-level", "badge-service-level", "How fast requests are decided, and whom they wait for"), d.apiService)
-	web.Handle(s, op("GET", "/badges/statistics", "badge-statistics", "Badges over time: requested, granted, suspended, revoked, in force, by month of the Solar Hijri calendar"), d.apiMonths)
+	web.Handle(s, op("GET", "/badges/statistics", "badge-statistics", "Badges over time: requested, granted, suspended, revoked, withdrawn, in force, by month of the Solar Hijri calendar"), d.apiMonths)
 	d.routesOperators(s)
 	d.routesShowing(s)
 

@@ -22,21 +22,26 @@ type Month struct {
 	Suspended  int    `json:"suspended"`
 	Reinstated int    `json:"reinstated" doc:"that were suspended or revoked, and count again"`
 	Revoked    int    `json:"revoked"`
+	Withdrawn  int    `json:"withdrawn" doc:"by the business itself: badges given back and requests given up, in no other count"`
 	Expired    int    `json:"expired"`
 	InForce    int    `json:"in_force" doc:"at the end of the month; of the last one, now"`
 }
 
 // monthsCounted is the counter that says that all history is in the months:
-// from then on each change is added as it is made.
-const monthsCounted = "months_counted"
+// from then on each change is added as it is made. Its number is that of the
+// way of counting: with another one, all history is counted again. The first
+// was months_counted and took what was withdrawn for revoked or refused.
+const monthsCounted = "months_counted_2"
 
-// add counts a change from one state to another.
-func (m *Month) add(from, to State) {
+// add counts a change from one state to another and why it was made.
+func (m *Month) add(from, to State, why Why) {
 	switch {
 	case to == from:
 		return // the reason changed, not the state
 	case to == Checking && from == "":
 		m.Requested++
+	case why == whyWithdrawn && (to == Refused || to == Revoked):
+		m.Withdrawn++
 	case to == Refused:
 		m.Refused++
 	case to == Active && from.Open():
@@ -62,7 +67,7 @@ func (m *Month) add(from, to State) {
 func monthKey(at time.Time) string { return complaints.PeriodOf(at).String() }
 
 // countMove adds a change to its month, where all before it is in the months.
-func countMove(tx store.Tx, from, to State, at time.Time) error {
+func countMove(tx store.Tx, from, to State, why Why, at time.Time) error {
 	if counted, err := store.Has(tx, counterBucket, monthsCounted); err != nil || !counted {
 		return err
 	}
@@ -72,12 +77,13 @@ func countMove(tx store.Tx, from, to State, at time.Time) error {
 		return err
 	}
 	m.Month = key
-	m.add(from, to)
+	m.add(from, to, why)
 	return store.Save(tx, monthBucket, key, m)
 }
 
 // CountMonths is a job: it counts all histories into their months, once. A
-// store of before there were months has histories that nobody has counted.
+// store of before there were months has histories that nobody has counted, and
+// one of before the present way of counting has months to be replaced.
 func (d *Desk) CountMonths(ctx context.Context) error {
 	err := d.Store.Update(ctx, func(tx store.Tx) error {
 		if counted, err := store.Has(tx, counterBucket, monthsCounted); err != nil || counted {
@@ -113,7 +119,7 @@ func batchMonths(tx store.Tx) (map[string]Month, error) {
 		month := monthKey(c.At)
 		m := months[month]
 		m.Month = month
-		m.add(last, c.State)
+		m.add(last, c.State, c.Why)
 		months[month], last = m, c.State
 		return nil
 	})

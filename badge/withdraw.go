@@ -9,6 +9,9 @@ import (
 	"mohr/internal/store"
 )
 
+// whyWithdrawn is why a badge or request ended that the business gave up itself.
+const whyWithdrawn Why = "withdrawn"
+
 // withdraw ends the badge, or the open request, that the business has for the
 // domain. It asks nobody: giving a badge back harms no one else.
 func (d *Desk) withdraw(ctx context.Context, in incoming) (Badge, error) {
@@ -20,7 +23,7 @@ func (d *Desk) withdraw(ctx context.Context, in incoming) (Badge, error) {
 	if target.State.Open() {
 		next = Refused
 	}
-	proof, err := d.prove(ctx, in, target.ID, event(target.ID, next, "withdrawn", in.sum(), in.at))
+	proof, err := d.prove(ctx, in, target.ID, event(target.ID, next, whyWithdrawn, in.sum(), in.at))
 	if err != nil {
 		return Badge{}, err
 	}
@@ -40,7 +43,7 @@ func (d *Desk) withdraw(ctx context.Context, in incoming) (Badge, error) {
 		if b.State.Open() != target.State.Open() || !b.State.mayBecome(next) {
 			return fault.New(fault.Conflict, "badge_changed", "the badge was decided in this very moment; send the withdrawal again")
 		}
-		if err := b.move(tx, next, "withdrawn", in.sum(), in.at, in.at); err != nil {
+		if err := b.move(tx, next, whyWithdrawn, in.sum(), in.at, in.at); err != nil {
 			return err
 		}
 		b.WaitingFor = nil
