@@ -21,7 +21,7 @@ var shots = flag.String("shots", "", "write pictures of the pages to this folder
 var everyShot = flag.Bool("everyshot", false, "with -shots: pictures of all pages, not only of those that are kept")
 
 // pictured are the pages of which pictures are kept.
-var pictured = []string{"my-certificate", "renew-here", "my-renewed", "revoke-why", "confirm-key", "revoke-last", "revoke-done", "signin", "signin-key", "my", "enroll-key-told", "enroll-certificate-here", "signin-error", "devices", "confirm", "passkey-new", "devices-passkey", "signin-told", "home", "enroll-start", "enroll-key", "enroll-certificate", "badge", "record", "complaint-new", "complaint-filed", "statistics"}
+var pictured = []string{"home", "enroll-start", "enroll-key", "enroll-certificate", "signin", "my", "my-certificate", "devices", "badge", "record", "complaint-new", "complaint-filed", "statistics"}
 
 // seen holds the page against what every page promises, and keeps its picture
 // if pictures are wanted.
