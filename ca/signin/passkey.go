@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
-	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
@@ -202,12 +201,4 @@ func (k Passkey) used(tx store.Tx) error {
 		return errPasskey()
 	}
 	return store.Save(tx, passkeyBucket, passkeyKey(k.Holder, k.ID), k)
-}
-
-// since is for the reader: when it was used last, or added.
-func (k Passkey) since() time.Time {
-	if k.Used.IsZero() {
-		return k.Added
-	}
-	return k.Used
 }
