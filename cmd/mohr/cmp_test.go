@@ -51,7 +51,8 @@ func TestAClientOfOpensslEnrollsRenewsAndRevokesOverCMP(t *testing.T) {
 	if out := f.shell(t, blocks[3]); !strings.Contains(out, "renewed.pem: OK") {
 		t.Errorf("kur: %s", out)
 	}
-	if old := f.entry(t, "holder.pem"); old.Reason != ca.Superseded || old.ReplacedBy == "" {
+	// It counts on for two hours at least, in case the new one is taken back.
+	if old := f.entry(t, "holder.pem"); old.Reason != "" || old.ReplacedBy == "" {
 		t.Errorf("the renewed certificate is %+v", old)
 	}
 	if now := f.entry(t, "renewed.pem"); now.Reason != "" {
