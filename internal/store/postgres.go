@@ -184,7 +184,7 @@ func (s *pgStore) attempt(ctx context.Context, fn func(Tx) error) (again bool, e
 		return false, unavailable(ctx, err)
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	read := &pgRead{ctx: ctx, store: s, tx: tx, makes: true}
+	read := &pgRead{ctx: ctx, store: s, tx: tx}
 	l := &layer{ctx: ctx, engine: read, writes: map[string]map[string]write{}}
 	result := guarded(fn, l)
 	if read.failed != nil {

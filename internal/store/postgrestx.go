@@ -25,13 +25,15 @@ type pgRead struct {
 	ctx    context.Context
 	store  *pgStore
 	tx     pgx.Tx
-	makes  bool  // tables that are missing: then what is not there counts as read
 	failed error // the first failure of the server: nothing after it holds
 }
 
 func (r *pgRead) look(bucket, key string) ([]byte, error) {
-	if ok, err := r.has(bucket); err != nil || !ok {
-		return nil, orNotFound(err)
+	if !isTable(bucket) {
+		return nil, ErrNotFound
+	}
+	if err := r.ensure(bucket); err != nil {
+		return nil, err
 	}
 	var value []byte
 	err := r.tx.QueryRow(r.ctx, "SELECT value::text FROM "+table(bucket)+" WHERE key = $1", []byte(key)).Scan(&value)
@@ -39,13 +41,6 @@ func (r *pgRead) look(bucket, key string) ([]byte, error) {
 		return nil, ErrNotFound
 	}
 	return value, r.fail(err)
-}
-
-func orNotFound(err error) error {
-	if err == nil {
-		return ErrNotFound
-	}
-	return err
 }
 
 // fail remembers the first failure of the server.
@@ -59,10 +54,12 @@ func (r *pgRead) fail(err error) error {
 // rows asks for pages: between them the connection serves fn's other reads.
 func (r *pgRead) rows(bucket, prefix, after string) func() (row, bool, error) {
 	page, size, last := []row{}, firstPage, after
-	if ok, err := r.has(bucket); err != nil || !ok {
-		return func() (row, bool, error) { return row{}, false, err }
+	more := isTable(bucket)
+	if more {
+		if err := r.ensure(bucket); err != nil {
+			return func() (row, bool, error) { return row{}, false, err }
+		}
 	}
-	more := true
 	return func() (row, bool, error) {
 		if len(page) == 0 && more {
 			var err error
@@ -110,25 +107,17 @@ func behind(prefix string) []byte {
 	return nil
 }
 
-// has reports whether the bucket's table is there, which an Update makes sure
-// of: only a table that is there can show that somebody else writes to it.
-func (r *pgRead) has(bucket string) (bool, error) {
-	if bucket == "" || len(bucket) > maxTable {
-		return false, nil
-	}
+// isTable reports whether the bucket may have a table: no other was ever
+// written to.
+func isTable(bucket string) bool { return bucket != "" && len(bucket) <= maxTable }
+
+// ensure makes sure that the bucket's table is there: only of such a one does
+// the server see that somebody else writes to it meanwhile.
+func (r *pgRead) ensure(bucket string) error {
 	if _, ok := r.store.tables.Load(bucket); ok {
-		return true, nil
+		return nil
 	}
-	if r.makes {
-		err := r.store.makeTable(r.ctx, bucket)
-		return err == nil, r.fail(err)
-	}
-	var ok bool
-	err := r.tx.QueryRow(r.ctx, "SELECT count(*) > 0 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1", bucket).Scan(&ok)
-	if ok {
-		r.store.tables.Store(bucket, struct{}{})
-	}
-	return ok, r.fail(err)
+	return r.fail(r.store.makeTable(r.ctx, bucket))
 }
 
 // table is the bucket's name as SQL has it.
@@ -156,7 +145,7 @@ func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, writes map[string]map[st
 	batch := &pgx.Batch{}
 	// In order, so that two transactions lock the same keys one after the other.
 	for _, bucket := range slices.Sorted(maps.Keys(writes)) {
-		if len(bucket) > maxTable {
+		if !isTable(bucket) {
 			return "", fmt.Errorf("bucket %q: a name of more than %d octets", bucket, maxTable)
 		}
 		if _, ok := s.tables.Load(bucket); !ok {
