@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"mohr/internal/eid"
 	"mohr/internal/fault"
 )
 
@@ -27,7 +28,7 @@ func (d *Desk) getLogin(c echo.Context) error {
 // that began: another has no cookie of the application. The page that follows
 // has neither code nor state in its address.
 func (d *Desk) getLoggedIn(c echo.Context) error {
-	b := loginBack(c.QueryParams())
+	b := eid.ReadBack(c.QueryParams())
 	id, _ := loginOf(b.State)
 	if id == "" {
 		return errLoginOver()

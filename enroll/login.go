@@ -84,21 +84,6 @@ func loginOf(state string) (id, nonce string) {
 	return id, nonce
 }
 
-// loginBack reads what a browser brings back. What is there twice is not
-// there (RFC 6749, 3.1).
-func loginBack(q url.Values) eid.Back {
-	one := func(name string) string {
-		if len(q[name]) != 1 {
-			return ""
-		}
-		return q[name][0]
-	}
-	if len(q["code"])+len(q["error"]) != 1 || len(q["iss"]) > 1 {
-		return eid.Back{}
-	}
-	return eid.Back{Code: one("code"), State: one("state"), Issuer: one("iss"), Error: one("error")}
-}
-
 // FinishLogin takes what the browser brought back from the eID provider, from
 // who holds the application's token. Whose login it was is evidence if the
 // provider is as sure as the policy asks, and a mismatch if it is another
@@ -213,7 +198,7 @@ func (in *loginIn) back() eid.Back {
 	if err != nil {
 		return eid.Back{}
 	}
-	return loginBack(q)
+	return eid.ReadBack(q)
 }
 
 type loginOut struct {

@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"mohr/ca/evidence"
 	"mohr/internal/eid"
@@ -30,7 +29,7 @@ func (d *Desk) loggedIn(ctx context.Context, r *http.Request) (heard, errand, er
 	if err != nil || d.EID == nil {
 		return heard{}, e, errOtherBrowser()
 	}
-	b := backOf(r.URL.Query())
+	b := eid.ReadBack(r.URL.Query())
 	once, err := d.Nonces.Redeemable(errandNonce(ByEID, mark), b.State)
 	if err != nil {
 		return heard{}, e, errOtherBrowser()
@@ -58,19 +57,4 @@ func (d *Desk) ofLogin(l eid.Login) (signed, error) {
 		return signed{}, eid.ErrNobody
 	}
 	return signed{Holder: d.CA.Holder(code), By: ByEID}, nil
-}
-
-// backOf reads what a browser brings back. What is there twice is not there
-// (RFC 6749, 3.1).
-func backOf(q url.Values) eid.Back {
-	one := func(name string) string {
-		if len(q[name]) != 1 {
-			return ""
-		}
-		return q[name][0]
-	}
-	if len(q["code"])+len(q["error"]) != 1 || len(q["iss"]) > 1 {
-		return eid.Back{}
-	}
-	return eid.Back{Code: one("code"), State: one("state"), Issuer: one("iss"), Error: one("error")}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -20,6 +21,21 @@ const maxParameter = 4 << 10
 // Back is what the browser brings back (RFC 6749, 4.1.2; RFC 9207).
 type Back struct {
 	Code, State, Issuer, Error string
+}
+
+// ReadBack reads what a browser brings back. What is there twice is not there
+// (RFC 6749, 3.1).
+func ReadBack(q url.Values) Back {
+	one := func(name string) string {
+		if len(q[name]) != 1 {
+			return ""
+		}
+		return q[name][0]
+	}
+	if len(q["code"])+len(q["error"]) != 1 || len(q["iss"]) > 1 {
+		return Back{}
+	}
+	return Back{Code: one("code"), State: one("state"), Issuer: one("iss"), Error: one("error")}
 }
 
 // Login is who logged in, as the provider says it. The ID token was checked.
