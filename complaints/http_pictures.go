@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -105,30 +104,15 @@ func (d *Desk) postPicture(c echo.Context) error {
 	return web.Page(c, status, "complaints-follow", p)
 }
 
-// uploaded reads token and picture of the form. The file's name and its kind
-// as the browser says it are not looked at.
+// uploaded reads token and picture of the form.
 func uploaded(c echo.Context) (token string, file []byte, err error) {
-	form, err := c.MultipartForm()
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return "", nil, err
-	}
-	if err != nil {
-		return "", nil, errPictureForm()
-	}
-	defer form.RemoveAll()
-	if tokens := form.Value["token"]; len(tokens) == 1 {
+	form, file, err := web.Upload(c, "picture", picture.MaxOctets, errPictureForm())
+	if tokens := form["token"]; len(tokens) == 1 {
 		token = strings.TrimSpace(tokens[0])
 	}
-	files := form.File["picture"]
-	if len(files) != 1 || files[0].Size == 0 {
-		return token, nil, errPictureForm()
+	if err == nil && file == nil {
+		err = errPictureForm()
 	}
-	f, err := files[0].Open()
-	if err != nil {
-		return token, nil, err
-	}
-	defer f.Close()
-	file, err = io.ReadAll(io.LimitReader(f, picture.MaxOctets+1))
 	return token, file, err
 }
 

@@ -1,8 +1,6 @@
 package lookup
 
 import (
-	"errors"
-	"io"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -58,26 +56,14 @@ func (p lookupPage) show(c echo.Context, f Found, err error) error {
 	return web.Page(c, http.StatusOK, "certificate", p)
 }
 
-// brought reads the file of the form or the text pasted into it. What it is
-// called and of what kind the browser says it is counts for nothing.
+// brought reads the file of the form or the text pasted into it.
 func brought(c echo.Context) ([]byte, error) {
-	form, err := c.MultipartForm()
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, err
+	form, file, err := web.Upload(c, "file", MaxFile,
+		fault.New(fault.Invalid, "lookup_form", "the form could not be read; choose the file, or paste the text, and send it again"))
+	if err != nil || file != nil {
+		return file, err
 	}
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "lookup_form", "the form could not be read; choose the file, or paste the text, and send it again")
-	}
-	defer form.RemoveAll()
-	if files := form.File["file"]; len(files) == 1 && files[0].Size > 0 {
-		f, err := files[0].Open()
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		return io.ReadAll(io.LimitReader(f, MaxFile+1))
-	}
-	if texts := form.Value["text"]; len(texts) == 1 {
+	if texts := form["text"]; len(texts) == 1 {
 		return []byte(texts[0]), nil
 	}
 	return nil, nil

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -22,6 +23,33 @@ func Form(c echo.Context) (url.Values, error) {
 		return nil, fault.New(fault.Invalid, "request_malformed", "the request could not be read; check its syntax")
 	}
 	return r.PostForm, nil
+}
+
+// Upload returns the fields of a form that was sent as multipart/form-data, and
+// the one file in the field: of one that is larger than limit, an octet more
+// than that; nil where there is none, an empty one or several. What the file is
+// called, and of what kind the browser says it is, is not looked at. A form
+// that cannot be read is malformed, the caller's own word for it.
+func Upload(c echo.Context, field string, limit int64, malformed error) (fields url.Values, file []byte, err error) {
+	form, err := c.MultipartForm()
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, nil, err
+	}
+	if err != nil {
+		return nil, nil, malformed
+	}
+	defer form.RemoveAll()
+	files := form.File[field]
+	if len(files) != 1 || files[0].Size == 0 {
+		return form.Value, nil, nil
+	}
+	f, err := files[0].Open()
+	if err != nil {
+		return form.Value, nil, err
+	}
+	defer f.Close()
+	file, err = io.ReadAll(io.LimitReader(f, limit+1))
+	return form.Value, file, err
 }
 
 // FormError is what a form page shows above the form it shows again:
