@@ -76,18 +76,14 @@ func (d database) CreateAccount(ctx context.Context, acc *protocol.Account) erro
 		return d.bindApplication(ctx, v, acc)
 	}
 	if v.key == nil {
-		return fault.New(fault.Denied, "acme_binding_missing", "a new account needs an external account key of a business; ask for one with a certificate that acts for it")
-	}
-	thumb, err := protocol.KeyToID(acc.Key)
-	if err != nil {
-		return fmt.Errorf("account key: %w", err)
-	}
-	jwk, err := json.Marshal(acc.Key)
-	if err != nil {
-		return fmt.Errorf("account key: %w", err)
+		return errUnbound()
 	}
 	now := d.desk.now()
-	a := account{ID: named("a-", thumb), Business: v.key.Business, Key: v.key.ID, JWK: jwk, CreatedAt: now}
+	a, err := newAccount(acc.Key, now)
+	if err != nil {
+		return err
+	}
+	a.Business, a.Key = v.key.Business, v.key.ID
 	err = d.desk.Store.Update(ctx, func(tx store.Tx) error { return bind(tx, a, now) })
 	if err != nil {
 		return err
@@ -95,6 +91,23 @@ func (d database) CreateAccount(ctx context.Context, acc *protocol.Account) erro
 	d.desk.Log.Info("acme account bound", "business", a.Business, "account", a.ID, "kid", a.Key)
 	acc.ID, acc.Contact = a.ID, nil
 	return nil
+}
+
+func errUnbound() error {
+	return fault.New(fault.Denied, "acme_binding_missing", "a new account needs an external account key of a business; ask for one with a certificate that acts for it")
+}
+
+// newAccount is the account of a key, bound to nobody yet.
+func newAccount(key *jose.JSONWebKey, now time.Time) (account, error) {
+	thumb, err := protocol.KeyToID(key)
+	if err != nil {
+		return account{}, fmt.Errorf("account key: %w", err)
+	}
+	jwk, err := json.Marshal(key)
+	if err != nil {
+		return account{}, fmt.Errorf("account key: %w", err)
+	}
+	return account{ID: named("a-", thumb), JWK: jwk, CreatedAt: now}, nil
 }
 
 func bind(tx store.Tx, a account, now time.Time) error {

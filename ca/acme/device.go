@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -75,18 +74,14 @@ func (d *Desk) boundTo(ctx context.Context, application, profile string) error {
 // bindApplication is CreateAccount for an application: one account each.
 func (d database) bindApplication(ctx context.Context, v *visit, acc *protocol.Account) error {
 	if v.bound == "" {
-		return fault.New(fault.Denied, "acme_binding_missing", "a new account needs an external account key of a business; ask for one with a certificate that acts for it")
-	}
-	thumb, err := protocol.KeyToID(acc.Key)
-	if err != nil {
-		return fmt.Errorf("account key: %w", err)
-	}
-	jwk, err := json.Marshal(acc.Key)
-	if err != nil {
-		return fmt.Errorf("account key: %w", err)
+		return errUnbound()
 	}
 	now := d.desk.now()
-	a := account{ID: named("a-", thumb), Key: v.bound, JWK: jwk, CreatedAt: now, Application: v.bound, Profile: v.profile}
+	a, err := newAccount(acc.Key, now)
+	if err != nil {
+		return err
+	}
+	a.Key, a.Application, a.Profile = v.bound, v.bound, v.profile
 	err = d.desk.Store.Update(ctx, func(tx store.Tx) error {
 		had, err := store.Load[string](tx, boundBucket, a.Application)
 		switch {
