@@ -32,19 +32,7 @@ func (f *foreign) entry(t *testing.T, name string) (e ca.Entry) {
 func TestAClientOfOpensslEnrollsRenewsAndRevokesOverCMP(t *testing.T) {
 	t.Parallel()
 	f := startForeign(t)
-	a := f.applyAs(t, davood, ca.NaturalAuth)
-	a.until(t, "csr")
-	blocks := shellBlocks(t, "cmp.md")
-	if len(blocks) != 5 {
-		t.Fatalf("docs/cmp.md has %d blocks of shell lines, want 5", len(blocks))
-	}
-	f.shell(t, blocks[0])
-	code, err := f.code(t, davood.Mobile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.env["CODE"] = code
-	f.shell(t, blocks[1])
+	blocks := f.untilKey(t, "cmp.md", 5)
 	if out := f.shell(t, blocks[2]); !strings.Contains(out, "holder.pem: OK") {
 		t.Errorf("ir: %s", out)
 	}

@@ -30,19 +30,7 @@ func estPost(profile, what string, s oneTime, der []byte) ask {
 func TestAClientOfCurlAndOpensslEnrollsAndRenewsOverEST(t *testing.T) {
 	t.Parallel()
 	f := startForeign(t)
-	a := f.applyAs(t, davood, ca.NaturalAuth)
-	a.until(t, "csr")
-	blocks := shellBlocks(t, "est.md")
-	if len(blocks) != 4 {
-		t.Fatalf("docs/est.md has %d blocks of shell lines, want 4", len(blocks))
-	}
-	f.shell(t, blocks[0])
-	code, err := f.code(t, davood.Mobile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.env["CODE"] = code
-	f.shell(t, blocks[1])
+	blocks := f.untilKey(t, "est.md", 4)
 	if out := f.shell(t, blocks[2]); !strings.Contains(out, "holder.pem: OK") {
 		t.Errorf("enrollment: %s", out)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"mohr/ca"
 	"mohr/cmd/mohr/service"
 	"mohr/internal/pkitest"
 )
@@ -171,4 +172,25 @@ func TestApplyGoesAsFarAsASecretForAnotherClient(t *testing.T) {
 	if said := f.shell(t, `jq -r '"user = \"\(.user):\(.secret)\""' secret.json > est.conf`+"\n"+shellBlocks(t, "est.md")[2]); !strings.Contains(said, "holder.pem: OK") {
 		t.Errorf("%s", said)
 	}
+}
+
+// untilKey brings an application to where it needs a key, and runs the first
+// two blocks of shell lines of the document, which make its secret. It returns
+// all n of them.
+func (f *foreign) untilKey(t *testing.T, doc string, n int) []string {
+	t.Helper()
+	a := f.applyAs(t, davood, ca.NaturalAuth)
+	a.until(t, "csr")
+	blocks := shellBlocks(t, doc)
+	if len(blocks) != n {
+		t.Fatalf("docs/%s has %d blocks of shell lines, want %d", doc, len(blocks), n)
+	}
+	f.shell(t, blocks[0])
+	code, err := f.code(t, davood.Mobile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.env["CODE"] = code
+	f.shell(t, blocks[1])
+	return blocks
 }
