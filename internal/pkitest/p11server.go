@@ -31,7 +31,7 @@ func P11Server(t testing.TB) *TokenServer {
 		Missing(t, "p11-kit-client.so is not installed (Debian: apt-get install p11-kit-modules)")
 	}
 	direct, module := SoftHSM(t), softModule(t)
-	socket := filepath.Join(shortDir(t), "p11")
+	socket := filepath.Join(SocketDir(t), "p11")
 	t.Setenv("P11_KIT_SERVER_ADDRESS", "unix:path="+socket)
 	s := &TokenServer{
 		Base:   strings.Replace(direct, "module-path="+module, "module-path="+found[0], 1),

@@ -90,10 +90,19 @@ func (s *server) signal(sig syscall.Signal) {
 	}
 }
 
-// shortDir is a directory whose name is short enough for a UNIX socket.
-func shortDir(t testing.TB) string {
+// longestSocketDir leaves room for a name in the 107 octets that a UNIX socket's
+// path may have (unix(7)).
+const longestSocketDir = 80
+
+// SocketDir is an empty directory whose name is short enough for UNIX sockets
+// in it, wherever TMPDIR is. It goes with the test.
+func SocketDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "mohr")
+	parent := os.TempDir()
+	if len(parent)+len("/mohr0123456789") > longestSocketDir {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "mohr")
 	if err != nil {
 		t.Fatal(err)
 	}

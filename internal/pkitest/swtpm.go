@@ -33,7 +33,7 @@ func SWTPM(t testing.TB) *TPM {
 func startTPM(t testing.TB, begin func(state string)) *TPM {
 	t.Helper()
 	program := Need(t, "swtpm", "swtpm")
-	dir := shortDir(t)
+	dir := SocketDir(t)
 	p := &TPM{Socket: filepath.Join(dir, "tpm"), state: filepath.Join(dir, "state")}
 	p.Base = "tpmkms:storage-directory=" + filepath.Join(dir, "keys") + ";device=" + p.Socket + ";x-secret-file=" + filepath.Join(dir, "secret.pem")
 	begin(p.state)

@@ -23,7 +23,7 @@ func NewTPMMaker(t testing.TB) *TPMMaker {
 	t.Helper()
 	Need(t, "swtpm", "swtpm")
 	Need(t, "certtool", "gnutls-bin")
-	dir := shortDir(t)
+	dir := SocketDir(t)
 	m := &TPMMaker{t: t, Roots: filepath.Join(dir, "roots"), conf: filepath.Join(dir, "setup.conf")}
 	state := filepath.Join(dir, "ca")
 	for _, d := range []string{m.Roots, state} {

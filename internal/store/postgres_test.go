@@ -16,15 +16,15 @@ import (
 )
 
 // serverVar hands the server on to the child processes of the suite.
-const serverVar = "MOHR_STORETEST_POSTGRES_PORT"
+const serverVar = "MOHR_STORETEST_POSTGRES"
 
 // postgres returns what opens the store of a directory: a database of its own.
 func postgres(t *testing.T) storetest.Open {
 	t.Helper()
 	server := pgtest.At(t, os.Getenv(serverVar))
-	if server.Port() == "" {
+	if server.Dir() == "" {
 		server = pgtest.Start(t)
-		t.Setenv(serverVar, server.Port())
+		t.Setenv(serverVar, server.Dir())
 	}
 	return func(dir string) (store.Store, error) {
 		sum := sha256.Sum256([]byte(dir))

@@ -4,7 +4,7 @@ package pgtest
 import (
 	"bytes"
 	"fmt"
-	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -14,15 +14,17 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mohr/internal/pkitest"
 )
 
-// Server is a server of the test's own, on a free port of loopback. Its files
-// are in a directory that goes with the test.
+// Server is a server of the test's own, on a UNIX socket only: no port that
+// another program may take. Its files are in a directory that goes with the
+// test.
 type Server struct {
 	t    testing.TB
 	bin  string // directory of the programs
-	data string
-	port string
+	dir  string // has the socket, and the server's files
 	as   *syscall.SysProcAttr // who runs it: it refuses to run as root
 	cmd  *exec.Cmd
 }
@@ -31,38 +33,32 @@ type Server struct {
 // installed the test is skipped, in CI it fails.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := At(t, freePort(t))
-	dir, err := os.MkdirTemp("", "mohr-pg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	s.data = filepath.Join(dir, "data")
+	s := At(t, pkitest.SocketDir(t))
 	if os.Getuid() == 0 {
-		s.as = unprivileged(t, dir)
+		s.as = unprivileged(t, s.dir)
 	}
-	s.run("initdb", "-D", s.data, "-U", "mohr", "-A", "trust", "--locale=C.UTF-8", "-E", "UTF8")
+	s.run("initdb", "-D", s.data(), "-U", "mohr", "-A", "trust", "--locale=C.UTF-8", "-E", "UTF8")
 	s.Up()
 	t.Cleanup(func() { s.end(syscall.SIGQUIT) })
 	return s
 }
 
-// At is a server that another process of the test runs, to make databases in.
-func At(t testing.TB, port string) *Server {
+// At is a server that another process of the test runs, to make databases in;
+// its Dir says where.
+func At(t testing.TB, dir string) *Server {
 	t.Helper()
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		if os.Getenv("MOHR_CI") != "" {
-			t.Fatal("PostgreSQL is not installed: apt-get install postgresql")
-		}
-		t.Skip("PostgreSQL is not installed: apt-get install postgresql")
+		pkitest.Missing(t, "PostgreSQL is not installed (Debian: apt-get install postgresql)")
 	}
 	slices.Sort(found)
-	return &Server{t: t, bin: filepath.Dir(found[len(found)-1]), port: port}
+	return &Server{t: t, bin: filepath.Dir(found[len(found)-1]), dir: dir}
 }
 
-// Port is the server's port on loopback.
-func (s *Server) Port() string { return s.port }
+// Dir is the directory of the server's socket.
+func (s *Server) Dir() string { return s.dir }
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // unprivileged hands dir to the account that Debian's package brings.
 func unprivileged(t testing.TB, dir string) *syscall.SysProcAttr {
@@ -79,17 +75,6 @@ func unprivileged(t testing.TB, dir string) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 }
 
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 func (s *Server) run(name string, arg ...string) {
 	s.t.Helper()
 	cmd := exec.Command(filepath.Join(s.bin, name), arg...)
@@ -103,16 +88,15 @@ func (s *Server) run(name string, arg ...string) {
 func (s *Server) Up() {
 	s.t.Helper()
 	var said bytes.Buffer
-	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data, "-p", s.port, "-k", filepath.Dir(s.data), "-h", "127.0.0.1")
+	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=")
 	s.cmd.SysProcAttr, s.cmd.Dir, s.cmd.Stderr = s.as, "/", &said
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	for range 600 {
-		if exec.Command(filepath.Join(s.bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", s.port).Run() == nil {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if exec.Command(filepath.Join(s.bin, "pg_isready"), "-q", "-h", s.dir).Run() == nil {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	s.end(syscall.SIGQUIT)
 	s.t.Fatalf("the server does not answer: %s", said.String())
@@ -137,8 +121,7 @@ func (s *Server) end(sig syscall.Signal) {
 // Database makes an empty database, if it is not there, and returns its URL.
 func (s *Server) Database(name string) string {
 	s.t.Helper()
-	url := fmt.Sprintf("postgres://mohr@127.0.0.1:%s/%s?sslmode=disable", s.port, name)
-	psql := []string{"-h", "127.0.0.1", "-p", s.port, "-U", "mohr", "-d", "postgres", "-qtAc"}
+	psql := []string{"-h", s.dir, "-U", "mohr", "-d", "postgres", "-qtAc"}
 	out, err := exec.Command(filepath.Join(s.bin, "psql"), append(psql, "SELECT 1 FROM pg_database WHERE datname = '"+name+"'")...).Output()
 	if err != nil {
 		s.t.Fatalf("psql: %v", err)
@@ -146,5 +129,5 @@ func (s *Server) Database(name string) string {
 	if len(out) == 0 {
 		s.run("psql", append(psql, `CREATE DATABASE "`+name+`"`)...)
 	}
-	return url
+	return fmt.Sprintf("postgres://mohr@/%s?host=%s", name, url.QueryEscape(s.dir))
 }
