@@ -183,19 +183,35 @@ func (d *Desk) MarkFake(ctx context.Context, leaf *x509.Certificate, host string
 	return f, err
 }
 
-// UnmarkFake takes a host off the list; one that is not on it is no error.
+// UnmarkFake takes a host off the list; one that is not on it is no error. The
+// public log says so, as it said that the host came onto it.
 func (d *Desk) UnmarkFake(ctx context.Context, leaf *x509.Certificate, host string) error {
 	h, err := ParseDomain(strings.ToLower(strings.TrimSpace(host)))
 	if err != nil {
 		return err
 	}
 	now := d.now()
-	return d.Store.Update(ctx, func(tx store.Tx) error {
-		if _, err := ca.MayIn(tx, leaf, ca.MayEnd, now); err != nil {
+	var o ca.OperatorRecord
+	var f Fake
+	err = d.Store.Update(ctx, func(tx store.Tx) error {
+		f = Fake{}
+		if o, err = ca.MayIn(tx, leaf, ca.MayEnd, now); err != nil {
 			return err
 		}
-		return tx.Delete(fakeBucket, h.ASCII)
+		if f, err = store.Load[Fake](tx, fakeBucket, h.ASCII); errors.Is(err, store.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := tx.Delete(fakeBucket, h.ASCII); err != nil {
+			return err
+		}
+		return ledger.Append(tx, ledger.Event{Kind: "badge.fake_removed", Subject: string(f.Badge), At: now, Hash: hexSHA256([]byte(f.Host)), Note: f.Host})
 	})
+	if err == nil && f.Host != "" {
+		d.Log.Info("site taken off the fakes", "host", f.Host, "badge", f.Badge, "operator", o.Name)
+	}
+	return err
 }
 
 // Fakes returns the list.

@@ -26,11 +26,11 @@ func foundBy(rule string) complaints.Measure {
 }
 
 // looked reports whether the finding rests on a look of this day. A proof of
-// before says nothing of today, and of a licence that was not named, or is of
-// a kind we do not take, nobody was asked.
+// before says nothing of today; of a licence that was not named, or is of a
+// kind we do not take, nobody was asked, nor of the company of a sole trader.
 func (f Finding) looked() bool {
 	switch f.Why {
-	case "domain_proven_before", "licence_not_named", "licence_type_not_accepted":
+	case "domain_proven_before", "licence_not_named", "licence_type_not_accepted", "sole_trader":
 		return false
 	}
 	return f.Result != Unknown

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"mohr/badge"
+	"mohr/ca"
+	"mohr/ca/catest"
+	"mohr/internal/gateway"
 )
 
 func TestWhatNobodyLookedAtIsNotMeasured(t *testing.T) {
@@ -69,5 +72,33 @@ func TestWhatNobodyLookedAtIsNotMeasured(t *testing.T) {
 				t.Errorf("the record says %v", said)
 			}
 		})
+	}
+}
+
+// TestOfASoleTraderNoCompanyWasLookedAt: that there is none to ask for is no
+// look at one.
+func TestOfASoleTraderNoCompanyWasLookedAt(t *testing.T) {
+	b := newBench(t)
+	trader := catest.Zahra
+	trader.NationalCode, trader.Mobile = "0087654326", "+989121234568"
+	key, _ := b.ca.IssueTo(t, trader, ca.NaturalSign, "application-2")
+	b.registry.set(func(r *registry) {
+		r.licence = gateway.Licence{Result: gateway.Match, LegalID: trader.NationalCode, Type: licence, Number: "88001", ValidTo: "2030-01-01"}
+	})
+	a := b.askWith(key)
+	a.LegalID = ""
+	got, err := b.Request(t.Context(), b.sign(t, key, a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.shop.put(got.Challenge)
+	if got, err = b.Check(t.Context(), got.ID); err != nil || got.State != badge.Active {
+		t.Fatalf("%s, %v: %v", got.State, err, why(got))
+	}
+	b.clock.pass(25 * time.Hour)
+	b.recheck(t)
+	said := b.dump(t, "complaints_measured")
+	if strings.Contains(said, "company_active_days") || !strings.Contains(said, "licence_valid_days") {
+		t.Errorf("the record says %s", said)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"mohr/ca/catest"
 	"mohr/ca/signature"
 	"mohr/internal/fault"
+	"mohr/internal/ledger"
 	"mohr/internal/pkitest"
 )
 
@@ -357,8 +358,20 @@ func TestKnownFakesAreListedAndTheLookUpWarns(t *testing.T) {
 	if got := get(t, s.URL+"/api/v1/badges/fakes"); !strings.Contains(got.body, `"host":"evil.example"`) {
 		t.Errorf("%+v", got)
 	}
-	if err := b.UnmarkFake(t.Context(), registrar, "evil.example"); err != nil {
-		t.Fatal(err)
+	for range 2 { // the second time there is nothing to take off, and nothing to say
+		if err := b.UnmarkFake(t.Context(), registrar, "evil.example"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	err := ledger.EachEvent(t.Context(), b.ca.Store, func(e ledger.Event) error {
+		if e.Kind == "badge.fake_removed" && e.Subject == string(id) && e.Note == "evil.example" {
+			n++
+		}
+		return nil
+	})
+	if err != nil || n != 1 {
+		t.Errorf("the log says %d times that it was taken off", n)
 	}
 	if got := get(t, s.URL+"/badge/fakes", "Accept-Language", "en"); strings.Contains(got.body, "evil.example") {
 		t.Error("it is still listed")

@@ -24,14 +24,22 @@ func (d *Desk) acting(tx store.Tx, leaf *x509.Certificate, now time.Time, busine
 	if o.Holder == "" && !d.CA.Simulated {
 		return o, fault.New(fault.Denied, "complaint_officer_unknown", "nobody has said who the operator %[1]s is, so it cannot be told whether this concerns you; have the person recorded (mohr operator, --person), then do it", o.Name)
 	}
+	acts, err := d.actsFor(tx, o, businesses...)
+	if err == nil && acts {
+		err = fault.New(fault.Denied, "complaint_own_business", "you act, or once acted, for a business that this concerns; another officer does it")
+	}
+	return o, err
+}
+
+// actsFor reports whether the operator acts, or once acted, for one of the
+// businesses.
+func (d *Desk) actsFor(tx store.Tx, o ca.OperatorRecord, businesses ...ca.BusinessID) (bool, error) {
 	for _, b := range businesses {
-		if acts, err := mandate.ActsFor(tx, d.CA, o.Holder, b); err != nil {
-			return o, err
-		} else if acts {
-			return o, fault.New(fault.Denied, "complaint_own_business", "you act, or once acted, for a business that this concerns; another officer does it")
+		if acts, err := mandate.ActsFor(tx, d.CA, o.Holder, b); acts || err != nil {
+			return acts, err
 		}
 	}
-	return o, nil
+	return false, nil
 }
 
 // officer is Denied unless leaf is the certificate of an operator who may rule.

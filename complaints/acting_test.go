@@ -2,6 +2,7 @@ package complaints_test
 
 import (
 	"crypto/x509"
+	"strings"
 	"testing"
 
 	"mohr/ca"
@@ -81,6 +82,67 @@ func TestAbuseAnOfficerIsKeptFromABusinessForWhichHeActs(t *testing.T) {
 		if err := do(b.officer(t, "omid")); err != nil && fault.Code(err) != "complaint_moved_there" {
 			t.Errorf("%s, by another: %v", name, err)
 		}
+	}
+}
+
+// TestAbuseAnOfficerReadsNothingOfABusinessForWhichHeActs: neither over the API
+// nor on the pages; what others may read is there.
+func TestAbuseAnOfficerReadsNothingOfABusinessForWhichHeActs(t *testing.T) {
+	b := newBench(t, func(c *complaints.Config) { twoBusinesses(c); c.Flags = nil })
+	p := portalOf(t, b)
+	file := func(at, also ca.BusinessID) complaints.Ticket {
+		in := filing()
+		in.Business, in.Also = string(at), []string{string(also)}
+		if also == "" {
+			in.Also = nil
+		}
+		ticket, err := b.File(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ticket
+	}
+	file(shop, "")
+	file(nobody, "")
+	// One more about the same purchase waits for an officer.
+	ours, other, several := file(shop, ""), file(nobody, ""), file(nobody, shop)
+	sara, omid := b.officer(t, "sara"), b.officer(t, "omid")
+	if err := b.ca.IntroduceOperator(t.Context(), "sara", b.ca.Holder(catest.Zahra.NationalCode)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, id, business, code string
+		leaf                     *x509.Certificate
+	}{
+		{"one against the business", ours.ID, "", "complaint_own_business", sara},
+		{"one against it and another, at the other", several.ID, string(nobody), "complaint_own_business", sara},
+		{"one against another", other.ID, "", "", sara},
+		{"one against the business, by another officer", ours.ID, "", "", omid},
+		{"by nobody", ours.ID, "", "operator_required", nil},
+		{"by nobody, of none", "c-none", "", "operator_required", nil},
+	} {
+		if _, err := b.Case(t.Context(), c.leaf, c.id, ca.BusinessID(c.business)); fault.Code(err) != c.code {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		status := map[string]int{"": 200, "complaint_own_business": 403, "operator_required": 403}[c.code]
+		for _, path := range []string{"/api/v1/complaints/" + c.id + "/case", "/console/complaints/" + c.id} {
+			if got := p.call("GET", path+"?business="+c.business, "", c.leaf); got.Code != status {
+				t.Errorf("%s: %s: %d", c.name, path, got.Code)
+			}
+		}
+	}
+	for leaf, want := range map[*x509.Certificate]int{sara: 1, omid: 4} {
+		list, err := b.Queue(t.Context(), leaf, "")
+		if err != nil || len(list) != want {
+			t.Errorf("%s is shown %d: %+v %v", leaf.Subject.CommonName, len(list), list, err)
+		}
+		page := p.call("GET", "/console/complaints", "", leaf).Body.String() + p.call("GET", "/api/v1/complaints/queue", "", leaf).Body.String()
+		if has := strings.Contains(page, ours.ID) || strings.Contains(page, several.ID); has != (leaf == omid) || !strings.Contains(page, other.ID) {
+			t.Errorf("the pages show %s what is not theirs, or hide what is", leaf.Subject.CommonName)
+		}
+	}
+	if _, err := b.Queue(t.Context(), nil, ""); fault.Code(err) != "operator_required" {
+		t.Errorf("anybody reads the queue: %v", err)
 	}
 }
 

@@ -49,7 +49,7 @@ func (g *Register) AdoptPolicies(ctx context.Context) error {
 					return fault.New(fault.Conflict, "complaint_policy_changed", "the window policy %[1]s was published as %[2]s and is %[3]s now; what was filed under it is judged by it for ever: add a policy of a new version instead", a.Version, a.Window.String(), p.Version+" "+p.Window.String())
 				}
 			case len(had) > 0 && !p.From.After(now):
-				return fault.New(fault.Conflict, "complaint_policy_past", "the new window policy %[1]s would hold from %[2]s, which is over; give it a day that is ahead", p.Version, p.From.Format(time.RFC3339))
+				return fault.New(fault.Conflict, "complaint_policy_past", "the new window policy %[1]s would hold from %[2]v, which is over; give it a day that is ahead", p.Version, p.From)
 			default:
 				if err := p.publish(tx, i, now); err != nil {
 					return err

@@ -55,7 +55,7 @@ func (g *Register) AdoptWeights(ctx context.Context, list WeightsList) error {
 					return fault.New(fault.Conflict, "rating_weights_changed", "the weights %[1]s were published and are other ones now; what they weighed is weighed by them for ever: add an entry of a new version instead", h.Version)
 				}
 			case len(had) > 0 && !w.From.After(now):
-				return fault.New(fault.Conflict, "rating_weights_past", "the new weights %[1]s would hold from %[2]s, which is over; give them a day that is ahead", w.Version, w.From.Format(time.RFC3339))
+				return fault.New(fault.Conflict, "rating_weights_past", "the new weights %[1]s would hold from %[2]v, which is over; give them a day that is ahead", w.Version, w.From)
 			default:
 				if err := w.publish(tx, i, now); err != nil {
 					return err

@@ -34,7 +34,7 @@ func TestABusinessAppealsADecisionThatGoesAgainstIt(t *testing.T) {
 	if got := b.newsOf(t); len(got) != 1 || got[0] != "+989121112233 en "+ticket.ID+" appealed" {
 		t.Errorf("the consumer was told %q", got)
 	}
-	if q, err := b.Queue(t.Context(), complaints.TaskAppeal); err != nil || len(q) != 1 {
+	if q, err := b.Queue(t.Context(), b.officer(t, "reader"), complaints.TaskAppeal); err != nil || len(q) != 1 {
 		t.Errorf("%+v, %v", q, err)
 	}
 	f, err := b.AnswerReceipt(t.Context(), a.Statement)

@@ -113,7 +113,7 @@ func (c *chain) reaction(ticket complaints.Ticket) {
 // ruling is one by chance, of one of three officers.
 func (c *chain) ruling(ticket complaints.Ticket) {
 	c.t.Helper()
-	at, err := c.Case(c.t.Context(), ticket.ID, ticket.Business)
+	at, err := c.Case(c.t.Context(), c.officer(c.t, "sara"), ticket.ID, ticket.Business)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestAFlaggedComplaintIsServedAfterADayAtTheLatest(t *testing.T) {
 	if r, err := b.Record(t.Context(), shop); err != nil || r.Scorecard.Received != 1 {
 		t.Errorf("one that was not served counts: %+v, %v", r.Scorecard, err)
 	}
-	q, err := b.Queue(t.Context(), "")
+	q, err := b.Queue(t.Context(), b.officer(t, "reader"), "")
 	if err != nil || len(q) != 1 || q[0].Task != complaints.TaskFlagged || !q[0].Due.Equal(b.clock.Now().Add(24*hour)) {
 		t.Fatalf("%+v, %v", q, err)
 	}
@@ -56,7 +56,7 @@ func TestAFlaggedComplaintIsServedAfterADayAtTheLatest(t *testing.T) {
 	if again, err := b.Receipt(t.Context(), flagged.ID, flagged.Token, ""); err != nil || string(again) == flagged.Receipt {
 		t.Errorf("the receipt with the deadline: %v", err)
 	}
-	if q, err := b.Queue(t.Context(), ""); err != nil || len(q) != 0 {
+	if q, err := b.Queue(t.Context(), b.officer(t, "reader"), ""); err != nil || len(q) != 0 {
 		t.Errorf("%+v, %v", q, err)
 	}
 }
@@ -89,7 +89,7 @@ func TestAnOfficerStopsAFlaggedComplaintAndAnotherLetsItThrough(t *testing.T) {
 	b := flagging(t)
 	first := b.file(t)
 	flagged := b.file(t)
-	c, err := b.Case(t.Context(), flagged.ID, "")
+	c, err := b.Case(t.Context(), b.officer(t, "reader"), flagged.ID, "")
 	if err != nil || len(c.Same) != 1 || c.Same[0].Complaint != first.ID || !slices.Equal(c.Tasks, []complaints.Task{complaints.TaskFlagged}) {
 		t.Fatalf("%+v, %v", c, err)
 	}

@@ -18,15 +18,7 @@ func (d *Desk) routesConsole(s *web.Server) {
 
 func (d *Desk) consoleQueue(c echo.Context) error {
 	ctx := c.Request().Context()
-	leaf, now := web.PeerCertificate(ctx), d.now()
-	var list []Queued
-	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		if _, err = ca.MayIn(tx, leaf, ca.MayRule, now); err != nil {
-			return err
-		}
-		list, err = queueOf(tx, Tasks(), now)
-		return err
-	})
+	list, err := d.Queue(ctx, web.PeerCertificate(ctx), "")
 	if err != nil {
 		return err
 	}
@@ -60,10 +52,7 @@ func (d *Desk) consoleCase(c echo.Context) error {
 	leaf, now := web.PeerCertificate(ctx), d.now()
 	var p casePage
 	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		if _, err = ca.MayIn(tx, leaf, ca.MayRule, now); err != nil {
-			return err
-		}
-		if p.Case, err = d.caseIn(tx, c.Param("id"), ca.BusinessID(c.QueryParam("business")), now); err != nil {
+		if p.Case, err = d.caseFor(tx, leaf, c.Param("id"), ca.BusinessID(c.QueryParam("business")), now); err != nil {
 			return err
 		}
 		p.Pictures, err = picturesIn(tx, p.Case.ID)

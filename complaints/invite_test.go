@@ -13,6 +13,7 @@ import (
 	"mohr/ca/signature"
 	"mohr/complaints"
 	"mohr/internal/fault"
+	"mohr/internal/i18n"
 )
 
 // invited is a bench whose shop was invited, with ten days to object.
@@ -83,12 +84,29 @@ func TestARecordGoesPublicAfterTheTimeToObjectOrWithConsent(t *testing.T) {
 				if fault.Code(err) != s.refuse || (err == nil) != (s.refuse == "") {
 					t.Fatalf("step %d, %s: %v, want %q", i, s.do, err, s.refuse)
 				}
+				if said := inPersian(t, err); strings.ContainsAny(said, "0123456789") || strings.HasPrefix(s.refuse, "publication_window") && !strings.ContainsAny(said, "۰۱۲۳۴۵۶۷۸۹") {
+					t.Errorf("step %d, %s: in Persian it is %q", i, s.do, said)
+				}
 			}
 			if r, err := b.Record(t.Context(), shop); err != nil || r.Publication != tt.end {
 				t.Errorf("ends %s, %v, want %s", r.Publication, err, tt.end)
 			}
 		})
 	}
+}
+
+// inPersian is what a reader of Persian is told of a fault; "" of none.
+func inPersian(t *testing.T, err error) string {
+	t.Helper()
+	f, ok := fault.Of(err)
+	if !ok {
+		return ""
+	}
+	texts, err := i18n.Parse(complaints.Texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return texts.Fault(i18n.Persian, f)
 }
 
 func TestOnlyTheBusinessRepliesToItsInvitation(t *testing.T) {

@@ -133,7 +133,7 @@ func TestNoSuchOrderIsTestedByAnOfficer(t *testing.T) {
 	ticket := b.file(t)
 	b.clock.advance(50 * hour)
 	b.answer(t, ticket.ID, complaints.KindNoSuchOrder)
-	if q, err := b.Queue(t.Context(), complaints.TaskOrder); err != nil || len(q) != 1 || q[0].Complaint != ticket.ID {
+	if q, err := b.Queue(t.Context(), b.officer(t, "reader"), complaints.TaskOrder); err != nil || len(q) != 1 || q[0].Complaint != ticket.ID {
 		t.Fatalf("queue %+v, %v", q, err)
 	}
 	b.clock.advance(100 * hour)
@@ -142,7 +142,7 @@ func TestNoSuchOrderIsTestedByAnOfficer(t *testing.T) {
 	if c.State != complaints.StatePending || !c.Deadlines[0].Equal(b.clock.Now().Add(46*hour)) {
 		t.Errorf("%s, deadline %v: the same clock should go on with 46 hours left at %v", c.State, c.Deadlines, b.clock.Now())
 	}
-	if q, err := b.Queue(t.Context(), ""); err != nil || len(q) != 0 {
+	if q, err := b.Queue(t.Context(), b.officer(t, "reader"), ""); err != nil || len(q) != 0 {
 		t.Errorf("queue %+v, %v", q, err)
 	}
 	if n := len(b.told.ids); n != 2 {

@@ -61,34 +61,69 @@ func Found(tx store.Tx, b ca.BusinessID, m Measure, good bool, at time.Time) err
 	return store.Save(tx, measuredBucket, key, false)
 }
 
-// measured returns what was found of the business in the 365 whole days (UTC)
-// before the day of an instant, of each measure for which there were days
-// enough. That day itself is not over: what is found later in it would change
-// what was said as of the instant.
-func measured(tx store.Tx, b ca.BusinessID, at time.Time) (map[Dimension][]Input, error) {
-	today := at.UTC().Format(time.DateOnly)                                             // not counted yet
-	first := at.UTC().Add(-time.Duration(Year)).AddDate(0, 0, -1).Format(time.DateOnly) // not counted any more
-	found := map[Dimension][]Input{}
+// Look is what was found of a measure on a day.
+type Look struct {
+	Measure Measure
+	Day     string // UTC: 2026-03-01
+	Held    bool   // each time that day
+}
+
+// lookSpan returns the first day whose looks count as of an instant, and the
+// first that does not count yet: the day of the instant. That one is not over:
+// what is found later in it would change what was said as of the instant.
+func lookSpan(at time.Time) (first, today string) {
+	return at.UTC().Add(-time.Duration(Year)).AddDate(0, 0, -1).Format(time.DateOnly), at.UTC().Format(time.DateOnly)
+}
+
+// Looks returns what was found of the business in the 365 whole days (UTC)
+// before the day of an instant, each measure's by day.
+func Looks(tx store.Tx, b ca.BusinessID, at time.Time) (list []Look, err error) {
+	first, today := lookSpan(at)
 	for _, m := range measures() {
-		prefix, good, days := measuredKey(b, m, ""), 0, 0
+		prefix := measuredKey(b, m, "")
 		err := store.Each(tx, measuredBucket, prefix, prefix+first, func(key string, held bool) error {
-			if strings.TrimPrefix(key, prefix) >= today {
+			day := strings.TrimPrefix(key, prefix)
+			if day >= today {
 				return store.Stop
 			}
-			if days++; held {
-				good++
-			}
+			list = append(list, Look{m, day, held})
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
-		if days >= enoughForAll {
-			d := m.dimension()
-			found[d] = append(found[d], Input{Name: string(m), Share: score.Rounded(float64(good) / float64(days)), Of: days})
+	}
+	return list, nil
+}
+
+// CountLooks returns what looks measure as of an instant: the share of the days
+// on which it held, for each measure of which there were days enough. Looks of
+// days that do not count then are passed over; the order does not matter.
+func CountLooks(list []Look, at time.Time) map[Dimension][]Input {
+	first, today := lookSpan(at)
+	good, days := map[Measure]int{}, map[Measure]int{}
+	for _, l := range list {
+		if l.Day <= first || l.Day >= today {
+			continue
+		}
+		if days[l.Measure]++; l.Held {
+			good[l.Measure]++
 		}
 	}
-	return found, nil
+	found := map[Dimension][]Input{}
+	for _, m := range measures() {
+		if n := days[m]; n >= enoughForAll {
+			found[m.dimension()] = append(found[m.dimension()], Input{Name: string(m), Share: score.Rounded(float64(good[m]) / float64(n)), Of: n})
+		}
+	}
+	return found
+}
+
+// measured returns what was found of the business, of each measure for which
+// there were days enough.
+func measured(tx store.Tx, b ca.BusinessID, at time.Time) (map[Dimension][]Input, error) {
+	list, err := Looks(tx, b, at)
+	return CountLooks(list, at), err
 }
 
 // Measured returns what others found of a business by an instant, for Rate.

@@ -134,7 +134,7 @@ func (d *Desk) mayGoPublic(tx store.Tx, b ca.BusinessID, invitation Published, a
 	case len(said) > 0 && last.open():
 		return fault.New(fault.Conflict, "publication_objected", "the business objected to the publication; decide of its objection first")
 	case at.Before(until):
-		return fault.New(fault.Conflict, "publication_window_open", "the business may object until %[1]s and has not consented; publish then", until.Format(time.RFC3339))
+		return fault.New(fault.Conflict, "publication_window_open", "the business may object until %[1]v and has not consented; publish then", until)
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func (d *Desk) addReply(tx store.Tx, b ca.BusinessID, r Reply) error {
 	case len(said) >= maxReplies:
 		return fault.New(fault.Conflict, "publication_replies", "this invitation was replied to %[1]d times, which is as often as it can be", maxReplies)
 	case !r.Consents && r.At.After(in.At.Add(d.Objection)):
-		return fault.New(fault.Conflict, "publication_window_over", "the time to object is over; it ended on %[1]s", in.At.Add(d.Objection).Format(time.RFC3339))
+		return fault.New(fault.Conflict, "publication_window_over", "the time to object is over; it ended on %[1]v", in.At.Add(d.Objection))
 	}
 	kind := "publication.objected"
 	if r.Consents {

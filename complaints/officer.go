@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"context"
+	"crypto/x509"
 	"time"
 
 	"mohr/ca"
@@ -23,22 +24,29 @@ type Similar struct {
 	State     State  `json:"state"`
 }
 
-// Case shows a complaint at the business, "" being its only one, for an
-// officer. Who asks was looked at before.
-func (d *Desk) Case(ctx context.Context, id string, b ca.BusinessID) (c Case, err error) {
+// Case shows a complaint at the business, "" being its only one, to the officer
+// whose certificate leaf is; Denied (complaint_own_business) if he acts for one
+// of the businesses that it is against.
+func (d *Desk) Case(ctx context.Context, leaf *x509.Certificate, id string, b ca.BusinessID) (c Case, err error) {
 	now := d.now()
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		c, err = d.caseIn(tx, id, b, now)
+		c, err = d.caseFor(tx, leaf, id, b, now)
 		return err
 	})
 	return c, err
 }
 
-// caseIn is Case inside a transaction, at now.
-func (d *Desk) caseIn(tx store.Tx, id string, b ca.BusinessID, now time.Time) (Case, error) {
+// caseFor is Case inside a transaction, at now.
+func (d *Desk) caseFor(tx store.Tx, leaf *x509.Certificate, id string, b ca.BusinessID, now time.Time) (Case, error) {
 	c := Case{Tasks: []Task{}, Kinds: []Kind{}}
+	if _, err := d.acting(tx, leaf, now); err != nil { // before it says what there is
+		return c, err
+	}
 	m, events, err := loadMatter(tx, id, b)
 	if err != nil {
+		return c, err
+	}
+	if _, err := d.acting(tx, leaf, now, m.businesses()...); err != nil {
 		return c, err
 	}
 	if c.Complaint, err = d.show(tx, m, events, now); err != nil {

@@ -1,6 +1,7 @@
 package complaints_test
 
 import (
+	"errors"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"mohr/complaints"
 	"mohr/internal/i18n"
+	"mohr/internal/store"
 )
 
 var (
@@ -104,6 +106,51 @@ func TestPagesJourney(t *testing.T) {
 				t.Errorf("an unknown complaint: %d", w.Code)
 			}
 		})
+	}
+}
+
+// TestTheRecordShowsWhatTheScoreIsMadeOf: each number with how many it is of,
+// and what fewer than thirty looks say is said to be not measured.
+func TestTheRecordShowsWhatTheScoreIsMadeOf(t *testing.T) {
+	p := newPortal(t)
+	p.publish(t, shop)
+	start := p.clock.Now()
+	for day := range 40 {
+		err := p.ca.Store.Update(t.Context(), func(tx store.Tx) error {
+			found := complaints.Found(tx, shop, complaints.MeasureTLS, day%4 != 0, start.AddDate(0, 0, day))
+			if day < 29 {
+				found = errors.Join(found, complaints.Found(tx, shop, complaints.MeasureLicence, true, start.AddDate(0, 0, day)))
+			}
+			return found
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	show := func(lang string) string {
+		w := p.call("GET", "/businesses/"+string(shop), "", nil, "Accept-Language: "+lang)
+		if w.Code != 200 || strings.Contains(w.Body.String(), "%!") || strings.Contains(w.Body.String(), "complaints.") {
+			t.Fatalf("%s: %d %s", lang, w.Code, w.Body)
+		}
+		return w.Body.String()
+	}
+	if strings.Contains(show("en"), "five dimensions") {
+		t.Error("a score of nothing is shown")
+	}
+	p.clock.advance(40 * day)
+	for lang, words := range map[string][]string{
+		"en": {"Score 75.0%, of the dimensions that are measured: 15 of 100 of the weight", ">Security</th><td>15</td><td>75.0%</td>", "75.0% of 40", ">Capability</th><td>25</td><td>not measured</td><td>–</td>", "Satisfaction of consumers"},
+		"fa": {"امتیاز ۷۵٫۰٪", "۱۵ از ۱۰۰", ">امنیت</th><td>۱۵</td><td>۷۵٫۰٪</td>", "۷۵٫۰٪ از ۴۰", "سنجیده نشده"},
+	} {
+		page := show(lang)
+		for _, want := range words {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: no %q in %s", lang, want, page)
+			}
+		}
+		if n := strings.Count(page, `<th scope="row">`); n != len(complaints.Dimensions()) {
+			t.Errorf("%s: %d rows", lang, n)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"strings"
 	"time"
@@ -85,9 +86,10 @@ func (m matter) queueKey(t Task, due time.Time) string {
 // maxQueue bounds a page of the queue.
 const maxQueue = 200
 
-// Queue returns what waits for officers, by due time, at most maxQueue of one
-// task, or of each task for "". A task that is none is Invalid.
-func (d *Desk) Queue(ctx context.Context, task Task) ([]Queued, error) {
+// Queue returns what waits for the officer whose certificate leaf is, by due
+// time, at most maxQueue of one task, or of each task for "". What concerns a
+// business for which he acts is left out. A task that is none is Invalid.
+func (d *Desk) Queue(ctx context.Context, leaf *x509.Certificate, task Task) ([]Queued, error) {
 	tasks := Tasks()
 	if task != "" {
 		tasks = nil
@@ -103,17 +105,21 @@ func (d *Desk) Queue(ctx context.Context, task Task) ([]Queued, error) {
 	var list []Queued
 	now := d.now()
 	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		list, err = queueOf(tx, tasks, now)
+		list, err = d.queueFor(tx, leaf, tasks, now)
 		return err
 	})
 	return list, err
 }
 
-// queueOf returns what waits of the tasks, in one transaction, at now.
-func queueOf(tx store.Tx, tasks []Task, now time.Time) ([]Queued, error) {
+// queueFor is Queue in one transaction, at now.
+func (d *Desk) queueFor(tx store.Tx, leaf *x509.Certificate, tasks []Task, now time.Time) ([]Queued, error) {
+	o, err := d.acting(tx, leaf, now)
+	if err != nil {
+		return nil, err
+	}
 	list := []Queued{}
 	for _, t := range tasks {
-		some, err := queued(tx, t, maxQueue)
+		some, err := queued(tx, t, maxQueue, d.notHis(tx, o))
 		if err != nil {
 			return nil, err
 		}
@@ -125,15 +131,68 @@ func queueOf(tx store.Tx, tasks []Task, now time.Time) ([]Queued, error) {
 	return list, nil
 }
 
-// queued returns the first entries of a task.
-func queued(tx store.Tx, t Task, limit int) (list []Queued, err error) {
-	err = store.Each(tx, queueBucket, string(t)+"/", "", func(_ string, q Queued) error {
-		if list = append(list, q); len(list) == limit {
-			return store.Stop
+// notHis says of what waits whether the operator may see it: not, if he acts
+// for one of the businesses that the complaint is against.
+func (d *Desk) notHis(tx store.Tx, o ca.OperatorRecord) func(Queued) (bool, error) {
+	known := map[ca.BusinessID]bool{}
+	return func(q Queued) (bool, error) {
+		f, err := loadFile(tx, q.Complaint)
+		if err != nil {
+			return false, err
 		}
-		return nil
-	})
-	return list, err
+		for _, b := range f.businesses() {
+			acts, asked := known[b]
+			if !asked {
+				if acts, err = d.actsFor(tx, o, b); err != nil {
+					return false, err
+				}
+				known[b] = acts
+			}
+			if acts {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+}
+
+// anybody sees all that waits.
+func anybody(Queued) (bool, error) { return true, nil }
+
+// queuedAtOnce is how many entries are read before others are asked about.
+const queuedAtOnce = 200
+
+// queued returns the first entries of a task that may be seen.
+func queued(tx store.Tx, t Task, limit int, sees func(Queued) (bool, error)) (list []Queued, err error) {
+	prefix, after := string(t)+"/", ""
+	for {
+		var keys []string
+		var some []Queued
+		err := store.Each(tx, queueBucket, prefix, after, func(key string, q Queued) error {
+			keys, some = append(keys, key), append(some, q)
+			if len(some) == queuedAtOnce {
+				return store.Stop
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, q := range some {
+			if ok, err := sees(q); err != nil {
+				return nil, err
+			} else if !ok {
+				continue
+			}
+			if list = append(list, q); len(list) == limit {
+				return list, nil
+			}
+		}
+		if len(some) < queuedAtOnce {
+			return list, nil
+		}
+		after = keys[len(keys)-1]
+	}
 }
 
 // serveAtOnce bounds what one run of ServeWaiting serves in a transaction.
@@ -146,7 +205,7 @@ func (d *Desk) ServeWaiting(ctx context.Context) error {
 		now := d.now()
 		var due []Queued
 		err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-			due, err = queued(tx, TaskFlagged, serveAtOnce)
+			due, err = queued(tx, TaskFlagged, serveAtOnce, anybody)
 			return err
 		})
 		if err != nil {

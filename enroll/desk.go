@@ -48,6 +48,11 @@ type Config struct {
 	Limits   Limits
 	Chips    func() *chip.Trust // whose passports are believed, now; nil: no chip is read
 
+	// Forget deletes, inside tx, what other rooms keep of how a person signs
+	// in: their application is erased, and no certificate of theirs counts.
+	// nil: nothing is kept.
+	Forget func(tx store.Tx, h ca.HolderID, at time.Time) error
+
 	Attestation *attest.Verifier // of devices that keep keys; nil: no key may live in one
 
 	Now func() time.Time // nil: time.Now

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
+	"mohr/ca"
 	"mohr/internal/fault"
 	"mohr/internal/seal"
 	"mohr/internal/store"
@@ -25,13 +27,20 @@ func (d *Desk) Erase(ctx context.Context, id, token string) (Application, error)
 		case s.Stage == Issued || s.Stage.Open():
 			return fault.New(fault.Conflict, "application_not_erasable", "an open application is to be cancelled first, and an issued one is kept as evidence for its certificate")
 		}
-		return s.erase("applicant")
+		return d.erase(s, "applicant")
 	})
 }
 
 // erase destroys the data keys of all that is sealed and says so in the
-// public log, under the application's public name.
-func (s *step) erase(why string) error {
+// public log, under the application's public name. How the person signs in is
+// forgotten, too, unless a certificate of theirs still counts.
+func (d *Desk) erase(s *step, why string) error {
+	p, err := d.person(s.Application)
+	if err != nil {
+		return err
+	}
+	holder, at := d.CA.Holder(p.NationalCode), s.now
+	s.with(func(tx store.Tx) error { return d.forget(tx, holder, at) })
 	s.Person.Erase()
 	s.Evidence = slices.Clone(s.Evidence)
 	for i := range s.Evidence {
@@ -57,6 +66,25 @@ func (s *step) erase(why string) error {
 	}
 	s.leaf("application.erased", why, "erased")
 	return nil
+}
+
+// forget has other rooms forget how a person signs in who has no certificate
+// that counts, nor one that only rests.
+func (d *Desk) forget(tx store.Tx, h ca.HolderID, at time.Time) error {
+	if d.Forget == nil {
+		return nil
+	}
+	counts := false
+	err := ca.EachOfHolder(tx, h, func(c ca.Certificate) error {
+		if counts = !c.Ended() && at.Before(c.NotAfter); counts {
+			return store.Stop
+		}
+		return nil
+	})
+	if err != nil || counts {
+		return err
+	}
+	return d.Forget(tx, h, at)
 }
 
 // eraseRaw deletes the data keys of the answers as received.

@@ -87,7 +87,7 @@ func (d *Desk) retire(ctx context.Context, id string) error {
 			s.note("kept", "")
 			return nil
 		}
-		return s.erase("retention")
+		return d.erase(s, "retention")
 	})
 	if err == nil {
 		d.Log.Info("application erased", "application", id, "why", "retention")

@@ -22,10 +22,9 @@ const (
 	CMP Protocol = "cmp" // RFC 9810
 )
 
-const (
-	secretLife  = 24 * time.Hour // of a one-time secret; a review may take longer: then another is asked for
-	secretTries = 10             // wrong ones; then another is asked for
-)
+// secretLife is of a one-time secret; a review may take longer: then another
+// is asked for.
+const secretLife = 24 * time.Hour
 
 // OneTime is a secret as the applicant gets it, once.
 type OneTime struct {
@@ -41,7 +40,6 @@ type keptSecret struct {
 	Sealed     seal.Sealed `json:"sealed,omitzero"`
 	Name       string      `json:"name"` // random: tells it from the one before
 	Expires    time.Time   `json:"expires"`
-	Wrong      int         `json:"wrong,omitzero"`
 	SPKISHA256 string      `json:"spki_sha256,omitempty"` // of the key that it was used for
 }
 

@@ -89,21 +89,33 @@ func TestSecretsThatDoNotCountAreAnsweredAlike(t *testing.T) {
 	wantFault(t, err, "")
 }
 
-func TestASecretEndsAfterADayOrTenWrongTries(t *testing.T) {
+// TestWrongTriesEndNoSecret: who knows an application's number keeps nobody out.
+func TestWrongTriesEndNoSecret(t *testing.T) {
+	d := newDesk(t, nil)
+	sara := person(1)
+	d.regs.know(sara)
+	a := d.approved(sara, ca.NaturalSign)
+	secret, other := a.secret(enroll.EST), a.secret(enroll.CMP)
+	for range 50 {
+		_, err := a.bySecret("wrong")
+		wantFault(t, err, "secret_wrong")
+		_, err = d.ByCMPSecret(t.Context(), a.id, func([]byte) bool { return false })
+		wantFault(t, err, "secret_wrong")
+	}
+	_, err := a.bySecret(secret)
+	wantFault(t, err, "")
+	_, err = d.ByCMPSecret(t.Context(), a.id, func(s []byte) bool { return string(s) == other })
+	wantFault(t, err, "")
+}
+
+func TestASecretEndsAfterADay(t *testing.T) {
 	d := newDesk(t, nil)
 	sara := person(1)
 	d.regs.know(sara)
 	a := d.approved(sara, ca.NaturalSign)
 	secret := a.secret(enroll.EST)
-	for range 10 {
-		_, err := a.bySecret("wrong")
-		wantFault(t, err, "secret_wrong")
-	}
-	_, err := a.bySecret(secret)
-	wantFault(t, err, "secret_wrong")
-	secret = a.secret(enroll.EST)
 	d.clock.pass(24*time.Hour + time.Second)
-	_, err = a.bySecret(secret)
+	_, err := a.bySecret(secret)
 	wantFault(t, err, "secret_wrong")
 	d.must(d.PruneSecrets(t.Context()))
 	_, err = a.bySecret(secret)

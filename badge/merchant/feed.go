@@ -20,6 +20,9 @@ const (
 	ownBucket  = "merchant_feed_owner" // holder/business -> hex SHA-256 of the secret
 )
 
+// feedLife is how long an address is good; then a new one is made.
+const feedLife = 365 * 24 * time.Hour
+
 // feed is an address at which a calendar program reads a business's days. The
 // secret in it is kept nowhere: it is shown once, when it is made.
 type feed struct {
@@ -62,6 +65,20 @@ func (d *Desk) EndFeed(ctx context.Context, v Visitor, b ca.BusinessID) error {
 	return d.Store.Update(ctx, func(tx store.Tx) error { return dropFeed(tx, feedOwner(v.Holder, b)) })
 }
 
+// EndFeeds makes all addresses of a person open nothing any more, inside tx:
+// who signs out everywhere, or is forgotten, leaves none behind.
+func EndFeeds(tx store.Tx, h ca.HolderID) error {
+	var owners []string
+	err := tx.Scan(ownBucket, feedOwner(h, ""), "", func(key string, _ []byte) error {
+		owners = append(owners, key)
+		return nil
+	})
+	for _, owner := range owners {
+		err = errors.Join(err, dropFeed(tx, owner))
+	}
+	return err
+}
+
 func dropFeed(tx store.Tx, owner string) error {
 	old, err := store.Load[string](tx, ownBucket, owner)
 	if errors.Is(err, store.ErrNotFound) {
@@ -73,21 +90,41 @@ func dropFeed(tx store.Tx, owner string) error {
 	return errors.Join(tx.Delete(feedBucket, old), tx.Delete(ownBucket, owner))
 }
 
-// feedSince is when the person's address was made; zero if there is none.
+// feedSince is when the person's address was made; zero if there is none, or
+// none any more.
 func (d *Desk) feedSince(ctx context.Context, v Visitor, b ca.BusinessID) (since time.Time, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
 		key, err := store.Load[string](tx, ownBucket, feedOwner(v.Holder, b))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
 		if err != nil {
 			return err
 		}
-		f, err := store.Load[feed](tx, feedBucket, key)
+		f, err := d.feedOf(tx, key)
 		since = f.Since
 		return err
 	})
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, fault.NotFound) {
+		err = nil
+	}
 	return since, err
+}
+
+// feedOf loads an address by its record's key; NotFound for one that is not
+// there, too old, or whose certificate counts no more.
+func (d *Desk) feedOf(tx store.Tx, key string) (f feed, err error) {
+	f, err = store.Load[feed](tx, feedBucket, key)
+	if errors.Is(err, store.ErrNotFound) || err == nil && d.now().Sub(f.Since) > feedLife {
+		return feed{}, errNoFeed()
+	}
+	if err == nil && f.Visitor.Certificate != "" {
+		_, err = standing(tx, f.Visitor.Certificate, d.now())
+	}
+	if errors.Is(err, fault.Denied) {
+		err = errNoFeed()
+	}
+	if err != nil {
+		return feed{}, err
+	}
+	return f, nil
 }
 
 func errNoFeed() error {
@@ -98,21 +135,9 @@ func errNoFeed() error {
 // nothing, and where who made it does not act for the business any more.
 func (d *Desk) open(ctx context.Context, secret string) (f feed, r Rights, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		f, err = store.Load[feed](tx, feedBucket, secretOf(secret))
+		f, err = d.feedOf(tx, secretOf(secret))
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return f, r, errNoFeed()
-	}
-	if err != nil {
-		return f, r, err
-	}
-	if f.Visitor.Certificate != "" {
-		err = d.Store.View(ctx, func(tx store.Tx) error {
-			_, err := standing(tx, f.Visitor.Certificate, d.now())
-			return err
-		})
-	}
 	if err == nil {
 		r, err = d.rights(ctx, f.Visitor, f.Business)
 	}

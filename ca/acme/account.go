@@ -1,7 +1,6 @@
 package acme
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -111,9 +110,8 @@ func newAccount(key *jose.JSONWebKey, now time.Time) (account, error) {
 }
 
 func bind(tx store.Tx, a account, now time.Time) error {
-	// A key that another account changed to is that account's.
-	if taken, err := store.Has(tx, rolledBucket, a.ID); err != nil || taken {
-		return cmp.Or(err, fault.New(fault.Conflict, "acme_account_exists", "this account is bound already; use it, or a new account key"))
+	if err := notRolled(tx, a.ID); err != nil {
+		return err
 	}
 	had, err := loadAccount(tx, a.ID)
 	same := false
@@ -128,7 +126,7 @@ func bind(tx store.Tx, a account, now time.Time) error {
 	case same:
 		return nil
 	case err == nil:
-		return fault.New(fault.Conflict, "acme_account_exists", "this account is bound already; use it, or a new account key")
+		return errAccountExists()
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
@@ -147,6 +145,19 @@ func bind(tx store.Tx, a account, now time.Time) error {
 		return err
 	}
 	return ledger.Append(tx, ledger.Event{Kind: "acme.account", Subject: a.ID, At: now, Note: "bound"})
+}
+
+// notRolled refuses a key that another account changed to: it is that account's.
+func notRolled(tx store.Tx, name string) error {
+	taken, err := store.Has(tx, rolledBucket, name)
+	if err == nil && taken {
+		err = errAccountExists()
+	}
+	return err
+}
+
+func errAccountExists() error {
+	return fault.New(fault.Conflict, "acme_account_exists", "this account is bound already; use it, or a new account key")
 }
 
 func (d database) GetAccount(ctx context.Context, id string) (*protocol.Account, error) {

@@ -83,6 +83,9 @@ func (d database) bindApplication(ctx context.Context, v *visit, acc *protocol.A
 	}
 	a.Key, a.Application, a.Profile = v.bound, v.bound, v.profile
 	err = d.desk.Store.Update(ctx, func(tx store.Tx) error {
+		if err := notRolled(tx, a.ID); err != nil {
+			return err
+		}
 		had, err := store.Load[string](tx, boundBucket, a.Application)
 		switch {
 		case err == nil && had == a.ID:
@@ -93,7 +96,7 @@ func (d database) bindApplication(ctx context.Context, v *visit, acc *protocol.A
 			return err
 		}
 		if _, err := loadAccount(tx, a.ID); !errors.Is(err, store.ErrNotFound) {
-			return errors.Join(err, fault.New(fault.Conflict, "acme_account_exists", "this account is bound already; use it, or a new account key"))
+			return errors.Join(err, errAccountExists())
 		}
 		if err := store.Save(tx, boundBucket, a.Application, a.ID); err != nil {
 			return err

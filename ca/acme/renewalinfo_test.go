@@ -1,6 +1,8 @@
 package acme_test
 
 import (
+	"context"
+	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -12,6 +14,7 @@ import (
 	client "golang.org/x/crypto/acme"
 
 	"mohr/ca"
+	"mohr/ca/acme"
 	"mohr/internal/store"
 )
 
@@ -242,4 +245,36 @@ func TestChangesOfKeyAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, theirs.post(t, url, inner(&raw{w, newECKey(t), ""}, nil, map[string]any{"account": theirs.kid, "oldKey": theirs.jwk()})), 403, "unauthorized")
+}
+
+// approved are applications whose keys live in a TPM: there is one.
+type approved struct{ acme.Applications }
+
+func (approved) BoundProfile(context.Context, string) (string, error) { return ca.NaturalSign, nil }
+func (approved) AccountKey(string) []byte                             { return make([]byte, 32) }
+
+// TestAKeyThatAnAccountChangedToBindsNoApplication: it is that account's, in
+// whatever directory.
+func TestAKeyThatAnAccountChangedToBindsNoApplication(t *testing.T) {
+	w := newWorld(t, func(c *acme.Config) { c.Applications = approved{} })
+	c := w.account(t)
+	next := newECKey(t)
+	if err := c.AccountKeyRollover(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		key  *ecdsa.PrivateKey
+		ok   bool
+	}{{"the key that an account has now", next, false}, {"a new one", newECKey(t), true}} {
+		device := w.stranger(t)
+		device.DirectoryURL, device.Key = w.Portal()+"/acme/"+ca.NaturalSign+"/directory", test.key
+		a := &client.Account{ExternalAccountBinding: &client.ExternalAccountBinding{KID: "a-1", Key: make([]byte, 32)}}
+		if _, err := device.Register(t.Context(), a, client.AcceptTOS); (err == nil) != test.ok {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+	if _, err := c.AuthorizeOrder(t.Context(), client.DomainIDs(shop)); err != nil {
+		t.Errorf("the account with its key: %v", err)
+	}
 }

@@ -2,8 +2,10 @@ package signin_test
 
 import (
 	"encoding/pem"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -151,7 +153,7 @@ func TestALoginConfirmsForItsOwnPersonAlone(t *testing.T) {
 	for name, ok := range map[string]bool{"davood": true, "zahra": false, "weak": false} {
 		w := b.browser(t)
 		w.signIn(key)
-		back := idp.LogIn(w.get("/signin/eid?purpose=revoke/1f&to=/my/devices").to, name).RequestURI()
+		back := idp.LogIn(w.get(w.loginLink("revoke/1f")).to, name).RequestURI()
 		a := w.get(back)
 		who, err := w.who()
 		must(t, err)
@@ -159,5 +161,53 @@ func TestALoginConfirmsForItsOwnPersonAlone(t *testing.T) {
 		if (err == nil) != ok || ok && (a.status != http.StatusSeeOther || a.to != "/my/devices") || !ok && a.status != http.StatusForbidden {
 			t.Errorf("%s: %d to %q: %v", name, a.status, a.to, err)
 		}
+	}
+}
+
+var shownLogin = regexp.MustCompile(`href="(/signin/eid\?purpose=[^"]+)"`)
+
+// loginLink is the link to the eID provider on the page of a purpose.
+func (w *browser) loginLink(p signin.Purpose) string {
+	w.t.Helper()
+	a := w.get("/signin/confirm?" + url.Values{"purpose": {string(p)}, "to": {"/my/devices"}}.Encode())
+	m := shownLogin.FindStringSubmatch(a.page)
+	if m == nil {
+		w.t.Fatalf("%d: the page has no link to the provider", a.status)
+	}
+	return html.UnescapeString(m[1])
+}
+
+// TestALinkOfAnotherSiteConfirmsNothing: what leads to the provider for a
+// purpose is made by our page of that purpose, in this session.
+func TestALinkOfAnotherSiteConfirmsNothing(t *testing.T) {
+	b, _ := withLogins(t)
+	key, _ := b.fixture.IssueTo(t, davood, ca.NaturalSign, "r-1")
+	theirs, _ := b.fixture.IssueTo(t, catest.Zahra, ca.NaturalSign, "r-2")
+	w, other := b.browser(t), b.browser(t)
+	w.signIn(key)
+	other.signIn(theirs)
+	foreign, statement := other.loginLink(revoke), w.challenge(revoke)
+	another, err := url.Parse(w.loginLink("revoke/2f"))
+	must(t, err)
+	for _, c := range []struct{ name, link string }{
+		{"without a nonce", "/signin/eid?purpose=revoke/1f&to=/my/devices"},
+		{"with one of another session", foreign},
+		{"with one of another purpose", "/signin/eid?purpose=revoke/1f&nonce=" + another.Query().Get("nonce")},
+		{"with that of a statement", "/signin/eid?purpose=revoke/1f&nonce=" + statement},
+	} {
+		if a := w.get(c.link); a.status != http.StatusForbidden || a.to != "" || w.cookies["__Host-mohr-begin"] != "" {
+			t.Errorf("%s: %d to %q", c.name, a.status, a.to)
+		}
+	}
+	late := w.loginLink(revoke)
+	if a := w.get(late); a.status != http.StatusSeeOther {
+		t.Errorf("the page's own: %d to %q", a.status, a.to)
+	}
+	b.clock = b.clock.Add(11 * time.Minute)
+	if a := w.get(late); a.status != http.StatusForbidden || a.to != "" {
+		t.Errorf("one of long ago: %d to %q", a.status, a.to)
+	}
+	if a := b.browser(t).get(late); !strings.HasPrefix(a.to, "/signin?") {
+		t.Errorf("signed out: %d to %q", a.status, a.to)
 	}
 }

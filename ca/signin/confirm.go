@@ -125,6 +125,22 @@ func (w Who) confirmNonce(p Purpose) nonce.Purpose {
 	return nonce.Purpose("confirm/" + w.session + "/" + string(p))
 }
 
+// loginNonce binds the way to the eID provider to the session whose page showed
+// what is to be confirmed. It is no challenge of confirmNonce: it proves nothing.
+func (w Who) loginNonce(p Purpose) nonce.Purpose {
+	return nonce.Purpose("confirm-eid/" + w.session + "/" + string(p))
+}
+
+// fromConfirm is Denied (confirm_other_page) for a way to the provider that our
+// page of the purpose did not lead to in this session, a short time ago.
+func (d *Desk) fromConfirm(who Who, p Purpose, n string) error {
+	err := d.Nonces.Check(who.loginNonce(p), n)
+	if errors.Is(err, fault.Denied) {
+		return fault.New(fault.Denied, "confirm_other_page", "this was not begun on this page, or too long ago; see what is to be confirmed, and if you want it begin from here")
+	}
+	return err
+}
+
 func errConfirm() error {
 	return fault.New(fault.Denied, "confirm_needed", "this needs a fresh proof that it is you, made for this alone; confirm it and send it again")
 }

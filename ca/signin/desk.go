@@ -20,6 +20,10 @@ import (
 	"mohr/internal/web"
 )
 
+// Left ends, inside tx, what else a person left that opens something without
+// a session: they signed out everywhere, or are forgotten.
+type Left func(tx store.Tx, h ca.HolderID) error
+
 // Config is what a Desk needs. New says what is wrong.
 type Config struct {
 	Store    store.Store
@@ -32,6 +36,7 @@ type Config struct {
 	Name     string           // of the service, as authenticators show it
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: discard
+	Left     Left             // nil: nothing
 	Gate     *web.Gate        // of proofs handed in; nil: 2 a second from one network, 60 at once
 }
 
@@ -106,6 +111,15 @@ func (d *Desk) SignOut(ctx context.Context, r *http.Request) error {
 		return err
 	}
 	return d.sessions.End(ctx, who.subject(), who.session)
+}
+
+// signOutEverywhere ends every session of the subject and what else a person
+// left.
+func (d *Desk) signOutEverywhere(tx store.Tx, s signed) error {
+	if err := d.sessions.EndAllIn(tx, s.subject()); err != nil || d.Left == nil || s.Holder == "" {
+		return err
+	}
+	return d.Left(tx, s.Holder)
 }
 
 // Prune is a job: it deletes sessions whose life is over.

@@ -9,6 +9,7 @@ import (
 
 	"mohr/internal/fault"
 	"mohr/internal/session"
+	"mohr/internal/store"
 	"mohr/internal/web"
 )
 
@@ -151,7 +152,9 @@ func (d *Desk) postOut(c echo.Context) error {
 	case fault.Code(err) == "session_none":
 		err = nil
 	case err == nil && v.Get("everywhere") == "yes":
-		err = d.sessions.EndAll(ctx, who.subject())
+		err = d.Store.Update(ctx, func(tx store.Tx) error {
+			return d.signOutEverywhere(tx, signed{Holder: who.Holder, Operator: who.Operator})
+		})
 	case err == nil:
 		err = d.sessions.End(ctx, who.subject(), who.session)
 	}

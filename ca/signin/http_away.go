@@ -51,20 +51,39 @@ func (d *Desk) getShown(c echo.Context) error {
 // getLogin sends the browser to the eID provider, to sign in or, with a
 // purpose, to confirm that.
 func (d *Desk) getLogin(c echo.Context) error {
-	p := Purpose(c.QueryParam("purpose"))
-	if p != "" {
-		if _, _, err := p.split(); err != nil {
-			return err
-		}
+	if p := Purpose(c.QueryParam("purpose")); p != "" {
+		return d.Page(func(c echo.Context, who Who) error { return d.getConfirmLogin(c, who, p) })(c)
 	}
-	cookie, err := newErrand(c.QueryParam("to"), p)
+	if err := d.goLogin(c, c.QueryParam("to"), ""); err != nil {
+		return d.refuse(c, c.QueryParam("to"), err)
+	}
+	return nil
+}
+
+// getConfirmLogin does so for a purpose, if the link was made by our own page
+// that asks for it, in this session: what another site links to confirms nothing.
+func (d *Desk) getConfirmLogin(c echo.Context, who Who, p Purpose) error {
+	to := c.QueryParam("to")
+	err := d.fromConfirm(who, p, c.QueryParam("nonce"))
+	if err == nil {
+		err = d.goLogin(c, to, p)
+	}
+	if err != nil {
+		return d.refuseConfirm(c, p, to, err)
+	}
+	return nil
+}
+
+// goLogin gives the browser its errand and sends it to the provider.
+func (d *Desk) goLogin(c echo.Context, to string, p Purpose) error {
+	cookie, err := newErrand(to, p)
 	if err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
 	address, err := d.toLogin(ctx, markOf(cookie), web.Lang(ctx))
 	if err != nil {
-		return d.refuse(c, c.QueryParam("to"), err)
+		return err
 	}
 	c.SetCookie(cookie)
 	return c.Redirect(http.StatusSeeOther, address)

@@ -22,6 +22,7 @@ type confirmView struct {
 	Purpose       Purpose
 	Kind, Subject string
 	Nonce         string // for a statement
+	LoginNonce    string // for the link to the eID provider
 	Certificate   string // serial of the one signed in with; ""
 	EID, Passkey  bool   // offered
 	Error         *web.FormError
@@ -47,7 +48,7 @@ func (d *Desk) showConfirm(c echo.Context, p Purpose, to string, told *web.FormE
 		}
 		v.Passkey = len(list) > 0 && p != NewPasskey
 		v.EID = d.EID != nil && who.Business == "" && who.Operator == ""
-		v.Nonce = d.Nonces.New(who.confirmNonce(p))
+		v.Nonce, v.LoginNonce = d.Nonces.New(who.confirmNonce(p)), d.Nonces.New(who.loginNonce(p))
 		status := http.StatusOK
 		if told != nil {
 			status = told.Status

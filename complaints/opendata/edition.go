@@ -209,6 +209,16 @@ func (p *Publisher) one(ctx context.Context, day, business string, at time.Time,
 		if err := saveChunk(tx, chunkKey(day, ComplaintsFile, business), lines); err != nil {
 			return err
 		}
+		looks, fresh, err := looked(tx, business, at, full)
+		if err != nil {
+			return err
+		}
+		if err := saveChunk(tx, chunkKey(day, LooksFile, business), fresh); err != nil {
+			return err
+		}
+		if err := saveChunk(tx, chunkKey(day, MeasuresFile, business), measureLines(business, looks, at)); err != nil {
+			return err
+		}
 		return saveChunk(tx, figures, figureLines(business, rows, at))
 	})
 }
@@ -236,6 +246,11 @@ func saveChunk(tx store.Tx, key string, lines [][]string) error {
 	return store.Save(tx, chunkBucket, key, chunk{Lines: len(lines), CSV: string(encode(lines...))})
 }
 
+// files are those of an edition, with their columns.
+func files() map[string][]Column {
+	return map[string][]Column{ComplaintsFile: LineColumns(), FiguresFile: FigureColumns(), LooksFile: LookColumns(), MeasuresFile: MeasureColumns()}
+}
+
 // record binds the files of the day, with the leaf of the deed in the ledger.
 func (m Manifest) record(tx store.Tx, now time.Time) error {
 	if ok, err := store.Has(tx, editionBucket, m.Day); ok || err != nil {
@@ -248,7 +263,7 @@ func (m Manifest) record(tx store.Tx, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for name, columns := range map[string][]Column{ComplaintsFile: LineColumns(), FiguresFile: FigureColumns()} {
+	for name, columns := range files() {
 		f := File{Name: name, Columns: columns}
 		h := sha256.New()
 		err := each(tx, m.Day, f, func(csv []byte, lines int) error {

@@ -17,11 +17,9 @@ const shownDays = 31
 
 // openPage is the Data of the page of the open data.
 type openPage struct {
-	Editions   []Edition // newest first
-	Rules      string
-	Portal     string // base URL
-	Complaints []Column
-	Figures    []Column
+	Editions []Edition // newest first
+	Rules    string
+	Portal   string // base URL
 }
 
 // Key names the Persian meaning of a column among the texts.
@@ -43,7 +41,7 @@ func (p *Publisher) Page(s *web.Server, portal string) {
 			return err
 		}
 		slices.Reverse(list)
-		return web.Page(c, http.StatusOK, "open-data", openPage{list, Rules, strings.TrimSuffix(portal, "/"), LineColumns(), FigureColumns()})
+		return web.Page(c, http.StatusOK, "open-data", openPage{list, Rules, strings.TrimSuffix(portal, "/")})
 	})
 }
 
@@ -55,11 +53,9 @@ type columnTable struct {
 	Columns []Column
 }
 
-// Table returns the columns of a file, "complaints" or "figures".
-func (p openPage) Table(v web.View, file string) columnTable {
-	columns := p.Complaints
-	if file == "figures" {
-		columns = p.Figures
-	}
-	return columnTable{v, file, file + ".csv", columns}
+// Table returns the columns of a file: "complaints", "figures", "looks" or
+// "measures".
+func (openPage) Table(v web.View, file string) columnTable {
+	name := file + ".csv"
+	return columnTable{v, file, name, files()[name]}
 }

@@ -40,7 +40,8 @@ type Result struct {
 	Editions   int      `json:"editions"`   // that were read
 	Signed     bool     `json:"signed"`     // every one of them is, and it was checked
 	Complaints int      `json:"complaints"` // at the businesses that were recomputed
-	Lines      int      `json:"lines"`      // of figures that were compared
+	Lines      int      `json:"lines"`      // of figures and measures that were compared
+	Looks      int      `json:"looks"`      // of others, at the businesses that were recomputed
 	Removed    int      `json:"removed"`    // complaints whose text the law had removed
 	// Differences name figures that the data does not give: there are none.
 	Differences []string `json:"differences"`
@@ -61,7 +62,7 @@ func Recompute(ctx context.Context, src Source, c Check, progress func(editions 
 	if err != nil {
 		return Result{}, err
 	}
-	k := checker{Check: c, src: src, lines: map[string]Line{}, result: Result{Signed: c.Signature != nil, Differences: []string{}}}
+	k := checker{Check: c, src: src, lines: map[string]Line{}, looks: map[string]map[string]complaints.Look{}, result: Result{Signed: c.Signature != nil, Differences: []string{}}}
 	until := len(all)
 	if i := slices.IndexFunc(all, func(e Edition) bool { return c.Day != "" && e.Manifest.Day > c.Day }); i >= 0 {
 		until = i
@@ -89,7 +90,8 @@ func Recompute(ctx context.Context, src Source, c Check, progress func(editions 
 type checker struct {
 	Check
 	src      Source
-	lines    map[string]Line // by pseudonym
+	lines    map[string]Line                       // by pseudonym
+	looks    map[string]map[string]complaints.Look // of a business, by measure and day
 	previous Edition
 	result   Result
 }
@@ -123,6 +125,9 @@ func (k *checker) edition(ctx context.Context, e Edition, read bool) error {
 	if !read {
 		return nil
 	}
+	if err := k.readLooks(ctx, e); err != nil {
+		return err
+	}
 	return k.file(ctx, e, ComplaintsFile, LineColumns(), func(cells []string) error {
 		l, err := ParseLine(cells)
 		if err != nil {
@@ -131,6 +136,24 @@ func (k *checker) edition(ctx context.Context, e Edition, read bool) error {
 		if k.Business == "" || l.Business == k.Business {
 			k.lines[l.Complaint] = l
 		}
+		return nil
+	})
+}
+
+// readLooks takes the looks of an edition, if it has any.
+func (k *checker) readLooks(ctx context.Context, e Edition) error {
+	if _, has := e.file(LooksFile); !has {
+		return nil
+	}
+	return k.file(ctx, e, LooksFile, LookColumns(), func(cells []string) error {
+		business, l, err := parseLook(cells)
+		if err != nil || k.Business != "" && business != k.Business {
+			return err
+		}
+		if k.looks[business] == nil {
+			k.looks[business] = map[string]complaints.Look{}
+		}
+		k.looks[business][string(l.Measure)+"/"+l.Day] = l
 		return nil
 	})
 }
@@ -198,25 +221,8 @@ func (k *checker) compare(ctx context.Context) error {
 			k.result.Removed++
 		}
 	}
-	counted := map[string][][]string{}
-	err := k.file(ctx, k.previous, FiguresFile, FigureColumns(), func(cells []string) error {
-		business := cells[1]
-		if k.Business != "" && business != k.Business {
-			return nil
-		}
-		if counted[business] == nil {
-			counted[business] = figureLines(business, rows[business], k.result.Manifest.At)
-		}
-		k.result.Lines++
-		if left := counted[business]; len(left) == 0 || !slices.Equal(left[0], cells) {
-			k.differ("%s, %s: published %s", business, cells[0], strings.Join(cells[2:], " "))
-			return nil
-		}
-		counted[business] = counted[business][1:]
-		if len(counted[business]) == 0 {
-			counted[business] = [][]string{}
-		}
-		return nil
+	counted, err := k.beside(ctx, FiguresFile, FigureColumns(), 1, func(business string) [][]string {
+		return figureLines(business, rows[business], k.result.Manifest.At)
 	})
 	if err != nil {
 		return err
@@ -229,7 +235,57 @@ func (k *checker) compare(ctx context.Context) error {
 			k.differ("%s: its complaints are published and not all of its figures", business)
 		}
 	}
+	return k.compareMeasures(ctx)
+}
+
+// compareMeasures sets what looks measure beside what the last edition says.
+func (k *checker) compareMeasures(ctx context.Context) error {
+	if _, has := k.previous.file(MeasuresFile); !has {
+		return nil
+	}
+	measure := func(business string) [][]string {
+		return measureLines(business, slices.Collect(maps.Values(k.looks[business])), k.result.Manifest.At)
+	}
+	counted, err := k.beside(ctx, MeasuresFile, MeasureColumns(), 0, measure)
+	if err != nil {
+		return err
+	}
+	for business, looks := range k.looks {
+		k.result.Looks += len(looks)
+		left, ok := counted[business]
+		if !ok {
+			left = measure(business)
+		}
+		if len(left) > 0 {
+			k.differ("%s: its looks are published and not all that they measure", business)
+		}
+	}
 	return nil
+}
+
+// beside compares a file of the last edition, whose column at names the
+// business, with the lines that count gives for each. It returns, for each
+// business in the file, the lines that the file lacks.
+func (k *checker) beside(ctx context.Context, name string, columns []Column, at int, count func(business string) [][]string) (map[string][][]string, error) {
+	counted := map[string][][]string{}
+	err := k.file(ctx, k.previous, name, columns, func(cells []string) error {
+		business := cells[at]
+		if k.Business != "" && business != k.Business {
+			return nil
+		}
+		if _, seen := counted[business]; !seen {
+			counted[business] = count(business)
+		}
+		k.result.Lines++
+		left := counted[business]
+		if len(left) == 0 || !slices.Equal(left[0], cells) {
+			k.differ("%s, %s: published %s", business, cells[1-at], strings.Join(cells[2:], " "))
+			return nil
+		}
+		counted[business] = left[1:]
+		return nil
+	})
+	return counted, err
 }
 
 func (k *checker) differ(format string, a ...any) {

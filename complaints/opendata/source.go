@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -130,8 +131,8 @@ func Download(ctx context.Context, src Source, dir string) (n int, err error) {
 		if err := os.MkdirAll(to, 0o755); err != nil {
 			return n, err
 		}
-		for _, name := range []string{ComplaintsFile, FiguresFile} {
-			if e.Pruned {
+		for _, name := range slices.Sorted(maps.Keys(files())) {
+			if _, has := e.file(name); e.Pruned || !has && (name == LooksFile || name == MeasuresFile) {
 				continue
 			}
 			if err := fetch(ctx, src, day, name, filepath.Join(to, name)); err != nil {

@@ -10,6 +10,7 @@ import (
 	"mohr/ca"
 	"mohr/enroll"
 	"mohr/internal/fault"
+	"mohr/internal/web"
 )
 
 // Texts are the Persian texts of this package's faults.
@@ -30,6 +31,7 @@ type Config struct {
 	CA           *ca.Authority
 	Applications *enroll.Desk
 	Renewals     Renewals
+	Gate         *web.Gate // of requests for certificates; nil: 20 a second from one network, 200 at once
 }
 
 // Desk answers EST clients. It is safe for concurrent use.
@@ -39,6 +41,9 @@ type Desk struct{ Config }
 func New(c Config) (*Desk, error) {
 	if c.CA == nil || c.Applications == nil || c.Renewals == nil {
 		return nil, errors.New("est: no authority, no applications or no renewals")
+	}
+	if c.Gate == nil {
+		c.Gate = web.NewGate(20, 200)
 	}
 	return &Desk{c}, nil
 }

@@ -57,7 +57,7 @@ func (d *Desk) getAttributes(c echo.Context) error {
 }
 
 func (d *Desk) postEnroll(c echo.Context) error {
-	a, err := ask(c)
+	a, err := d.ask(c)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (d *Desk) postEnroll(c echo.Context) error {
 }
 
 func (d *Desk) postReenroll(c echo.Context) error {
-	a, err := ask(c)
+	a, err := d.ask(c)
 	if err != nil {
 		return err
 	}
@@ -89,10 +89,13 @@ func notOffered(echo.Context) error {
 	return fault.New(fault.Invalid, "est_not_offered", "this service makes no keys for others and takes no full CMC request: make the key yourself and send a PKCS #10 request to simpleenroll")
 }
 
-// ask reads a request. One octet more than the limit is read at most: what is
+// ask reads a request, if not too many come from its network. One octet more than the limit is read at most: what is
 // behind it is refused as too large by who decodes it.
-func ask(c echo.Context) (Ask, error) {
+func (d *Desk) ask(c echo.Context) (Ask, error) {
 	ctx := c.Request().Context()
+	if err := d.Gate.Pass(ctx); err != nil {
+		return Ask{}, err
+	}
 	a := Ask{Profile: c.Param("profile"), Peer: web.PeerCertificate(ctx), Locale: web.Lang(ctx)}
 	a.User, a.Secret, _ = c.Request().BasicAuth()
 	if c.Request().ContentLength > maxBody {

@@ -30,7 +30,8 @@ type Config struct {
 	Ops    string `yaml:"ops"`    // default 127.0.0.1:9090
 	Portal string `yaml:"portal"` // base URL that browsers use; default https://localhost:PORT
 	// PortalMTLS is the base URL at which browsers reach the listener that asks
-	// for client certificates; default https://localhost:PORT.
+	// for client certificates; default the host of portal with the port of mtls.
+	// Behind a proxy that gives it another port or name, say so here.
 	PortalMTLS string `yaml:"portal_mtls"`
 	Publish    string `yaml:"publish"` // base URL in certificates; default http://ADDRESS of the plain listener
 	Name       string `yaml:"name"`    // of the operator, in the authorities' names; default "Mohr"

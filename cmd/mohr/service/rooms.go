@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"mohr/badge"
 	"mohr/badge/merchant"
@@ -188,6 +189,7 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
 		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Attestation: r.attestation, Log: r.Log,
+		Forget: func(tx store.Tx, h ca.HolderID, at time.Time) error { return r.signin.Forget(tx, h, at) }, // opened after this room
 	})
 	return err
 }
@@ -208,7 +210,7 @@ func (r *rooms) openSignIn(context.Context) error {
 	}
 	r.signin, err = signin.New(signin.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, EID: logins, Audience: r.Config.Portal,
-		MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Name: r.Config.Name, Log: r.Log,
+		MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Name: r.Config.Name, Log: r.Log, Left: merchant.EndFeeds,
 	})
 	if err != nil {
 		return err

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -59,9 +61,9 @@ func (c *Config) fillAddresses(publish, portal, mtls string) {
 	}
 	if c.Portal == "" {
 		c.Portal = portal
-		if c.PortalMTLS == "" {
-			c.PortalMTLS = mtls
-		}
+	}
+	if c.PortalMTLS == "" {
+		c.PortalMTLS = beside(c.Portal, mtls)
 	}
 	if c.Keys == "" {
 		c.Keys = hsm.FileURI(filepath.Join(c.Data, "keys"))
@@ -72,6 +74,17 @@ func (c *Config) fillAddresses(publish, portal, mtls string) {
 	if c.Secret == "" {
 		c.Secret = hsm.FileURI(filepath.Join(c.Data, "keys", "secret"))
 	}
+}
+
+// beside returns the address at the host of the portal that has the port of
+// the listener at address; address itself where the portal's says no host.
+func beside(portal, address string) string {
+	p, err := url.Parse(portal)
+	a, bad := url.Parse(address)
+	if err != nil || bad != nil || p.Hostname() == "" || a.Port() == "" {
+		return address
+	}
+	return "https://" + net.JoinHostPort(p.Hostname(), a.Port())
 }
 
 // Serve opens everything, calls ready once it serves, and serves until ctx
