@@ -1,6 +1,8 @@
 package ca_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
 	"slices"
@@ -26,7 +28,7 @@ func serviceOf(profile string) (ca.Service, bool) {
 		s.DNSNames, s.IPs = []string{"localhost"}, []string{"127.0.0.1", "::1"}
 	case ca.ServerAuth:
 		s.CommonName, s.DNSNames, s.Business = "shop.test", []string{"shop.test", "www.shop.test"}, shop
-	case ca.OperatorAuth, ca.TimeStamping, ca.Audit, ca.Credential, ca.CMPResponder:
+	case ca.OperatorAuth, ca.TimeStamping, ca.Audit, ca.Credential, ca.CMPResponder, ca.SCEPResponder:
 	default:
 		return ca.Service{}, false
 	}
@@ -40,6 +42,17 @@ func issueKind(t *testing.T, f *catest.Fixture, profile string) *x509.Certificat
 	if !ok {
 		key, _ := f.IssueTo(t, catest.Zahra, profile, "kind/"+profile)
 		return key.Certificate
+	}
+	if profile == ca.SCEPResponder { // enciphers, so RSA
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := f.Authority.SigningKey(t.Context(), key, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.Certificate
 	}
 	return f.SigningKey(t, profile, s).Certificate
 }
@@ -83,6 +96,7 @@ var kinds = []kind{
 	{ca.Audit, ca.ServiceIssuer, []string{ku, eku, ski, aki, cp, dp, aia}, signature | commitment, []string{documentSigning}, nil, "2.999.7.1"},
 	{ca.Credential, ca.ServiceIssuer, []string{ku, eku, ski, aki, cp, dp, aia}, signature, []string{documentSigning}, nil, "2.999.7.1"},
 	{ca.CMPResponder, ca.ServiceIssuer, []string{ku, eku, ski, aki, cp, dp, aia}, signature, []string{"1.3.6.1.5.5.7.3.28"}, nil, "2.999.7.1"},
+	{ca.SCEPResponder, ca.ServiceIssuer, []string{ku, eku, ski, aki, cp, dp, aia}, signature | x509.KeyUsageKeyEncipherment, []string{"1.3.6.1.5.5.7.3.28"}, nil, "2.999.7.1"},
 }
 
 func TestEachKindCarriesExactlyItsExtensions(t *testing.T) {

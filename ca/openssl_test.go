@@ -65,6 +65,7 @@ func TestOpenSSLAcceptsEachKind(t *testing.T) {
 		{ca.TimeStamping, []string{"-purpose", "timestampsign"}, append([]string{"Extended Key Usage: critical\n                Time Stamping\n", "Private Key Usage Period"}, revocable...)},
 		{ca.Audit, []string{"-purpose", "any"}, append([]string{"Digital Signature, Non Repudiation"}, revocable...)},
 		{ca.CMPResponder, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Digital Signature\n"}, revocable...)},
+		{ca.SCEPResponder, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Digital Signature, Key Encipherment\n"}, revocable...)},
 		{ca.Credential, []string{"-purpose", "any"}, append([]string{"Key Usage: critical\n                Digital Signature\n"}, revocable...)},
 	} {
 		t.Run(test.profile, func(t *testing.T) {

@@ -28,6 +28,7 @@ const (
 	Audit            = "audit"      // signs evidence bundles and receipts
 	Credential       = "credential" // signs badge credentials
 	CMPResponder     = "cmp"        // signs answers to CMP clients
+	SCEPResponder    = "scep"       // opens requests of SCEP clients and signs the answers
 )
 
 // profile fixes what a kind of certificate contains. A change of content is a
@@ -114,6 +115,7 @@ func (p profile) String() string { return fmt.Sprintf("%s@%d", p.name, p.version
 const (
 	commitment = x509.KeyUsageContentCommitment
 	signature  = x509.KeyUsageDigitalSignature
+	encipher   = x509.KeyUsageKeyEncipherment
 )
 
 // profiles is the table of all that Issue can make (ETSI EN 319 412-2 for
@@ -179,5 +181,9 @@ var profiles = []profile{
 	{
 		name: CMPResponder, version: 1, issuer: ServiceIssuer, life: 365 * day, policyOID: policyService,
 		keyUsage: signature, extKeyUsage: []asn1.ObjectIdentifier{oidCMCRA},
+	},
+	{
+		name: SCEPResponder, version: 1, issuer: ServiceIssuer, life: 365 * day, policyOID: policyService,
+		keyUsage: signature | encipher, extKeyUsage: []asn1.ObjectIdentifier{oidCMCRA},
 	},
 }

@@ -22,8 +22,18 @@ type Bearer struct {
 // there is none, that it is wrong, used up or too old, and that there is no
 // such application: all are the same Denied (secret_wrong).
 func (d *Desk) ByESTSecret(ctx context.Context, id, secret string) (Bearer, error) {
-	return d.bySecret(ctx, id, EST, func(k keptSecret) bool {
-		return subtle.ConstantTimeCompare([]byte(k.MAC), []byte(d.secretMAC(id, secret))) == 1
+	return d.byShown(ctx, EST, id, secret)
+}
+
+// BySCEPSecret is ByESTSecret for SCEP.
+func (d *Desk) BySCEPSecret(ctx context.Context, id, secret string) (Bearer, error) {
+	return d.byShown(ctx, SCEP, id, secret)
+}
+
+// byShown looks a secret up that was shown to us.
+func (d *Desk) byShown(ctx context.Context, p Protocol, id, secret string) (Bearer, error) {
+	return d.bySecret(ctx, id, p, func(k keptSecret) bool {
+		return subtle.ConstantTimeCompare([]byte(k.MAC), []byte(d.secretMAC(p, id, secret))) == 1
 	})
 }
 

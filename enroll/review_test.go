@@ -78,10 +78,15 @@ func (o officer) sign(a *applicant, p enroll.Proposal, code string) enroll.Stage
 // swapped brings an application to review: its SIM was changed two days ago.
 func (d *desk) swapped(n int) *applicant {
 	d.t.Helper()
+	return d.swappedFor(n, ca.NaturalSign)
+}
+
+func (d *desk) swappedFor(n int, profile string) *applicant {
+	d.t.Helper()
 	sara := person(n)
 	sara.simChanged = 2
 	d.regs.know(sara)
-	a := d.apply(sara, ca.NaturalSign)
+	a := d.apply(sara, profile)
 	a.consent()
 	a.code(d.regs.code(sara.mobile))
 	a.face("live").want(d.t, enroll.Review)

@@ -18,8 +18,9 @@ type Protocol string
 
 // The protocols.
 const (
-	EST Protocol = "est" // RFC 7030
-	CMP Protocol = "cmp" // RFC 9810
+	EST  Protocol = "est"  // RFC 7030
+	CMP  Protocol = "cmp"  // RFC 9810
+	SCEP Protocol = "scep" // RFC 8894
 )
 
 // secretLife is of a one-time secret; a review may take longer: then another
@@ -33,8 +34,8 @@ type OneTime struct {
 	Expires time.Time
 }
 
-// keptSecret is what is kept of a one-time secret. EST shows it to us, so a
-// keyed hash will do; a MAC of CMP needs the secret itself, so that is sealed.
+// keptSecret is what is kept of a one-time secret. EST and SCEP show it to us, so
+// a keyed hash will do; a MAC of CMP needs the secret itself, so that is sealed.
 type keptSecret struct {
 	MAC        string      `json:"mac,omitempty"`
 	Sealed     seal.Sealed `json:"sealed,omitzero"`
@@ -95,8 +96,8 @@ func (d *Desk) MakeSecret(ctx context.Context, id, token string, p Protocol, cod
 	if err != nil {
 		return OneTime{}, err
 	}
-	if p != EST && p != CMP {
-		return OneTime{}, fault.New(fault.Invalid, "secret_protocol", "a secret is for one protocol; choose est or cmp")
+	if p != EST && p != CMP && p != SCEP {
+		return OneTime{}, fault.New(fault.Invalid, "secret_protocol", "a secret is for one protocol; choose est, cmp or scep")
 	}
 	if err := d.takesSecret(a); err != nil {
 		return OneTime{}, err
@@ -106,8 +107,8 @@ func (d *Desk) MakeSecret(ctx context.Context, id, token string, p Protocol, cod
 	}
 	out := OneTime{User: id, Secret: newSecret(), Expires: d.now().Add(secretLife)}
 	kept := keptSecret{Name: rand.Text(), Expires: out.Expires}
-	if p == EST {
-		kept.MAC = d.secretMAC(id, out.Secret)
+	if p != CMP {
+		kept.MAC = d.secretMAC(p, id, out.Secret)
 	} else if kept.Sealed, err = d.Seal.Seal(secretBucket, secretKey(id, p), "secret", []byte(out.Secret)); err != nil {
 		return OneTime{}, err
 	}
@@ -142,10 +143,10 @@ func newSecret() string {
 	return strings.Join(groups, "-")
 }
 
-// secretMAC is the keyed hash of an EST secret: without the service's secret
-// a stolen store does not even tell a guess from the right one.
-func (d *Desk) secretMAC(id, secret string) string {
-	return d.Seal.Index(secretBucket, string(EST), id+"/"+secret)
+// secretMAC is the keyed hash of a secret that is shown to us: without the
+// service's secret a stolen store does not even tell a guess from the right one.
+func (d *Desk) secretMAC(p Protocol, id, secret string) string {
+	return d.Seal.Index(secretBucket, string(p), id+"/"+secret)
 }
 
 // PruneSecrets is a job: it deletes the secrets whose time is over.

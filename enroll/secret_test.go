@@ -143,7 +143,7 @@ func TestASecretTakesAProvenPhoneAndAFreshCode(t *testing.T) {
 		t.Fatalf("%d %s", r.status, r.raw)
 	}
 	code := d.regs.code(sara.mobile)
-	prove("scep", code).refused(t, 422, "secret_protocol")
+	prove("acme", code).refused(t, 422, "secret_protocol")
 	r := prove("est", code)
 	if r.status != 201 || !bytes.Contains(r.raw, []byte(`"user":"`+a.id+`"`)) {
 		t.Fatalf("%d %s", r.status, r.raw)

@@ -11,14 +11,14 @@ import (
 type secretIn struct {
 	ByID
 	Body struct {
-		Protocol Protocol `json:"protocol" maxLength:"8" doc:"est or cmp"`
+		Protocol Protocol `json:"protocol" maxLength:"8" doc:"est, cmp or scep"`
 		Code     string   `json:"code" maxLength:"32" doc:"the code that was sent for this"`
 	}
 }
 
 type secretOut struct {
 	Body struct {
-		User    string    `json:"user" doc:"user name of EST, reference value of CMP"`
+		User    string    `json:"user" doc:"user name of EST, reference value of CMP; with a colon before the secret, challengePassword of SCEP"`
 		Secret  string    `json:"secret" doc:"given once; good for one key"`
 		Expires time.Time `json:"expires"`
 	}
@@ -44,7 +44,7 @@ func (d *Desk) routesSecret(s *web.Server, op func(method, path, id, summary str
 		out.Body.Sent = "a code to the phone of the application"
 		return out, d.AskSecret(ctx, in.ID, token)
 	})
-	create := op(http.MethodPost, "/applications/{id}/secret", "make-secret", "Make the one-time secret for EST or CMP")
+	create := op(http.MethodPost, "/applications/{id}/secret", "make-secret", "Make the one-time secret for EST, CMP or SCEP")
 	create.Status = http.StatusCreated
 	create.Repeatable = true // the code is used up, and the secret is kept nowhere else: who lost the answer asks anew
 	web.Handle(s, create, d.apiSecret)

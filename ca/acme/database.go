@@ -57,6 +57,9 @@ func (d database) GetCertificateBySerial(ctx context.Context, decimal string) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := refuseOtherCertificate(visitOf(ctx).payload, c); err != nil {
+		return nil, err
+	}
 	return d.certificate(c)
 }
 

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -48,6 +49,24 @@ func refuseOtherKey(payload []byte, c ca.Certificate) error {
 	}
 	if csr.SPKISHA256() != c.SPKISHA256 {
 		return fault.New(fault.Conflict, "acme_order_done", "this order has its certificate, for another key; make a new order")
+	}
+	return nil
+}
+
+// refuseOtherCertificate refuses the revocation (payload is its request) of a
+// certificate that has the serial of c and is not c: nobody issued that one.
+func refuseOtherCertificate(payload []byte, c ca.Certificate) error {
+	if len(payload) == 0 {
+		return nil
+	}
+	var revoke struct {
+		Certificate string `json:"certificate"`
+	}
+	if err := json.Unmarshal(payload, &revoke); err != nil {
+		return err
+	}
+	if der, err := base64.RawURLEncoding.DecodeString(revoke.Certificate); err != nil || !bytes.Equal(der, c.DER) {
+		return errNoCertificate()
 	}
 	return nil
 }

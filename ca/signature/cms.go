@@ -62,12 +62,20 @@ func (c *cms) settleContent(detached []byte) error {
 
 // verify applies RFC 5652 sections 5.4 and 5.6 and RFC 5035 section 5.
 func (c cms) verify(leaf *x509.Certificate) error {
+	if c.signer.attrs.certificate.digest == nil {
+		return errAttributesMissing()
+	}
+	if !c.signer.attrs.certificate.names(leaf) {
+		return errCMS("cms_signing_certificate", "the signing-certificate-v2 attribute of the CMS names another certificate than the signer's; sign again")
+	}
+	return c.holds(leaf)
+}
+
+// holds applies RFC 5652 sections 5.4 and 5.6 alone.
+func (c cms) holds(leaf *x509.Certificate) error {
 	s := c.signer
 	if !s.attrs.contentType.Equal(oidData) {
 		return errCMSMalformed()
-	}
-	if !s.attrs.certificate.names(leaf) {
-		return errCMS("cms_signing_certificate", "the signing-certificate-v2 attribute of the CMS names another certificate than the signer's; sign again")
 	}
 	if !bytes.Equal(s.attrs.messageDigest, s.scheme.digest(c.content)) {
 		return fault.New(fault.Denied, "cms_digest", "the CMS was made over another content; send exactly the bytes that were signed")

@@ -53,8 +53,9 @@ func parseSignatureAlgorithm(alg cryptobyte.String, hash crypto.Hash) (scheme, b
 		if !oid.Equal(a.oid) || a.hash != 0 && a.hash != hash {
 			continue
 		}
-		// RSA has NULL (RFC 5754 section 3.2), ECDSA nothing (section 3.3).
-		return scheme{hash: hash, rsa: a.null}, a.null && onlyNull(alg) || !a.null && alg.Empty()
+		// RSA has NULL or, by some, nothing (RFC 4055 section 5), ECDSA nothing
+		// (RFC 5754 section 3.3).
+		return scheme{hash: hash, rsa: a.null}, a.null && (onlyNull(alg) || alg.Empty()) || !a.null && alg.Empty()
 	}
 	return scheme{}, false
 }

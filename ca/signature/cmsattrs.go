@@ -45,7 +45,7 @@ func parseAttributes(attrs cryptobyte.String) (attributes, error) {
 			return a, errCMSMalformed()
 		}
 	}
-	if a.contentType == nil || a.messageDigest == nil || a.certificate.digest == nil {
+	if a.contentType == nil || a.messageDigest == nil {
 		return a, errAttributesMissing()
 	}
 	return a, nil
@@ -58,7 +58,7 @@ func setOf(elements []byte) []byte {
 	return b.BytesOrPanic() // cannot fail: the length was bounded by maxCMS
 }
 
-// read takes the single value of an attribute we know; others pass unread.
+// read takes the single value of an attribute we know; others are kept unread.
 func (a *attributes) read(oid asn1.ObjectIdentifier, values cryptobyte.String) bool {
 	ok := true
 	switch {
@@ -73,6 +73,7 @@ func (a *attributes) read(oid asn1.ObjectIdentifier, values cryptobyte.String) b
 	case oid.Equal(oidSigningCertificateV2):
 		a.certificate, ok = readSigningCertificate(&values)
 	default:
+		a.others = append(a.others, Attribute{Type: oid, Value: values})
 		return true
 	}
 	return ok && values.Empty()

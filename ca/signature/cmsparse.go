@@ -26,6 +26,8 @@ var (
 
 // cms is a parsed SignedData with one signer; nothing of it is verified.
 type cms struct {
+	version int
+	digests []byte // DER of what is in digestAlgorithms
 	content []byte // nil: not inside
 	certs   []*x509.Certificate
 	signer  signerInfo
@@ -106,7 +108,7 @@ func parseCMS(raw []byte) (cms, error) {
 		!signed.ReadASN1(&signers, der.SET) || !signed.Empty() {
 		return cms{}, errCMSMalformed()
 	}
-	var c cms
+	c := cms{version: version, digests: digests}
 	if c.content, err = parseContent(encap); err != nil {
 		return cms{}, err
 	}
@@ -246,6 +248,7 @@ type attributes struct {
 	messageDigest []byte
 	signingTime   time.Time // zero: not said
 	certificate   certID
+	others        []Attribute // in the order they came in
 }
 
 // certID is the first ESSCertIDv2 of a signing-certificate-v2.

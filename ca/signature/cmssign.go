@@ -17,12 +17,14 @@ import (
 // PKCS #1 v1.5 with SHA-256 (SHA-384 on P-384), the chain, and the signed
 // attributes content-type, signing-time, message-digest and
 // signing-certificate-v2.
-func (s Signer) CMS(content []byte) ([]byte, error) { return s.signCMS(content, true) }
+func (s Signer) CMS(content []byte) ([]byte, error) { return s.signCMS(content, true, false, nil) }
 
 // EnclosedCMS is CMS with the content inside.
-func (s Signer) EnclosedCMS(content []byte) ([]byte, error) { return s.signCMS(content, false) }
+func (s Signer) EnclosedCMS(content []byte) ([]byte, error) {
+	return s.signCMS(content, false, false, nil)
+}
 
-func (s Signer) signCMS(content []byte, detached bool) ([]byte, error) {
+func (s Signer) signCMS(content []byte, detached, old bool, more []Attribute) ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("sign CMS: %w", err)
 	}
@@ -31,7 +33,8 @@ func (s Signer) signCMS(content []byte, detached bool) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign CMS: %w", err)
 	}
-	attrs, err := own.ownAttributes(leaf, content, s.now())
+	own.old = old
+	attrs, err := own.ownAttributes(leaf, content, s.now(), more)
 	if err != nil {
 		return nil, fmt.Errorf("sign CMS: %w", err)
 	}
@@ -105,8 +108,12 @@ func (s scheme) addDigest(b *cryptobyte.Builder) {
 
 // addSignatureAlgorithm adds the inside of the SignatureAlgorithmIdentifier.
 func (s scheme) addSignatureAlgorithm(b *cryptobyte.Builder) {
+	named := s.hash
+	if s.old && s.rsa {
+		named = 0
+	}
 	for _, a := range signatureAlgorithms() {
-		if a.hash != s.hash || a.null != s.rsa {
+		if a.hash != named || a.null != s.rsa {
 			continue
 		}
 		b.AddASN1ObjectIdentifier(a.oid)
@@ -119,13 +126,16 @@ func (s scheme) addSignatureAlgorithm(b *cryptobyte.Builder) {
 }
 
 // ownAttributes returns the elements of the signed attributes, in DER's order.
-func (s scheme) ownAttributes(leaf *x509.Certificate, content []byte, now time.Time) ([]byte, error) {
+func (s scheme) ownAttributes(leaf *x509.Certificate, content []byte, now time.Time, more []Attribute) ([]byte, error) {
 	digest, certHash := s.digest(content), s.digest(leaf.Raw)
 	list := []attribute{
 		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) }},
 		{oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }},
 		{oidSigningTime, func(b *cryptobyte.Builder) { addTime(b, now) }},
 		{oidSigningCertificateV2, func(b *cryptobyte.Builder) { s.addSigningCertificate(b, leaf, certHash) }},
+	}
+	for _, m := range more {
+		list = append(list, attribute{m.Type, func(b *cryptobyte.Builder) { b.AddBytes(m.Value) }})
 	}
 	var elements [][]byte
 	for _, a := range list {

@@ -25,6 +25,7 @@ type scheme struct {
 	rsa  bool // RSA, else ECDSA
 	pss  bool // RSASSA-PSS instead of PKCS #1 v1.5
 	salt int  // octets of PSS salt
+	old  bool // what we write names PKCS #1 v1.5 without its hash (RFC 3370 section 3.2)
 }
 
 // digest hashes b.

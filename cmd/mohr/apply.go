@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,8 +42,8 @@ func applyCommand() *cobra.Command {
   mohr apply --csr token.csr --out token.pem
   mohr apply --profile natural-auth --secret est --json > secret.json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.secret != "" && f.secret != "est" && f.secret != "cmp" {
-				return usageError{errors.New("--secret is for est or cmp")}
+			if !slices.Contains([]string{"", "est", "cmp", "scep"}, f.secret) {
+				return usageError{errors.New("--secret is for est, cmp or scep")}
 			}
 			talk := c.OutOrStdout()
 			if f.json {
@@ -63,7 +64,7 @@ func applyCommand() *cobra.Command {
 	c.Flags().StringVar(&f.ekIssuers, "ek-issuers", "", "PEM file with the issuers of the TPM's certificate, where the service lacks them")
 	c.Flags().StringVar(&f.out, "out", "holder.pem", "file for the certificate and its issuer")
 	c.Flags().BoolVar(&f.json, "json", false, "print the result as JSON on standard output, all else on standard error")
-	c.Flags().StringVar(&f.secret, "secret", "", "est or cmp: print the one-time secret with which another client hands in the key, and make none here")
+	c.Flags().StringVar(&f.secret, "secret", "", "est, cmp or scep: print the one-time secret with which another client hands in the key, and make none here")
 	c.Flags().StringVar(&f.bundle, "bundle", "", "file for the evidence bundle")
 	return c
 }

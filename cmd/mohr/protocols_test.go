@@ -36,7 +36,7 @@ type foreign struct {
 	env  map[string]string
 }
 
-func startForeign(t *testing.T) *foreign {
+func startForeign(t *testing.T, edits ...func(*service.Config)) *foreign {
 	t.Helper()
 	for program, debian := range map[string]string{"openssl": "openssl", "curl": "curl", "jq": "jq", "bash": "bash"} {
 		pkitest.Need(t, program, debian)
@@ -45,7 +45,7 @@ func startForeign(t *testing.T) *foreign {
 	if err := os.WriteFile(policy, []byte(protocolPolicy), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := &foreign{running: startService(t, "", func(c *service.Config) { c.Policy = policy }), work: t.TempDir()}
+	f := &foreign{running: startService(t, "", append(edits, func(c *service.Config) { c.Policy = policy })...), work: t.TempDir()}
 	root, err := os.ReadFile(filepath.Join(f.data, "root.pem"))
 	if err != nil {
 		t.Fatal(err)

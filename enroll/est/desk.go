@@ -88,7 +88,7 @@ func (d *Desk) Enroll(ctx context.Context, a Ask) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return certsOnly(i.Certificate.DER)
+	return ca.CertsOnly(i.Certificate.DER)
 }
 
 // bearer says who hands in a key: who has the one-time secret, else the holder
@@ -135,5 +135,5 @@ func (d *Desk) Reenroll(ctx context.Context, a Ask) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return certsOnly(c.DER)
+	return ca.CertsOnly(c.DER)
 }

@@ -2,7 +2,6 @@ package est
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
 	"fmt"
@@ -60,49 +59,10 @@ func encode(der []byte) []byte {
 }
 
 var (
-	oidData       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
-	oidSignedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}
-	oidECPublic   = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
-	oidP256       = asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}
-	oidECDSA256   = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
+	oidECPublic = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
+	oidP256     = asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}
+	oidECDSA256 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
 )
-
-// certsOnly is a Simple PKI Response (RFC 5272 section 4.1): a SignedData that
-// signs nothing and carries certificates.
-//
-//	ContentInfo ::= SEQUENCE {
-//	    contentType  id-signedData,
-//	    content [0]  SEQUENCE {
-//	        version           INTEGER (1),
-//	        digestAlgorithms  SET {},
-//	        encapContentInfo  SEQUENCE { id-data },
-//	        certificates [0]  IMPLICIT SET OF Certificate,
-//	        signerInfos       SET {} } }
-func certsOnly(certs ...[]byte) ([]byte, error) {
-	var b cryptobyte.Builder
-	tag0 := cryptobyte_asn1.Tag(0).ContextSpecific().Constructed()
-	b.AddASN1(cryptobyte_asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oidSignedData)
-		b.AddASN1(tag0, func(b *cryptobyte.Builder) {
-			b.AddASN1(cryptobyte_asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(1)
-				b.AddASN1(cryptobyte_asn1.SET, func(*cryptobyte.Builder) {})
-				b.AddASN1(cryptobyte_asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) })
-				b.AddASN1(tag0, func(b *cryptobyte.Builder) {
-					for _, der := range certs {
-						b.AddBytes(der)
-					}
-				})
-				b.AddASN1(cryptobyte_asn1.SET, func(*cryptobyte.Builder) {})
-			})
-		})
-	})
-	der, err := b.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("make PKCS #7: %w", err)
-	}
-	return der, nil
-}
 
 // attributes is what a request should have (RFC 7030 section 4.5.2): a P-256
 // key, and a signature by ECDSA with SHA-256. It is advice: other keys that
@@ -131,19 +91,7 @@ func (d *Desk) Authorities(profile string) ([]byte, error) {
 	if err := offered(profile); err != nil {
 		return nil, err
 	}
-	list := slices.Clone(d.CA.Anchors())
-	for _, i := range d.CA.Serving(profile) {
-		for _, c := range i.Delivery() {
-			if !slices.ContainsFunc(list, func(had *x509.Certificate) bool { return had.Equal(c) }) {
-				list = append(list, c)
-			}
-		}
-	}
-	var ders [][]byte
-	for _, c := range list {
-		ders = append(ders, c.Raw)
-	}
-	return certsOnly(ders...)
+	return ca.CertsOnly(d.CA.Authorities(profile)...)
 }
 
 // profileOf is the record's profile without its version.

@@ -97,6 +97,9 @@ type Config struct {
 	// PublicationObjection is how long an invited business may object before its
 	// record is made public; default 240h, in a development service 0s.
 	PublicationObjection *time.Duration `yaml:"publication_objection"`
+	// SCEP says that clients may enroll and renew by SCEP, too (docs/scep.md);
+	// default false.
+	SCEP bool `yaml:"scep"`
 	// Production says that no development key and no simulated evidence is used.
 	Production bool `yaml:"production"`
 }

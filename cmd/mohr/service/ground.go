@@ -50,7 +50,7 @@ type Ground struct {
 	tls               atomic.Pointer[tls.Certificate] // as listeners show it
 	stamps            ca.SigningKey                   // at the start; the unit has the current one
 	audit, credential current
-	cmp               current
+	cmp, scep         current // scep: empty where it is not offered
 }
 
 // Open opens store and keys and makes, at the first start, what is
@@ -234,8 +234,8 @@ type current struct{ atomic.Pointer[ca.SigningKey] }
 // key returns the current key; there is one from the start on.
 func (c *current) key() ca.SigningKey { return *c.Load() }
 
-// renewSigners is a job: receipts, bundles, credentials and CMP are signed by keys
-// with current certificates.
+// renewSigners is a job: receipts, bundles, credentials, CMP and SCEP are signed by
+// keys with current certificates.
 func (g *Ground) renewSigners(ctx context.Context) error {
 	var errs []error
 	for _, s := range []struct {
@@ -248,6 +248,9 @@ func (g *Ground) renewSigners(ctx context.Context) error {
 			continue
 		}
 		s.to.Store(&k)
+	}
+	if err := g.renewSCEP(ctx); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

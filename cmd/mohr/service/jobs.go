@@ -13,7 +13,7 @@ import (
 
 // schedule lists the periodic work. Every job may be repeated at any time.
 func (r *rooms) schedule() []jobs.Job {
-	return []jobs.Job{
+	list := []jobs.Job{
 		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.Ledger.Sequence},
 		{Name: "sweep", Every: time.Minute, Run: counted(r.CA.Sweep)},
 		{Name: "retire", Every: time.Minute, Run: r.CA.Retire},
@@ -60,6 +60,10 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "prune-codes", Every: time.Hour, Run: counted(r.codes.Prune)},
 		{Name: "prune-nonces", Every: time.Hour, Run: counted(func(ctx context.Context) (int, error) { return r.nonces.Prune(ctx, r.Store) })},
 	}
+	if r.scep != nil {
+		list = append(list, jobs.Job{Name: "prune-scep", Every: time.Hour, Run: r.scep.Prune})
+	}
+	return list
 }
 
 // counted makes a job of work that says how much it did.

@@ -7,6 +7,7 @@ import (
 	"mohr/ca"
 	"mohr/enroll/cmp"
 	"mohr/enroll/est"
+	"mohr/enroll/scep"
 	"mohr/renew"
 )
 
@@ -25,6 +26,12 @@ func (r renewals) RenewCMP(ctx context.Context, w cmp.Renewal) (ca.Certificate, 
 	return done.Certificate, err
 }
 
+// RenewSCEP renews a certificate by a message that its key signed.
+func (r renewals) RenewSCEP(ctx context.Context, w scep.Renewal) (ca.Certificate, error) {
+	done, err := r.desk.RenewShown(ctx, renew.Shown{Protocol: "scep", Old: w.Old, Message: w.Message, CSR: w.CSR, Locale: "fa"})
+	return done.Certificate, err
+}
+
 // openProtocols opens the desks for clients of other makes.
 func (r *rooms) openProtocols(context.Context) (err error) {
 	if r.est, err = est.New(est.Config{CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}}); err != nil {
@@ -32,6 +39,12 @@ func (r *rooms) openProtocols(context.Context) (err error) {
 	}
 	r.cmp, err = cmp.New(cmp.Config{
 		Store: r.Store, CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}, Seal: r.box, Key: r.Ground.cmp.key, Log: r.Log,
+	})
+	if err != nil || !r.Config.SCEP {
+		return err
+	}
+	r.scep, err = scep.New(scep.Config{
+		Store: r.Store, CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}, Seal: r.box, Key: r.Ground.scep.key, Log: r.Log,
 	})
 	return err
 }

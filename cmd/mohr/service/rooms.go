@@ -38,6 +38,7 @@ import (
 	"mohr/enroll/chip"
 	"mohr/enroll/cmp"
 	"mohr/enroll/est"
+	"mohr/enroll/scep"
 	"mohr/hsm"
 	"mohr/hsm/attest"
 	"mohr/internal/clock"
@@ -77,6 +78,7 @@ type rooms struct {
 	acme       *acme.Desk
 	est        *est.Desk
 	cmp        *cmp.Desk
+	scep       *scep.Desk // nil: not offered
 	incident   *incident.Desk
 	mandate    *mandate.Desk
 	signin     *signin.Desk
@@ -91,7 +93,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, receipt.Texts, session.Texts, signin.Texts, mine.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts, merchant.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, scep.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts, merchant.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
@@ -319,7 +321,7 @@ func (r *rooms) mount(context.Context) error {
 	r.enroll.Routes(r.web)
 	r.renew.Routes(r.web)
 	r.est.Routes(r.web)
-	r.cmp.Routes(r.web.Echo)
+	r.routesProtocols(r.web.Echo)
 	r.complaints.Routes(r.web)
 	r.complaints.FigureRoutes(r.web)
 	r.opendata.Routes(r.web)
@@ -389,11 +391,11 @@ func (r *rooms) authorities(ctx context.Context) (list []web.Authority, err erro
 	return list, err
 }
 
-// plain is the door without TLS: status, time stamps, CMP, repository.
+// plain is the door without TLS: status, time stamps, CMP, SCEP, repository.
 func (r *rooms) plain() http.Handler {
 	e := web.NewPlain(r.webConfig())
 	r.unit.Routes(e)
-	r.cmp.Routes(e)
+	r.routesProtocols(e)
 	web.Repository(e)
 	return r.status.Before(e)
 }
