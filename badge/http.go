@@ -285,8 +285,8 @@ func (d *Desk) pageLookup(c echo.Context) error {
 		p.Found, err = d.Find(ctx, p.Asked)
 	}
 	if _, ok := fault.Of(err); ok {
-		p.Fault = true
-		return web.Page(c, http.StatusBadRequest, "badge-lookup", p)
+		p.Error = web.FormText(c, http.StatusBadRequest, "domain", "badge_lookup_fault")
+		return web.Page(c, p.Error.Status, "badge-lookup", p)
 	}
 	if err != nil {
 		return err

@@ -186,7 +186,7 @@ func (p recordPage) Elsewhere() bool { return p.Hint == hintOther }
 // lookupPage is what the page for finding a badge shows.
 type lookupPage struct {
 	Asked string // as typed
-	Fault bool   // what was typed is no domain
+	Error *web.FormError
 	Found []Record
 	Fake  *Fake // the domain is known to show another's badge
 }

@@ -99,7 +99,7 @@ func (a *Authority) consoleFind(c echo.Context) error {
 	p := registerPage{Done: true}
 	h, list, err := a.FindHolder(ctx, o, i18n.FoldDigits(strings.TrimSpace(v.Get("national_code"))))
 	if err != nil {
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, web.Fields{"": "national_code"}); p.Error == nil {
 			return err
 		}
 		p.Done = false

@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"encoding/hex"
+	"errors"
 	"net/mail"
 	"slices"
 	"strings"
@@ -51,30 +52,25 @@ type Contact struct {
 }
 
 // check returns the private part of the filing in its one form, and brings
-// the business id into its own. Every refusal is Invalid.
+// the business id into its own. All that is wrong is said at
+// once; every refusal is Invalid.
 func (in *Filing) check(now time.Time) (p private, err error) {
 	if key, err := hex.DecodeString(in.Key); err != nil || len(key) != 16 {
 		return p, fault.New(fault.Invalid, "complaint_key_invalid", "the form has no key of its own; open it anew")
 	}
-	business, err := ca.ParseBusinessID(strings.TrimSpace(in.Business))
-	if err != nil {
-		return p, err
-	}
-	in.Business = string(business)
-	if err := in.checkAlso(); err != nil {
-		return p, err
+	var whom, also, about, bought, text, contact error
+	business, whom := ca.ParseBusinessID(strings.TrimSpace(in.Business))
+	if whom == nil {
+		in.Business = string(business)
+		also = fault.At("also", in.checkAlso())
 	}
 	if !in.Category.Known() {
-		return p, fault.New(fault.Invalid, "complaint_category_unknown", "choose what the complaint is about from the list")
+		about = fault.New(fault.Invalid, "complaint_category_unknown", "choose what the complaint is about from the list")
 	}
-	if p.Purchase, err = in.Purchase.check(now); err != nil {
-		return p, err
-	}
-	if p.Text, err = checkText(in.Text, minText); err != nil {
-		return p, err
-	}
-	p.Contact, err = in.Contact.check()
-	return p, err
+	p.Purchase, bought = in.Purchase.check(now)
+	p.Text, text = checkText(in.Text, minText)
+	p.Contact, contact = in.Contact.check()
+	return p, errors.Join(whom, also, about, bought, text, contact)
 }
 
 // checkAlso brings the further businesses into their one form, each once.
@@ -103,20 +99,21 @@ func (in *Filing) checkAlso() error {
 func (in *Filing) businesses() []string { return append([]string{in.Business}, in.Also...) }
 
 func (b Purchase) check(now time.Time) (Purchase, error) {
+	var order, when, amount error
 	b.Order = strings.TrimSpace(i18n.FoldDigits(b.Order))
 	if n := utf8.RuneCountInString(b.Order); visible(b.Order) == 0 || n > maxOrder || !plain(b.Order, false) {
-		return b, fault.New(fault.Invalid, "complaint_order_invalid", "give the order number as the shop wrote it, at most %[1]d characters", maxOrder)
+		order = fault.New(fault.Invalid, "complaint_order_invalid", "give the order number as the shop wrote it, at most %[1]d characters", maxOrder)
 	}
 	day, ok := parseDay(b.Day)
 	// A day ahead of UTC it may be tomorrow already where the purchase was.
 	if !ok || day.After(now.AddDate(0, 0, 1)) || day.Before(now.AddDate(-maxAge, 0, 0)) {
-		return b, fault.New(fault.Invalid, "complaint_day_invalid", "give the day of the purchase as year-month-day, within the last %[1]d years", maxAge)
+		when = fault.New(fault.Invalid, "complaint_day_invalid", "give the day of the purchase as year-month-day, within the last %[1]d years", maxAge)
 	}
 	b.Day = day.Format(time.DateOnly)
 	if b.Rials < 1 || b.Rials > maxRials {
-		return b, fault.New(fault.Invalid, "complaint_amount_invalid", "give the amount in rials, in digits, at least 1")
+		amount = fault.New(fault.Invalid, "complaint_amount_invalid", "give the amount in rials, in digits, at least 1")
 	}
-	return b, nil
+	return b, errors.Join(order, when, amount)
 }
 
 // parseDay reads YYYY-MM-DD; with a year before 1700 it is a Solar Hijri day.
@@ -200,7 +197,7 @@ func (c Contact) check() (Contact, error) {
 		// Stricter than RFC 5322: the bare address, without a name or comments.
 		a, err := mail.ParseAddress(c.Email)
 		if err != nil || a.Address != c.Email || len(c.Email) > maxEmail {
-			return c, bad
+			return c, fault.At("email", bad)
 		}
 	}
 	return c, nil

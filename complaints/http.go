@@ -40,6 +40,13 @@ type newPage struct {
 	Error      *web.FormError
 }
 
+// newFields are the fields of that form that faults speak of.
+var newFields = web.Fields{
+	"legal_id_invalid": "business", "complaint_business_unknown": "business", "complaint_too_many_businesses": "also", "complaint_category_unknown": "category",
+	"complaint_order_invalid": "order", "complaint_day_invalid": "day", "complaint_amount_invalid": "amount", "complaint_text_invalid": "text",
+	"mobile_invalid": "mobile", "complaint_mobile_needed": "mobile", "complaint_contact_invalid": "mobile",
+}
+
 func (d *Desk) pageNew(c echo.Context) error {
 	p := newPage{Filing: Filing{Key: NewKey(), Business: c.QueryParam("business")}, Categories: Categories()}
 	return web.Page(c, http.StatusOK, "complaints-new", p)
@@ -57,7 +64,7 @@ func (d *Desk) postNew(c echo.Context) error {
 		if fault.Code(err) == "complaint_business_unknown" { // keep what was typed
 			err = errBusinessUnknown(fault.Invalid)
 		}
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, newFields); p.Error == nil {
 			return err
 		}
 		if code := fault.Code(err); code == "complaint_key_invalid" || code == "complaint_key_reused" {
@@ -164,7 +171,7 @@ func (d *Desk) postFollow(c echo.Context) error {
 		return web.Page(c, http.StatusOK, "complaints-confirm", confirmPage{ID: p.ID, Token: p.Token})
 	}
 	if err != nil {
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, followFields(v)); p.Error == nil {
 			return err
 		}
 		// What failed is said above the complaint, which only its token opens.
@@ -174,6 +181,13 @@ func (d *Desk) postFollow(c echo.Context) error {
 		return web.Page(c, p.Error.Status, "complaints-follow", p)
 	}
 	return web.Page(c, http.StatusOK, "complaints-follow", p)
+}
+
+// followFields are the fields of the forms on the page of a complaint that
+// faults speak of: its code, and the words for the step that was asked for.
+func followFields(v url.Values) web.Fields {
+	why := "why_" + v.Get("business") + "_" + string(steps()[v.Get("do")])
+	return web.Fields{codeTokenWrong: "token", "complaint_reasons": why, "complaint_text_invalid": why}
 }
 
 // sendReceipt sends the receipt.json as a file.
@@ -226,7 +240,7 @@ func (d *Desk) postConfirm(c echo.Context, p followPage, do string, v url.Values
 		t, err = d.Confirm(ctx, p.ID, p.Token, v.Get("code"))
 	}
 	if err != nil {
-		if again.Error = web.FormFault(c, err); again.Error == nil {
+		if again.Error = web.FormFault(c, err, web.Fields{"": "code"}); again.Error == nil {
 			return err
 		}
 		return web.Page(c, again.Error.Status, "complaints-confirm", again)
@@ -250,7 +264,7 @@ func (d *Desk) pageBusinesses(c echo.Context) error {
 	}
 	b, err := ca.ParseBusinessID(strings.TrimSpace(p.ID))
 	if err != nil {
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, web.Fields{"": "id"}); p.Error == nil {
 			return err
 		}
 		return web.Page(c, p.Error.Status, "complaints-businesses", p)

@@ -34,6 +34,12 @@ func (d *Desk) pageAnswer(c echo.Context) error {
 	return web.Page(c, http.StatusOK, "complaints-answer", p)
 }
 
+// answerFields are the fields of that form that faults speak of.
+var answerFields = web.Fields{
+	"legal_id_invalid": "business", "complaint_signatory_unsure": "business", "national_code_invalid": "national_code", "mobile_invalid": "mobile",
+	"complaint_text_invalid": "text", "code_wrong": "code", "code_exhausted": "code",
+}
+
 // readAnswerForm reads the form as it is; the desk judges it.
 func readAnswerForm(id string, v url.Values) answerPage {
 	return answerPage{ID: id, PhoneAnswer: PhoneAnswer{
@@ -60,7 +66,7 @@ func (d *Desk) postAnswer(c echo.Context) error {
 	}
 	status := http.StatusOK
 	if err != nil {
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, answerFields); p.Error == nil {
 			return err
 		}
 		status = p.Error.Status

@@ -91,7 +91,7 @@ func (d *Desk) postPicture(c echo.Context) error {
 	}
 	status := http.StatusOK
 	if err != nil {
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, web.Fields{"": "picture"}); p.Error == nil {
 			return err
 		}
 		status = p.Error.Status

@@ -35,44 +35,44 @@ func (d *Desk) Routes(s *web.Server) {
 	e.GET("/enroll/:id/progress", d.getProgress)
 	e.GET("/enroll/:id/certificate.pem", d.pageCertificate)
 	e.GET("/enroll/:id/bundle.json", d.pageBundle)
-	e.POST("/enroll/:id/consent", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
+	e.POST("/enroll/:id/consent", d.postStep("accepted", func(ctx context.Context, c echo.Context, id, token string) error {
 		f := ConsentForm{Accepted: c.FormValue("accepted") == "yes", TermsVersion: c.FormValue("terms_version")}
 		_, err := d.Consent(ctx, id, token, f)
 		return err
 	}))
-	e.POST("/enroll/:id/send", d.postStep(func(ctx context.Context, _ echo.Context, id, token string) error {
+	e.POST("/enroll/:id/send", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
 		_, err := d.SendCode(ctx, id, token)
 		return err
 	}))
-	e.POST("/enroll/:id/code", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
+	e.POST("/enroll/:id/code", d.postStep("code", func(ctx context.Context, c echo.Context, id, token string) error {
 		_, err := d.ProveCode(ctx, id, token, c.FormValue("code"))
 		return err
 	}))
-	e.POST("/enroll/:id/face", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
+	e.POST("/enroll/:id/face", d.postStep("session", func(ctx context.Context, c echo.Context, id, token string) error {
 		_, err := d.MatchFace(ctx, id, token, c.FormValue("session"))
 		return err
 	}))
-	e.POST("/enroll/:id/earlier", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
+	e.POST("/enroll/:id/earlier", d.postStep("serial", func(ctx context.Context, c echo.Context, id, token string) error {
 		_, err := d.UseEarlier(ctx, id, token, c.FormValue("serial"), c.FormValue("revocation_code"))
 		return err
 	}))
-	e.POST("/enroll/:id/video", d.postStep(func(ctx context.Context, _ echo.Context, id, token string) error {
+	e.POST("/enroll/:id/video", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
 		_, err := d.BeginVisit(ctx, id, token, evidence.DocumentVideo)
 		return err
 	}))
-	e.POST("/enroll/:id/refresh", d.postStep(func(ctx context.Context, _ echo.Context, id, token string) error {
+	e.POST("/enroll/:id/refresh", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
 		_, err := d.Refresh(ctx, id, token)
 		return err
 	}))
-	e.POST("/enroll/:id/cancel", d.postStep(func(ctx context.Context, _ echo.Context, id, token string) error {
+	e.POST("/enroll/:id/cancel", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
 		_, err := d.Cancel(ctx, id, token)
 		return err
 	}))
-	e.POST("/enroll/:id/appeal", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
+	e.POST("/enroll/:id/appeal", d.postStep("reasons", func(ctx context.Context, c echo.Context, id, token string) error {
 		_, err := d.Appeal(ctx, id, token, c.FormValue("reasons"))
 		return err
 	}))
-	e.POST("/enroll/:id/csr", d.postStep(func(ctx context.Context, c echo.Context, id, token string) error {
+	e.POST("/enroll/:id/csr", d.postStep("csr", func(ctx context.Context, c echo.Context, id, token string) error {
 		request, err := requestOf(c)
 		if err == nil {
 			_, err = d.Submit(ctx, id, token, request)
@@ -85,6 +85,12 @@ func (d *Desk) Routes(s *web.Server) {
 type startPage struct {
 	Form
 	Error *web.FormError
+}
+
+// startFields are the fields of that page that faults speak of.
+var startFields = web.Fields{
+	"national_code_invalid": "national_code", "birth_date_invalid": "birth_date", "birth_date_future": "birth_date", "mobile_invalid": "mobile",
+	"names_latin_invalid": "names_latin", "legal_id_invalid": "legal_id", "legal_id_misplaced": "legal_id", "application_profile": "natural",
 }
 
 func (d *Desk) pageStart(c echo.Context) error {
@@ -102,7 +108,7 @@ func (d *Desk) postStart(c echo.Context) error {
 	}}
 	a, token, err := d.Create(c.Request().Context(), f)
 	if err != nil {
-		if told := web.FormFault(c, err); told != nil {
+		if told := web.FormFault(c, err, startFields); told != nil {
 			return web.Page(c, told.Status, "enroll-start", startPage{f, told})
 		}
 		return err
@@ -183,15 +189,16 @@ func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 	return web.Page(c, status, "enroll-application", p)
 }
 
-// postStep is a handler that takes one step and shows the page again.
-func (d *Desk) postStep(step func(ctx context.Context, c echo.Context, id, token string) error) echo.HandlerFunc {
+// postStep is a handler that takes one step and shows the page again. The field
+// is the one of the step's form that its faults are about, "" if it has none.
+func (d *Desk) postStep(field string, step func(ctx context.Context, c echo.Context, id, token string) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id, token, err := session(c)
 		if err != nil {
 			return err
 		}
 		if err := step(c.Request().Context(), c, id, token); err != nil {
-			if told := web.FormFault(c, err); told != nil {
+			if told := web.FormFault(c, err, web.Fields{"": field}); told != nil {
 				return d.showApplication(c, told)
 			}
 			return err
@@ -269,7 +276,7 @@ func (d *Desk) postRevoke(c echo.Context) error {
 	p := revokePage{Serial: v.Get("serial"), Reasons: holderReasons()}
 	cert, err := d.RevokeByCode(c.Request().Context(), p.Serial, v.Get("code"), ca.Reason(v.Get("reason")))
 	if err != nil {
-		if p.Error = web.FormFault(c, err); p.Error != nil {
+		if p.Error = web.FormFault(c, err, web.Fields{"serial_malformed": "serial", "revocation_reason_refused": "reason", "": "code"}); p.Error != nil {
 			return web.Page(c, p.Error.Status, "enroll-revoke", p)
 		}
 		return err
@@ -331,7 +338,11 @@ func (d *Desk) postResumeCode(c echo.Context) error {
 }
 
 func showResume(c echo.Context, p resumePage, err error) error {
-	if p.Error = web.FormFault(c, err); p.Error == nil {
+	fields := web.Fields{"birth_date_invalid": "birth_date", "birth_date_future": "birth_date", "": "national_code"}
+	if p.Step == "code" {
+		fields = web.Fields{"": "code"}
+	}
+	if p.Error = web.FormFault(c, err, fields); p.Error == nil {
 		return err
 	}
 	return web.Page(c, p.Error.Status, "enroll-resume", p)

@@ -86,7 +86,7 @@ func (d *Desk) consolePropose(c echo.Context) error {
 	p := reviewPage{Reasons: v.Get("reasons")}
 	made, err := d.Propose(ctx, c.Param("id"), o, evidence.Outcome(v.Get("outcome")), p.Reasons)
 	if err != nil {
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, web.Fields{"review_outcome": "outcome", "": "reasons"}); p.Error == nil {
 			return err
 		}
 		return d.showReview(c, p)

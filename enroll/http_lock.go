@@ -86,7 +86,11 @@ func (d *Desk) postDisown(c echo.Context) error {
 
 // showLock renders the page again with what went wrong.
 func showLock(c echo.Context, p lockPage, err error) error {
-	if p.Error = web.FormFault(c, err); p.Error == nil {
+	fields := web.Fields{"national_code_invalid": "national_code", "mobile_invalid": "mobile", "lock_phone_foreign": "mobile", "lock_sim_young": "mobile", "": "code"}
+	if len(p.Named) > 0 {
+		fields[""] = "s-" + p.Named[0].Serial
+	}
+	if p.Error = web.FormFault(c, err, fields); p.Error == nil {
 		return err
 	}
 	return web.Page(c, p.Error.Status, "enroll-lock", p)

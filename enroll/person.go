@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -14,31 +15,22 @@ import (
 const latinMax = 64
 
 // normalised checks what the applicant says, as far as that shows nothing of
-// what the registers hold, and brings it to one form.
+// what the registers hold, and brings it to one form. All that is wrong is said at once.
 func (p Person) normalised(now time.Time) (Person, error) {
-	var err error
-	if p.NationalCode, err = evidence.ParseNationalCode(p.NationalCode); err != nil {
-		return p, err
+	var code, birth, mobile, latin, legal error
+	p.NationalCode, code = evidence.ParseNationalCode(p.NationalCode)
+	if p.BirthDate, birth = evidence.ParseBirthDate(gregorian(p.BirthDate)); birth == nil && p.BirthDate > now.Format(time.DateOnly) {
+		birth = fault.New(fault.Invalid, "birth_date_future", "the date of birth lies in the future; check it")
 	}
-	if p.BirthDate, err = evidence.ParseBirthDate(gregorian(p.BirthDate)); err != nil {
-		return p, err
-	}
-	if p.BirthDate > now.Format(time.DateOnly) {
-		return p, fault.New(fault.Invalid, "birth_date_future", "the date of birth lies in the future; check it")
-	}
-	if p.Mobile, err = evidence.ParseMobile(p.Mobile); err != nil {
-		return p, err
-	}
+	p.Mobile, mobile = evidence.ParseMobile(p.Mobile)
 	p.NamesLatin = strings.Join(strings.Fields(p.NamesLatin), " ")
 	if !isLatinName(p.NamesLatin) {
-		return p, fault.New(fault.Invalid, "names_latin_invalid", "write the name in plain Latin letters, at most %[1]v of them, or leave it out", latinMax)
+		latin = fault.New(fault.Invalid, "names_latin_invalid", "write the name in plain Latin letters, at most %[1]v of them, or leave it out", latinMax)
 	}
 	if p.LegalID != "" {
-		if p.LegalID, err = evidence.ParseLegalID(p.LegalID); err != nil {
-			return p, err
-		}
+		p.LegalID, legal = evidence.ParseLegalID(p.LegalID)
 	}
-	return p, nil
+	return p, errors.Join(code, birth, mobile, latin, legal)
 }
 
 // isLatinName reports whether s is empty or of Latin letters, single spaces,

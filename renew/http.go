@@ -143,6 +143,13 @@ type formView struct {
 	Error *web.FormError
 }
 
+// formFields are the fields of that form that faults speak of.
+var formFields = web.Fields{
+	"renewal_birth_date": "birth_date", "birth_date_invalid": "birth_date", "renewal_profile": "document", "renewal_terms": "document", "renewal_same_key": "csr", "renewal_key_differs": "csr",
+	"csr_malformed": "csr", "csr_trailing_bytes": "csr", "csr_algorithm_unsupported": "csr", "csr_possession_unproven": "csr", "csr_key_unsupported": "csr", "csr_key_weak": "csr", "csr_key_size": "csr", "csr_too_large": "csr",
+	"key_in_use": "csr", "key_compromised": "csr", "": "statement",
+}
+
 func (d *Desk) showForm(c echo.Context) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return web.Page(c, http.StatusOK, "renew", formView{Guide: d.guide()})
@@ -157,7 +164,7 @@ func (d *Desk) takeForm(c echo.Context) error {
 			return web.Page(c, http.StatusOK, "renewed", r)
 		}
 	}
-	if e := web.FormFault(c, err); e != nil {
+	if e := web.FormFault(c, err, formFields); e != nil {
 		return web.Page(c, e.Status, "renew", formView{Guide: d.guide(), Error: e})
 	}
 	return err
@@ -177,19 +184,23 @@ func formWish(c echo.Context) (Wish, error) {
 	if dates := form.Value["birth_date"]; len(dates) == 1 {
 		w.BirthDate = dates[0]
 	}
-	for name, part := range map[string]struct {
+	var faults []error
+	for _, part := range []struct {
+		name  string
 		to    *[]byte
 		limit int64
-	}{"statement": {&w.Statement, maxStatement}, "document": {&w.Document, maxDocument}, "csr": {&w.CSR, ca.MaxCSR}} {
-		files := form.File[name]
+	}{{"statement", &w.Statement, maxStatement}, {"document", &w.Document, maxDocument}, {"csr", &w.CSR, ca.MaxCSR}} {
+		files := form.File[part.name]
 		if len(files) != 1 || files[0].Size == 0 {
-			return w, fault.New(fault.Invalid, "renewal_file_missing", "one of the three files is missing; choose the statement, renewal.json and the certification request")
+			missing := fault.New(fault.Invalid, "renewal_file_missing", "one of the three files is missing; choose the statement, renewal.json and the certification request")
+			faults = append(faults, fault.At(part.name, missing))
+			continue
 		}
 		if *part.to, err = readFile(files[0], part.limit); err != nil {
 			return w, err
 		}
 	}
-	return w, nil
+	return w, errors.Join(faults...)
 }
 
 // readFile reads one octet more than the limit at most: what is behind it is

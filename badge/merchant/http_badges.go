@@ -61,7 +61,7 @@ func (d *Desk) pageRequest(c echo.Context, _ Visitor, at place) error {
 		return web.Page(c, http.StatusOK, "merchant-request", p)
 	}
 	if err := p.Wish.check(); err != nil {
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, web.Fields{"": "domain"}); p.Error == nil {
 			return err
 		}
 		return web.Page(c, p.Error.Status, "merchant-request", p)

@@ -72,7 +72,7 @@ func (d *Desk) postAnswer(c echo.Context, _ Visitor, at place) error {
 	if err == nil {
 		return c.Redirect(http.StatusSeeOther, deskPath(at.Business, "complaints", id)+"?taken=1")
 	}
-	if told := web.FormFault(c, err); told != nil {
+	if told := web.FormFault(c, err, web.Fields{"complaint_text_invalid": "text"}); told != nil {
 		return d.showComplaint(c, at, told)
 	}
 	return err

@@ -117,7 +117,7 @@ func (d *Desk) consolePropose(c echo.Context) error {
 	p := newPlanPage{Reasons: ca.Endings(), Reason: v.Get("reason"), Serials: v.Get("serials"), Holder: v.Get("holder"), Business: v.Get("business"), Profile: v.Get("profile")}
 	made, err := d.Propose(ctx, p.ask(), o)
 	if err != nil {
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, web.Fields{"reason_unknown": "reason", "": "serials"}); p.Error == nil {
 			return err
 		}
 		return web.Page(c, p.Error.Status, "console-plan-new", p)

@@ -47,7 +47,7 @@ func (b *Book) byFile(c echo.Context) error {
 
 func (p lookupPage) show(c echo.Context, f Found, err error) error {
 	if err != nil {
-		if p.Error = web.FormFault(c, err); p.Error == nil {
+		if p.Error = web.FormFault(c, err, web.Fields{"serial_malformed": "serial", "": "file"}); p.Error == nil {
 			return err
 		}
 		return web.Page(c, p.Error.Status, "certificate", p)

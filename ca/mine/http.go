@@ -100,7 +100,7 @@ func (d *Desk) postRevoke(c echo.Context, who signin.Who) error {
 		return err
 	}
 	if err := d.End(ctx, who, h.Serial, ca.Reason(v.Get("reason"))); err != nil {
-		told := web.FormFault(c, err)
+		told := web.FormFault(c, err, web.Fields{"mine_reason": "r-" + string(Reasons()[0])})
 		if told == nil {
 			return err
 		}

@@ -106,9 +106,18 @@ func (d *Desk) showSignIn(c echo.Context, to string, told *web.FormError) error 
 	return web.Page(c, status, "signin", signInPage{d.Audience, Local(to), d.EID != nil, d.MTLS != "", told})
 }
 
+// pasted are the fields of the forms into which a statement is pasted: faults of
+// other ways to sign in are about none.
+func pasted(c echo.Context) web.Fields {
+	if c.Request().PostForm.Has("statement") {
+		return web.Fields{"": "statement"}
+	}
+	return nil
+}
+
 // refuse shows the page that signs in again, with what was wrong.
 func (d *Desk) refuse(c echo.Context, to string, err error) error {
-	if told := web.FormFault(c, err); told != nil {
+	if told := web.FormFault(c, err, pasted(c)); told != nil {
 		return d.showSignIn(c, to, told)
 	}
 	return err

@@ -59,7 +59,7 @@ func (d *Desk) showConfirm(c echo.Context, p Purpose, to string, told *web.FormE
 
 // refuseConfirm shows the page again, with what was wrong.
 func (d *Desk) refuseConfirm(c echo.Context, p Purpose, to string, err error) error {
-	if told := web.FormFault(c, err); told != nil {
+	if told := web.FormFault(c, err, pasted(c)); told != nil {
 		return d.showConfirm(c, p, to, told)
 	}
 	return err

@@ -72,3 +72,41 @@ func Code(err error) string {
 	}
 	return ""
 }
+
+// At returns err, said to be about the part of the request with this name; nil
+// for nil. It is for faults whose code alone does not tell.
+func At(part string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &placed{part, err}
+}
+
+// placed is an error about a part of a request.
+type placed struct {
+	part  string
+	cause error
+}
+
+func (p *placed) Error() string { return p.cause.Error() }
+func (p *placed) Unwrap() error { return p.cause }
+
+// Each calls fn with every fault in err's tree, in order, and the part of the
+// request that the nearest At around it names, "" if none does. The first is
+// the one that Of finds.
+func Each(err error, fn func(part string, f *Fault)) { each(err, "", fn) }
+
+func each(err error, part string, fn func(part string, f *Fault)) {
+	switch e := err.(type) {
+	case *Fault:
+		fn(part, e)
+	case *placed:
+		each(e.cause, e.part, fn)
+	case interface{ Unwrap() error }:
+		each(e.Unwrap(), part, fn)
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			each(one, part, fn)
+		}
+	}
+}

@@ -51,3 +51,17 @@ func TestFaultIsSeenThroughWrapping(t *testing.T) {
 		})
 	}
 }
+
+func TestEachFaultIsFoundAtItsPart(t *testing.T) {
+	bad := func(code string) error { return fault.New(fault.Invalid, code, "bad") }
+	var got []string
+	err := errors.Join(bad("a"), io.EOF, fault.At("x", fmt.Errorf("more: %w", errors.Join(bad("b"), fault.At("y", bad("c"))))), fault.At("z", nil))
+	fault.Each(err, func(part string, f *fault.Fault) { got = append(got, part+"="+f.Code()) })
+	if diff := cmp.Diff([]string{"=a", "x=b", "y=c"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if fault.Code(err) != "a" || fault.Code(fault.At("x", bad("b"))) != "b" || !errors.Is(fault.At("x", bad("b")), fault.Invalid) || fault.At("x", nil) != nil {
+		t.Error("a part hides the fault")
+	}
+	fault.Each(nil, func(string, *fault.Fault) { t.Error("nothing has a fault") })
+}

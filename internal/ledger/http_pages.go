@@ -28,7 +28,7 @@ type entriesPage struct {
 	Found      *Entry
 	Proof      Proof
 	Waiting    bool // the entry has no place yet
-	Unknown    bool
+	Error      *web.FormError
 }
 
 func (l *Log) pageEntries(c echo.Context) error {
@@ -54,8 +54,8 @@ func (l *Log) pageEntries(c echo.Context) error {
 		p.Older = p.Entries[n-1].Index
 	}
 	status := http.StatusOK
-	if p.Unknown {
-		status = http.StatusNotFound
+	if p.Error != nil {
+		status = p.Error.Status
 	}
 	c.Response().Header().Set("Cache-Control", "no-cache")
 	return web.Page(c, status, "log-entries", p)
@@ -71,7 +71,7 @@ func (l *Log) look(c echo.Context, p *entriesPage) error {
 	p.Proof, err = l.Prove(ctx, id)
 	switch {
 	case errors.Is(err, fault.NotFound):
-		p.Unknown = true
+		p.Error = web.FormText(c, http.StatusNotFound, "id", "log.unknown")
 		return nil
 	case errors.Is(err, fault.Unavailable):
 		p.Waiting = true

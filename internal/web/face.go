@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net/http"
 	"path"
 	"strings"
 	"time"
@@ -95,7 +94,12 @@ func (f *face) addPages(layout *template.Template, room fs.FS) error {
 		if f.pages[name] != nil {
 			faults = append(faults, fmt.Errorf("page %q is in two rooms", name))
 		}
-		page, err := template.Must(layout.Clone()).ParseFS(room, file)
+		source, err := fs.ReadFile(room, file)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("read page %q: %w", name, err))
+			continue
+		}
+		page, err := template.Must(layout.Clone()).Parse(tellFields(string(source)))
 		if err != nil {
 			faults = append(faults, fmt.Errorf("parse page %q: %w", name, err))
 			continue
@@ -120,6 +124,12 @@ func Page(c echo.Context, status int, name string, data any) error {
 	var b bytes.Buffer // whole before the first byte goes out: an error is still a 500
 	if err := f.Render(&b, name, data, c); err != nil {
 		return err
+	}
+	if told, _ := c.Get(formErrorKey).(*FormError); told.settle(b.Bytes()) {
+		b.Reset()
+		if err := f.Render(&b, name, data, c); err != nil {
+			return err
+		}
 	}
 	return sendPage(c, status, b.Bytes())
 }
@@ -174,16 +184,21 @@ func (f *face) Render(w io.Writer, name string, data any, c echo.Context) error 
 	if page == nil {
 		return fmt.Errorf("render page %q: there is none", name)
 	}
-	if err := page.ExecuteTemplate(w, "layout", f.view(c.Request(), data)); err != nil {
+	if err := page.ExecuteTemplate(w, "layout", f.view(c, data)); err != nil {
 		return fmt.Errorf("render page %q: %w", name, err)
 	}
 	return nil
 }
 
-func (f *face) view(r *http.Request, data any) View {
+func (f *face) view(c echo.Context, data any) View {
+	r := c.Request()
 	// Two slashes at the beginning of a link would name another host.
 	here := "/" + strings.TrimLeft(r.URL.EscapedPath(), "/")
 	v := View{Lang: Lang(r.Context()), Dir: "ltr", Path: here, Data: data, face: f, query: r.URL.Query()}
+	if v.sent = r.PostForm; r.MultipartForm != nil {
+		v.sent = r.MultipartForm.Value
+	}
+	v.told, _ = c.Get(formErrorKey).(*FormError)
 	if v.Lang == i18n.Persian {
 		v.Dir = "rtl"
 	}

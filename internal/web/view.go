@@ -21,6 +21,8 @@ type View struct {
 
 	face  *face
 	query url.Values
+	sent  url.Values // the form's fields
+	told  *FormError // what is wrong with the form that is shown again
 }
 
 // Door is a way into one of the rooms, for the head of every page.
