@@ -60,7 +60,7 @@ func (d *desk) client(k *ca.SigningKey) *http.Client {
 	}
 	transport := &http.Transport{TLSClientConfig: conf}
 	d.t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	return &http.Client{Transport: transport, Timeout: time.Minute}
 }
 
 // operator returns the client of an operator with roles.

@@ -251,6 +251,14 @@ func TestWhoWaitsPolls(t *testing.T) {
 	}
 }
 
+// other is a digit that is not the one given.
+func other(digit string) string {
+	if digit == "0" {
+		return "1"
+	}
+	return "0"
+}
+
 // TestCMPRefuses holds refusals against their failure bits; none leaves a
 // certificate.
 func TestCMPRefuses(t *testing.T) {
@@ -270,7 +278,7 @@ func TestCMPRefuses(t *testing.T) {
 		body   []byte
 		bit    byte
 	}{
-		{"a wrong secret", func(c *cmpClient) { c.secret = "0" + c.secret[1:] }, kindIR, body, 1},
+		{"a wrong secret", func(c *cmpClient) { c.secret = other(c.secret[:1]) + c.secret[1:] }, kindIR, body, 1},
 		{"another application's secret", func(c *cmpClient) { c.secret = theirs.secret }, kindIR, body, 1},
 		{"a secret of EST", func(c *cmpClient) { c.secret, c.kid = est, b.id }, kindIR, body, 1},
 		{"an unknown application", func(c *cmpClient) { c.kid = "a-unknown" }, kindIR, body, 1},

@@ -54,7 +54,7 @@ func TestEachDependencyMisbehavesAndNothingIsLostOrDecidedWrongly(t *testing.T) 
 		person, mobile, legal, face, sms = "/v1/person/inquiry", "/v1/mobile/match", "/v1/legal/inquiry", "/v1/face/match", "/v1/sms"
 
 		down = `"mode":"down"`
-		slow = `"mode":"slow","delay":"3s"` // longer than patience
+		slow = `"mode":"slow","delay":"1m"` // longer than patience
 		late = `"mode":"slow","delay":"1s"` // within it
 		flap = `"mode":"flap"`
 		lie  = `"mode":"lie"` // every second answer is the opposite
@@ -96,7 +96,11 @@ func TestEachDependencyMisbehavesAndNothingIsLostOrDecidedWrongly(t *testing.T) 
 	for _, tc := range tests {
 		t.Run(strings.Trim(strings.ReplaceAll(tc.route+" "+tc.fault, `"`, ""), "/"), func(t *testing.T) {
 			t.Parallel()
-			d, address := overHTTP(t)
+			patience := 30 * time.Second
+			if tc.fault == slow {
+				patience = 3 * time.Second
+			}
+			d, address := overHTTPWithin(t, patience)
 			profile := ca.NaturalSign
 			if tc.route == legal {
 				profile = ca.OrganisationSign

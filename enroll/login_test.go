@@ -27,9 +27,15 @@ type logins struct {
 
 func newLogins(t *testing.T, change func(*enroll.Config)) *logins {
 	t.Helper()
+	return newLoginsWithin(t, 30*time.Second, change)
+}
+
+// newLoginsWithin is newLogins where the provider may take so long to answer.
+func newLoginsWithin(t *testing.T, timeout time.Duration, change func(*enroll.Config)) *logins {
+	t.Helper()
 	l := &logins{idp: eidtest.New(t, catest.Portal+enroll.LoginPath)}
 	l.desk = newDeskAt(t, &clock{t: time.Now().UTC(), since: time.Now()}, func(c *enroll.Config) {
-		c.EID = l.provider(t, c.Now, "simulated")
+		c.EID = l.provider(t, c.Now, "simulated", timeout)
 		if change != nil {
 			change(c)
 		}
@@ -37,14 +43,14 @@ func newLogins(t *testing.T, change func(*enroll.Config)) *logins {
 	return l
 }
 
-func (l *logins) provider(t *testing.T, now func() time.Time, environment string) *eid.Provider {
+func (l *logins) provider(t *testing.T, now func() time.Time, environment string, timeout time.Duration) *eid.Provider {
 	t.Helper()
 	p, err := eid.New(eid.Config{
 		File: eid.File{
 			Name: "eid-test@1", Issuer: l.idp.URL, Environment: environment, ClientID: eidtest.ClientID, SecretFile: l.idp.SecretFile(),
 			ACR:    map[string]string{high: "high", "urn:mid": "substantial", "urn:low": "low"},
 			Claims: map[string]string{"national_code": "token.national_code", "last_name": "token.family"},
-			Allow:  []string{"127.0.0.1/32"}, RootFile: l.idp.Root, Timeout: time.Second,
+			Allow:  []string{"127.0.0.1/32"}, RootFile: l.idp.Root, Timeout: timeout,
 		},
 		Redirect: catest.Portal + enroll.LoginPath, Key: make([]byte, 32), Now: now,
 	})

@@ -18,6 +18,7 @@ import (
 
 func TestLoginsThatDoNotCountLeaveTheApplicationOpen(t *testing.T) {
 	old := time.Now().Add(-time.Hour).Unix()
+	const slow = "the provider is slow"
 	tests := []struct {
 		name string
 		edit func(l *logins, sara someone)
@@ -37,19 +38,25 @@ func TestLoginsThatDoNotCountLeaveTheApplicationOpen(t *testing.T) {
 		{"the provider names nobody", func(l *logins, _ someone) { forge(l, "national_code", "") }, "eid_nobody"},
 		{"the provider names what is no national code", func(l *logins, _ someone) { forge(l, "national_code", "1234567890") }, "eid_nobody"},
 		{"the provider is down", func(l *logins, _ someone) {
-			l.idp.Set(func(s *eidtest.Setup) { s.Before = silent(http.StatusServiceUnavailable, 0) })
+			l.idp.Set(func(s *eidtest.Setup) { s.Before = silent(http.StatusServiceUnavailable, nil) })
 		}, "eid_unavailable"},
-		{"the provider is slow", func(l *logins, _ someone) {
-			l.idp.Set(func(s *eidtest.Setup) { s.Before = silent(http.StatusOK, 1500*time.Millisecond) })
+		{slow, func(l *logins, _ someone) {
+			over := make(chan struct{})
+			l.t.Cleanup(func() { close(over) })
+			l.idp.Set(func(s *eidtest.Setup) { s.Before = silent(http.StatusOK, over) })
 		}, "eid_unavailable"},
 		{"the provider refuses this service", func(l *logins, _ someone) {
-			l.idp.Set(func(s *eidtest.Setup) { s.Before = silent(http.StatusUnauthorized, 0) })
+			l.idp.Set(func(s *eidtest.Setup) { s.Before = silent(http.StatusUnauthorized, nil) })
 		}, "eid_set_up"},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLogins(t, nil)
+			timeout := 30 * time.Second
+			if tc.name == slow {
+				timeout = 5 * time.Second
+			}
+			l := newLoginsWithin(t, timeout, nil)
 			sara := person(1)
 			l.knows(sara)
 			a := l.ready(sara)
@@ -95,13 +102,16 @@ func forge(l *logins, claim string, value any) {
 	})
 }
 
-// silent is a provider that answers its token endpoint with a status, late.
-func silent(status int, after time.Duration) func(http.ResponseWriter, *http.Request) bool {
+// silent is a provider that answers its token endpoint with a status, and only
+// once after is closed where there is such.
+func silent(status int, after <-chan struct{}) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path != "/oauth/token" {
 			return false
 		}
-		time.Sleep(after)
+		if after != nil {
+			<-after
+		}
 		w.WriteHeader(status)
 		return true
 	}

@@ -64,7 +64,7 @@ func onVideo(s string) string {
 // newAtVendor returns such a desk.
 func newAtVendor(t *testing.T, f setting) *atVendor {
 	t.Helper()
-	v := &atVendor{secrets: []string{secretOf(0), secretOf(1)}, visits: &http.Client{Timeout: 10 * time.Second}}
+	v := &atVendor{secrets: []string{secretOf(0), secretOf(1)}, visits: &http.Client{Timeout: time.Minute}}
 	v.desk = newDesk(t, func(c *enroll.Config) {
 		reg, err := refregistry.New(refregistry.Config{Now: c.Now})
 		if err != nil {
@@ -72,7 +72,7 @@ func newAtVendor(t *testing.T, f setting) *atVendor {
 		}
 		server := httptest.NewUnstartedServer(nil)
 		v.address = "http://" + server.Listener.Addr().String()
-		v.vendor, err = reg.Vendor(refregistry.VendorConfig{BaseURL: v.address, Token: "t0ken", Secrets: v.secrets, Judging: f.judging, Client: &http.Client{Transport: toPortal{v}, Timeout: 10 * time.Second}})
+		v.vendor, err = reg.Vendor(refregistry.VendorConfig{BaseURL: v.address, Token: "t0ken", Secrets: v.secrets, Judging: f.judging, Client: &http.Client{Transport: toPortal{v}, Timeout: time.Minute}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,12 +160,11 @@ func (v *atVendor) film(r reply, as string) {
 func (v *atVendor) settled(a *applicant, stage enroll.Stage, needs ...enroll.Need) reply {
 	v.t.Helper()
 	var r reply
-	for range 200 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		v.must(v.Resume(v.t.Context()))
 		if r = a.state(); r.Stage == stage && r.Visit == nil {
 			return r.want(v.t, stage, needs...)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	v.t.Fatalf("it is still %s: %s", r.Stage, r.raw)
 	return r

@@ -17,7 +17,7 @@ import (
 
 func TestATokenServerThatWasGoneComesBack(t *testing.T) {
 	p := pkitest.P11Server(t)
-	f := newFaulty(t, p.Base, 2*time.Second)
+	f := newFaulty(t, p.Base, 10*time.Second)
 	p.Kill()
 	f.away()
 	time.Sleep(time.Second)
@@ -28,10 +28,10 @@ func TestATokenServerThatWasGoneComesBack(t *testing.T) {
 
 func TestATokenServerKilledWhileManySignLosesNothing(t *testing.T) {
 	p := pkitest.P11Server(t)
-	f := newFaulty(t, p.Base, 2*time.Second)
-	f.whileManySign(func() {
+	f := newFaulty(t, p.Base, 10*time.Second)
+	f.whileManySign(func(met func()) {
 		p.Kill()
-		time.Sleep(500 * time.Millisecond)
+		met()
 		p.Start()
 	})
 	f.recovers()
@@ -39,7 +39,7 @@ func TestATokenServerKilledWhileManySignLosesNothing(t *testing.T) {
 
 func TestATokenServerThatHangsHoldsNobody(t *testing.T) {
 	p := pkitest.P11Server(t)
-	f := newFaulty(t, p.Base, time.Second)
+	f := newFaulty(t, p.Base, 4*time.Second)
 	p.Freeze()
 	f.away()
 	p.Thaw()
@@ -48,10 +48,10 @@ func TestATokenServerThatHangsHoldsNobody(t *testing.T) {
 
 func TestATokenServerThatHangsAndDiesComesBack(t *testing.T) {
 	p := pkitest.P11Server(t)
-	f := newFaulty(t, p.Base, time.Second)
-	f.whileManySign(func() {
+	f := newFaulty(t, p.Base, 4*time.Second)
+	f.whileManySign(func(met func()) {
 		p.Freeze()
-		time.Sleep(5 * time.Second)
+		met()
 		p.Kill()
 		p.Start()
 	})
@@ -62,7 +62,7 @@ func TestATokenServerThatHangsAndDiesComesBack(t *testing.T) {
 // does not mend; the backup does.
 func TestATokenThatWasInitializedAnewGetsNoKeys(t *testing.T) {
 	p := pkitest.P11Server(t)
-	f := newFaulty(t, p.Base, 2*time.Second)
+	f := newFaulty(t, p.Base, 10*time.Second)
 	tokens, backup := filepath.Join(filepath.Dir(os.Getenv("SOFTHSM2_CONF")), "tokens"), t.TempDir()
 	replace(t, tokens, backup)
 	out, err := exec.Command(pkitest.Need(t, "softhsm2-util", "softhsm2"), "--init-token", "--token", "mohr", "--label", "mohr",
@@ -103,7 +103,7 @@ func listObjects(t *testing.T, base string) string {
 
 func TestATokenWhosePINWasChangedWaitsForTheFile(t *testing.T) {
 	p := pkitest.P11Server(t)
-	f := newFaulty(t, p.Base, 2*time.Second)
+	f := newFaulty(t, p.Base, 10*time.Second)
 	pin := attribute(t, p.Base, "pin-source")
 	if err := os.WriteFile(pin, []byte("000000"), 0o600); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 
 func TestATPMThatWasGoneComesBackWithItsKeys(t *testing.T) {
 	p := pkitest.SWTPM(t)
-	f := newFaulty(t, p.Base, 2*time.Second)
+	f := newFaulty(t, p.Base, 10*time.Second)
 	p.Kill()
 	f.away()
 	time.Sleep(time.Second)
@@ -25,10 +25,10 @@ func TestATPMThatWasGoneComesBackWithItsKeys(t *testing.T) {
 
 func TestATPMKilledWhileManySignLosesNothing(t *testing.T) {
 	p := pkitest.SWTPM(t)
-	f := newFaulty(t, p.Base, 2*time.Second)
-	f.whileManySign(func() {
+	f := newFaulty(t, p.Base, 10*time.Second)
+	f.whileManySign(func(met func()) {
 		p.Kill()
-		time.Sleep(500 * time.Millisecond)
+		met()
 		p.Start()
 	})
 	f.recovers()
@@ -36,7 +36,7 @@ func TestATPMKilledWhileManySignLosesNothing(t *testing.T) {
 
 func TestATPMThatHangsHoldsNobody(t *testing.T) {
 	p := pkitest.SWTPM(t)
-	f := newFaulty(t, p.Base, time.Second)
+	f := newFaulty(t, p.Base, 4*time.Second)
 	p.Freeze()
 	f.away()
 	p.Thaw()
@@ -47,7 +47,7 @@ func TestATPMThatHangsHoldsNobody(t *testing.T) {
 // wrong guess against keys that are not exempt, and three lock swtpm.
 func TestATPMThatLosesPowerAgainAndAgainDoesNotLockItsKeys(t *testing.T) {
 	p := pkitest.SWTPM(t)
-	f := newFaulty(t, p.Base, 2*time.Second)
+	f := newFaulty(t, p.Base, 10*time.Second)
 	for range 5 {
 		p.Kill()
 		p.Start()
@@ -60,7 +60,7 @@ func TestATPMThatLosesPowerAgainAndAgainDoesNotLockItsKeys(t *testing.T) {
 
 func TestAnotherTPMIsRefusedAndGetsNoKeys(t *testing.T) {
 	p := pkitest.SWTPM(t)
-	f := newFaulty(t, p.Base, 2*time.Second)
+	f := newFaulty(t, p.Base, 10*time.Second)
 	before := contents(t, p.Base)
 	p.Replace()
 	t.Logf("refused after %s", f.eventually("key_of_another_tpm").Round(time.Millisecond))

@@ -18,7 +18,7 @@ import (
 func TestUsesOfAKeyAreCounted(t *testing.T) {
 	p, ctx := pkitest.SWTPM(t), t.Context()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))
-	k := hsm.Open(hsm.Config{Now: func() time.Time { return at }, Timeout: 2 * time.Second})
+	k := hsm.Open(hsm.Config{Now: func() time.Time { return at }, Timeout: 10 * time.Second})
 	defer k.Close()
 	uri := hsm.KeyURI(p.Base, "one")
 	s, err := k.Create(ctx, uri, hsm.P384)

@@ -19,7 +19,7 @@ import (
 // run runs a program to its end and fails the test if that is no good one.
 func run(t *testing.T, env []string, program string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -30,15 +30,15 @@ func run(t *testing.T, env []string, program string, args ...string) string {
 	return string(out)
 }
 
-// freePort returns a port for a client's own challenge server, which no order
-// of ours ever calls.
-func freePort(t *testing.T) string {
+// takenPort returns a port that a client's own challenge server cannot have:
+// no order of ours calls it, and so no client ever opens it.
+func takenPort(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
+	t.Cleanup(func() { ln.Close() })
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
 	return port
 }
@@ -87,7 +87,7 @@ func TestCertbotObtainsRenewsAndRevokes(t *testing.T) {
 	}
 	env := []string{"REQUESTS_CA_BUNDLE=" + w.rootFile(t)}
 	run(t, env, certbot, append([]string{
-		"certonly", "--standalone", "--http-01-port", freePort(t), "--http-01-address", "127.0.0.1", "--agree-tos", "-m", "zahra@shop.example", "--no-eff-email",
+		"certonly", "--standalone", "--http-01-port", takenPort(t), "--http-01-address", "127.0.0.1", "--agree-tos", "-m", "zahra@shop.example", "--no-eff-email",
 		"--eab-kid", given.KID, "--eab-hmac-key", given.HMACKey, "-d", shop, "-d", otherShop,
 	}, common...)...)
 	live := filepath.Join(dir, "config", "live", shop)
@@ -114,7 +114,7 @@ func TestLegoObtainsRenewsAndRevokes(t *testing.T) {
 	env := []string{"LEGO_CA_CERTIFICATES=" + w.rootFile(t)}
 	common := []string{
 		"--path", dir, "--server", w.directory(), "--accept-tos", "--email", "zahra@shop.example", "--domains", shop,
-		"--eab", "--kid", given.KID, "--hmac", given.HMACKey, "--http", "--http.port", "127.0.0.1:" + freePort(t),
+		"--eab", "--kid", given.KID, "--hmac", given.HMACKey, "--http", "--http.port", "127.0.0.1:" + takenPort(t),
 	}
 	read := func() (tls.Certificate, string) {
 		return installed(t, filepath.Join(dir, "certificates", shop+".crt"), filepath.Join(dir, "certificates", shop+".key"))
@@ -138,7 +138,7 @@ func TestCertbotIsToldWhatIsWrong(t *testing.T) {
 	given, dir := w.newKey(t), t.TempDir()
 	cmd := exec.CommandContext(t.Context(), certbot, "certonly", "--non-interactive", "--server", w.directory(),
 		"--config-dir", filepath.Join(dir, "config"), "--work-dir", filepath.Join(dir, "work"), "--logs-dir", filepath.Join(dir, "logs"),
-		"--standalone", "--http-01-port", freePort(t), "--agree-tos", "--register-unsafely-without-email",
+		"--standalone", "--http-01-port", takenPort(t), "--agree-tos", "--register-unsafely-without-email",
 		"--eab-kid", given.KID, "--eab-hmac-key", given.HMACKey, "-d", rival)
 	cmd.Env = append(os.Environ(), "REQUESTS_CA_BUNDLE="+w.rootFile(t))
 	out, err := cmd.CombinedOutput()

@@ -85,7 +85,7 @@ func (d *door) call(o operator, method, path string, in, out any) (status int, c
 	if d.once != "" {
 		r.Header.Set("Idempotency-Key", d.once)
 	}
-	res, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Do(r)
+	res, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Do(r)
 	must(d.t, err)
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)

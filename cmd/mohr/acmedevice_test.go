@@ -131,7 +131,7 @@ func TestADeviceEnrollsByACME(t *testing.T) {
 	certify := func(uri string) func([]byte) (attest.Certification, error) {
 		return func(digest []byte) (attest.Certification, error) { return s.ring.Certify(t.Context(), uri, digest) }
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	refused := func(what string, err error, code string) {
 		t.Helper()

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"mohr/cmd/mohr/service"
 	"mohr/enroll"
@@ -54,7 +53,7 @@ func (s *running) surfer(t *testing.T) *surfer {
 		t.Fatal(err)
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &surfer{t, &http.Client{Transport: s.anyone.http.Transport, Jar: jar, CheckRedirect: stay, Timeout: time.Minute}, s.Config.Portal}
+	return &surfer{t, &http.Client{Transport: s.anyone.http.Transport, Jar: jar, CheckRedirect: stay}, s.Config.Portal}
 }
 
 // open goes to an address, or sends a form to it, and returns the page and

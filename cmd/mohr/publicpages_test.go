@@ -95,9 +95,9 @@ func TestTheFiguresOfTheCountryInABrowser(t *testing.T) {
 // await asks until it is so.
 func (s *running) await(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); !is(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("no %s after a minute", what)
+			t.Fatalf("no %s after three minutes", what)
 		}
 	}
 }

@@ -83,9 +83,11 @@ func applyWithCode(ts *testscript.TestScript, _ bool, args []string) {
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	ts.Check(cmd.Start())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	go func() {
 		defer answers.Close()
-		code := s.code()
+		code := s.code(ctx)
 		wrong := "000000"
 		if code == wrong {
 			wrong = "000001"
@@ -93,6 +95,7 @@ func applyWithCode(ts *testscript.TestScript, _ bool, args []string) {
 		io.WriteString(answers, wrong+"\n"+code+"\n")
 	}()
 	err = cmd.Wait()
+	cancel()
 	io.WriteString(ts.Stdout(), said.String())
 	if err != nil {
 		ts.Fatalf("apply: %v\n%s", err, said.String())
@@ -102,13 +105,12 @@ func applyWithCode(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("SERIAL", ca.SerialText(chain[0].SerialNumber))
 }
 
-// code waits for the code on the simulated phone.
-func (s *scripted) code() string {
-	for range 100 {
-		if code, err := outboxCode(context.Background(), &client{base: "http://" + s.ops, http: http.DefaultClient}, tourist.Mobile); err == nil {
+// code waits for the code on the simulated phone until ctx ends.
+func (s *scripted) code(ctx context.Context) string {
+	for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		if code, err := outboxCode(ctx, &client{base: "http://" + s.ops, http: http.DefaultClient}, tourist.Mobile); err == nil {
 			return code
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	return ""
 }

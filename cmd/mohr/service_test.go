@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"mohr/ca"
 	"mohr/cmd/mohr/service"
@@ -225,12 +224,12 @@ func postAs(path, token, kind string, body []byte) ask {
 
 // plain is a client of the door without TLS.
 func (s *running) plain() *client {
-	return &client{base: "http://" + s.HTTP.Addr().String(), http: &http.Client{Timeout: time.Minute}}
+	return &client{base: "http://" + s.HTTP.Addr().String(), http: &http.Client{}}
 }
 
 // registry is a client of the reference registry.
 func (s *running) registry() *client {
-	return &client{base: s.RegistryURL(), http: &http.Client{Timeout: time.Minute}}
+	return &client{base: s.RegistryURL(), http: &http.Client{}}
 }
 
 // fault makes a route of the registry misbehave from now on; mode "none" ends it.
@@ -243,7 +242,7 @@ func (s *running) fault(t *testing.T, route, mode string) {
 func (s *running) code(t *testing.T, mobile string) (string, error) {
 	t.Helper()
 	var box struct{ Messages []struct{ To, Text string } }
-	ops := &client{base: "http://" + s.Ops.Addr().String(), http: &http.Client{Timeout: time.Minute}}
+	ops := &client{base: "http://" + s.Ops.Addr().String(), http: &http.Client{}}
 	ops.done(t, get("/dev/outbox", ""), http.StatusOK, &box)
 	six := regexp.MustCompile(`\b[0-9]{6}\b`)
 	for i := len(box.Messages) - 1; i >= 0; i-- {

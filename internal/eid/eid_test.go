@@ -27,7 +27,7 @@ func config(idp *eidtest.Provider) eid.Config {
 			Name: "eid-test@1", Issuer: idp.URL, Environment: "simulated", ClientID: eidtest.ClientID, SecretFile: idp.SecretFile(),
 			ACR:    map[string]string{high: "high", "urn:mid": "substantial", "urn:low": "low"},
 			Claims: map[string]string{"national_code": "token.national_code", "first_name": "token.given", "birth_date": "gregorian(token.born)"},
-			Allow:  []string{"127.0.0.1/32"}, RootFile: idp.Root, Timeout: time.Second,
+			Allow:  []string{"127.0.0.1/32"}, RootFile: idp.Root, Timeout: 30 * time.Second,
 		},
 		Redirect: redirect, Key: bytes.Repeat([]byte{1}, 32),
 	}

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"mohr/internal/fault"
 	"mohr/internal/gateway"
@@ -325,7 +324,9 @@ func TestAConnectorThatContradictsItself(t *testing.T) {
 }
 
 func TestASlowOrIllGatewayIsUnavailable(t *testing.T) {
-	slow := newForeign(t, 200, func(int64) string { time.Sleep(200 * time.Millisecond); return `{"isMatched":true}` })
+	over := make(chan struct{})
+	defer close(over)
+	slow := newForeign(t, 200, func(int64) string { <-over; return `{"isMatched":true}` })
 	if _, err := slow.connector(t, "mobile-ismatched", "asks:", "timeout: 20ms\nasks:").Mobile(t.Context(), zahra, mobile); !errors.Is(err, fault.Unavailable) {
 		t.Errorf("slow: %v", err)
 	}

@@ -95,7 +95,7 @@ func zone(records map[string][]string) func(name, qtype string) []string {
 func dialer(t *testing.T, c gateway.DialConfig) *gateway.Dialer {
 	t.Helper()
 	if c.Timeout == 0 {
-		c.Timeout = 2 * time.Second
+		c.Timeout = 30 * time.Second
 	}
 	d, err := gateway.NewDialer(c)
 	if err != nil {
@@ -165,11 +165,11 @@ func TestLookup(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			resolver := server
+			c := gateway.DialConfig{Resolvers: []string{server}}
 			if tt.resolver != "" {
-				resolver = tt.resolver
+				c = gateway.DialConfig{Resolvers: []string{tt.resolver}, Timeout: time.Second}
 			}
-			d := dialer(t, gateway.DialConfig{Resolvers: []string{resolver}})
+			resolver, d := c.Resolvers[0], dialer(t, c)
 			list, err := d.Lookup(t.Context(), resolver, tt.host)
 			var got []string
 			for _, a := range list {

@@ -31,9 +31,9 @@ import (
 // mailServer is a real SMTP server that keeps what it is told.
 type mailServer struct {
 	addr   string
-	root   string // file with its certificate
-	refuse error  // what it says to RCPT; nil: it takes all
-	slow   time.Duration
+	root   string        // file with its certificate
+	refuse error         // what it says to RCPT; nil: it takes all
+	hangs  chan struct{} // not nil: no mail is taken until it is closed
 
 	mu    sync.Mutex
 	told  []string // users and senders, in the order in which they came
@@ -75,7 +75,9 @@ func (m *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return m.s.refuse
 }
 func (m *mailSession) Data(r io.Reader) error {
-	time.Sleep(m.s.slow)
+	if m.s.hangs != nil {
+		<-m.s.hangs
+	}
 	b, err := io.ReadAll(r)
 	m.s.mu.Lock()
 	defer m.s.mu.Unlock()
@@ -186,6 +188,8 @@ func mustConnector(t *testing.T, b []byte) *gateway.Connector {
 // TestAnEMailThatIsNotTakenIsUnavailable, is tried once, and its text, its
 // address and the password go nowhere else.
 func TestAnEMailThatIsNotTakenIsUnavailable(t *testing.T) {
+	over := make(chan struct{})
+	defer close(over)
 	for _, tt := range []struct {
 		name, server, asked, password string
 		edit                          func(*mailServer)
@@ -203,7 +207,7 @@ func TestAnEMailThatIsNotTakenIsUnavailable(t *testing.T) {
 				s.refuse = &smtp.SMTPError{Code: 550, Message: "no 989121234567@phones.example here"}
 			}},
 		{name: "a slow server", server: "starttls", asked: "starttls", password: "right", told: 2,
-			edit: func(s *mailServer) { s.slow = 2 * time.Second }, edits: []string{"asks: sms", "asks: sms\ntimeout: 500ms"}},
+			edit: func(s *mailServer) { s.hangs = over }, edits: []string{"asks: sms", "asks: sms\ntimeout: 3s"}},
 		{name: "an address with a line of its own", server: "starttls", asked: "starttls", password: "right", edits: []string{`"@phones.example"`, `"@phones.example\r\nBcc: a@b.example"`}},
 		{name: "two addresses", server: "starttls", asked: "starttls", password: "right", edits: []string{`"@phones.example"`, `"@phones.example, a@b.example"`}},
 		{name: "no address", server: "starttls", asked: "starttls", password: "right", edits: []string{`"@phones.example"`, `""`}},

@@ -45,7 +45,7 @@ func (s *server) Start() {
 		s.t.Fatal(err)
 	}
 	s.cmd = cmd
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("unix", s.socket)
 		if err == nil {
 			conn.Close()

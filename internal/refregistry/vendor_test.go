@@ -92,14 +92,13 @@ func (b *vendorBench) begin(subject string) (s vendorResult) {
 
 // calls waits for so many calls and returns them.
 func (b *vendorBench) calls(n int) []error {
-	for range 200 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		b.mu.Lock()
 		held := append([]error(nil), b.held...)
 		b.mu.Unlock()
 		if len(held) >= n {
 			return held
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	b.t.Fatalf("there are no %d calls", n)
 	return nil

@@ -103,7 +103,7 @@ func TestNameServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := new(dns.Msg).SetQuestion(tt.ask, tt.qtype)
-			m, err := dns.Exchange(q, addr.String())
+			m, _, err := (&dns.Client{Timeout: time.Minute}).Exchange(q, addr.String())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -121,12 +121,11 @@ func TestNameServer(t *testing.T) {
 			}
 			cancel()
 			// The port is free again once the server has stopped.
-			for range 100 {
+			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 				if conn, err := net.ListenPacket("udp", addr.String()); err == nil {
 					conn.Close()
 					return
 				}
-				time.Sleep(10 * time.Millisecond)
 			}
 			t.Error("the name server does not stop")
 		})

@@ -22,11 +22,11 @@ import (
 // another program may take. Its files are in a directory that goes with the
 // test.
 type Server struct {
-	t    testing.TB
-	bin  string // directory of the programs
-	dir  string // has the socket, and the server's files
-	as   *syscall.SysProcAttr // who runs it: it refuses to run as root
-	cmd  *exec.Cmd
+	t   testing.TB
+	bin string               // directory of the programs
+	dir string               // has the socket, and the server's files
+	as  *syscall.SysProcAttr // who runs it: it refuses to run as root
+	cmd *exec.Cmd
 }
 
 // Start starts a server that ends with the test. Where PostgreSQL is not
