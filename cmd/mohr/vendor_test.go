@@ -56,6 +56,9 @@ func TestConnectorCheckWarnsOfCertificatesThatEnd(t *testing.T) {
 		return file
 	}
 	day := 24 * time.Hour
+	if left := time.Until(time.Now().UTC().Truncate(day).Add(day)); left < 2*time.Minute {
+		time.Sleep(left) // today must not end while it is looked at
+	}
 	for _, tt := range []struct {
 		name      string
 		certified time.Time
