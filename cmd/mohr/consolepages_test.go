@@ -58,9 +58,6 @@ func TestTheOperatorsPagesInABrowser(t *testing.T) {
 			open := func(path, name string) {
 				tab.Go(desk + path)
 				seen(t, tab, name)
-				if requests, octets := tab.Weight(); requests > mostRequests || octets > mostOctets {
-					t.Errorf("%s: %d requests and %d octets", path, requests, octets)
-				}
 			}
 			for _, path := range consolePages {
 				open(path, strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", "-"))

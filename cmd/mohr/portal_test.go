@@ -39,9 +39,6 @@ func TestEveryPublicPageInABrowser(t *testing.T) {
 			for _, path := range publicPages {
 				tab.Go(s.Config.Portal + path)
 				holdPage(t, tab, path)
-				if requests, octets := tab.Weight(); requests > mostRequests || octets > mostOctets {
-					t.Errorf("%s: %d requests and %d octets, at most %d and %d", path, requests, octets, mostRequests, mostOctets)
-				}
 			}
 		})
 	}
@@ -63,6 +60,12 @@ func holdPage(t *testing.T, tab *browser.Tab, name string) {
 	}
 	for _, f := range tab.Faults() {
 		t.Errorf("%s: %s", name, f)
+	}
+	if requests, octets := tab.Weight(); requests > mostRequests || octets > mostOctets {
+		t.Errorf("%s: %d requests and %d octets, at most %d and %d", name, requests, octets, mostRequests, mostOctets)
+	}
+	if list := tab.Untold(); len(list) > 0 {
+		t.Errorf("%s: %q", name, list)
 	}
 	if tab.Overflows() {
 		t.Errorf("%s: the page is wider than the window", name)

@@ -181,7 +181,13 @@ func (tab *Tab) hear(ev any) {
 			tab.faults = append(tab.faults, fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text))
 		}
 	case *network.EventRequestWillBeSent:
-		tab.requests++
+		switch e.Type {
+		case network.ResourceTypeDocument: // what came before, a form or a redirect, was another page
+			tab.requests, tab.octets = 1, 0
+		case network.ResourceTypeFetch, network.ResourceTypeXHR, network.ResourceTypeEventSource: // what is done on the page is not its weight
+		default:
+			tab.requests++
+		}
 	case *network.EventResponseReceived:
 		if e.Type == network.ResourceTypeFont {
 			tab.fonts[e.RequestID] = true
@@ -216,10 +222,15 @@ func (tab *Tab) peek() string {
 // Go opens an address, and counts what it loads from there on.
 func (tab *Tab) Go(url string) {
 	tab.t.Helper()
-	tab.mu.Lock()
-	tab.requests, tab.octets = 0, 0
-	tab.mu.Unlock()
+	tab.anew()
 	tab.do("open "+url, chromedp.Navigate(url))
+}
+
+// anew begins to count what is loaded.
+func (tab *Tab) anew() {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	tab.requests, tab.octets = 0, 0
 }
 
 // Fill puts text into the field, or picks the value of a list.
@@ -238,13 +249,21 @@ func (tab *Tab) Click(selector string) {
 	tab.do("click "+selector, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery))
 }
 
-// Follow clicks what leads to another page, and waits for it.
+// Follow clicks what leads to another page, waits for it, and counts what it
+// loads.
 func (tab *Tab) Follow(selector string) {
+	tab.t.Helper()
+	tab.anew()
+	tab.lead("follow "+selector, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery))
+}
+
+// lead does what leads to another page, and waits for it.
+func (tab *Tab) lead(what string, actions ...chromedp.Action) {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
 	defer cancel()
-	if _, err := chromedp.RunResponse(ctx, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery)); err != nil {
-		tab.t.Fatalf("%s, follow %s: %v\n%s", tab.Look, selector, err, tab.peek())
+	if _, err := chromedp.RunResponse(ctx, actions...); err != nil {
+		tab.t.Fatalf("%s, %s: %v\n%s", tab.Look, what, err, tab.peek())
 	}
 }
 

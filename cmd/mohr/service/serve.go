@@ -24,8 +24,9 @@ var ErrConfig = errors.New("configuration")
 // Served is a service that is ready.
 type Served struct {
 	listeners
-	Config Config    // as it was completed by what was bound
-	dev    *devWorld // nil but in development
+	Config Config      // as it was completed by what was bound
+	Routes []web.Route // of the portal
+	dev    *devWorld   // nil but in development
 }
 
 // RegistryURL is where a development service's reference registry is; "" where there is none.
@@ -148,6 +149,7 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	if err != nil {
 		return err
 	}
+	s.Routes = r.web.Routes()
 	h := handlers{control: g.control(), portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, &gauges{r}, dev)}
 	ready(s) // the doors are bound: who knocks from now on is served
 	return serveAll(ctx, s.listeners, door, h, g.tlsConfig(false), g.tlsConfig(true), log)
