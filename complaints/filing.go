@@ -53,8 +53,8 @@ type Contact struct {
 // check returns the private part of the filing in its one form, and brings
 // the business id into its own. Every refusal is Invalid.
 func (in *Filing) check(now time.Time) (p private, err error) {
-	if key, err := hex.DecodeString(in.Key); err != nil || len(key) != 16 {
-		return p, fault.New(fault.Invalid, "complaint_key_invalid", "the form has no key of its own; open it anew")
+	if _, err := parseKey(in.Key); err != nil {
+		return p, err
 	}
 	business, err := ca.ParseBusinessID(strings.TrimSpace(in.Business))
 	if err != nil {
@@ -65,7 +65,7 @@ func (in *Filing) check(now time.Time) (p private, err error) {
 		return p, err
 	}
 	if !in.Category.Known() {
-		return p, fault.New(fault.Invalid, "complaint_category_unknown", "choose what the complaint is about from the list")
+		return p, errCategoryUnknown()
 	}
 	if p.Purchase, err = in.Purchase.check(now); err != nil {
 		return p, err
@@ -75,6 +75,23 @@ func (in *Filing) check(now time.Time) (p private, err error) {
 	}
 	p.Contact, err = in.Contact.check()
 	return p, err
+}
+
+// parseKey reads the key of a filing.
+func parseKey(s string) ([]byte, error) {
+	key, err := hex.DecodeString(s)
+	if err != nil || len(key) != 16 {
+		return nil, fault.New(fault.Invalid, "complaint_key_invalid", "the form has no key of its own; open it anew")
+	}
+	return key, nil
+}
+
+func errCategoryUnknown() error {
+	return fault.New(fault.Invalid, "complaint_category_unknown", "choose what the complaint is about from the list")
+}
+
+func errTooManyBusinesses() error {
+	return fault.New(fault.Invalid, "complaint_too_many_businesses", "one complaint names at most %[1]d businesses; file another for the rest", 1+maxAlso)
 }
 
 // checkAlso brings the further businesses into their one form, each once.
@@ -93,7 +110,7 @@ func (in *Filing) checkAlso() error {
 		}
 	}
 	if len(all) > 1+maxAlso {
-		return fault.New(fault.Invalid, "complaint_too_many_businesses", "one complaint names at most %[1]d businesses; file another for the rest", 1+maxAlso)
+		return errTooManyBusinesses()
 	}
 	in.Also = all[1:]
 	return nil
