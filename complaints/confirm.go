@@ -23,16 +23,17 @@ func (d *Desk) Confirm(ctx context.Context, id, token, code string) (Ticket, err
 	if err != nil {
 		return Ticket{}, err
 	}
+	at := d.now()
 	via, _, codes, err := d.reach(in.Contact)
 	if err != nil {
 		return Ticket{}, err
 	}
-	s, err := d.store(id, token, in, private{Purchase: in.Purchase, Text: in.Text, Contact: in.Contact}, via, d.now())
+	s, err := d.store(id, token, in, private{Purchase: in.Purchase, Text: in.Text, Contact: in.Contact}, via, at)
 	if err != nil {
 		return Ticket{}, err
 	}
 	s.Lang = r.Lang
-	attempt, right := codes.Attempt(otp.Binding{Session: id, Purpose: codePurpose}, code), false
+	attempt, right := codes.Attempt(d.codeBinding(id, in.Contact), code), false
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		right = true
 		if ok, err := store.Has(tx, caseBucket, id); ok || err != nil {
@@ -44,7 +45,10 @@ func (d *Desk) Confirm(ctx context.Context, id, token, code string) (Ticket, err
 		if err := d.open(tx, s); err != nil {
 			return err
 		}
-		return tx.Delete(draftBucket, id)
+		if err := tx.Delete(draftBucket, id); err != nil {
+			return err
+		}
+		return takeOver(tx, id, at)
 	})
 	if err == nil && !right {
 		err = otp.Refused()
@@ -76,6 +80,9 @@ func unconfirmed(tx store.Tx, id, token string, err error) error {
 		return err
 	}
 	r, missing := store.Load[draft](tx, draftBucket, id)
+	if w, found := store.Load[writing](tx, writingBucket, id); missing != nil && found == nil {
+		r.Token, missing = w.Token, nil
+	}
 	if missing != nil || (file{Token: r.Token}).mayOpen(token) != nil {
 		return err
 	}

@@ -57,6 +57,9 @@ type Config struct {
 	Businesses Businesses
 	Phones     Phones // nil: no answers without a certificate
 	Limits     Limits
+	// Find searches businesses by name or domain, for who complains; nil: they
+	// are named by their id alone. It is called once the service runs.
+	Find func(ctx context.Context, question string) ([]Candidate, error)
 	// Objection is how long a business may object after an invitation, before
 	// its record is made public without its word. Zero: no time at all.
 	Objection time.Duration
@@ -92,6 +95,7 @@ type Desk struct {
 	lately       lately
 	tokens       []byte    // key of complaint ids and tokens
 	uploads      *web.Gate // of pictures; nil before Routes
+	writers      *web.Gate // of complaints that are begun; nil before Routes
 }
 
 // New returns a Desk, or all that is wrong with c.

@@ -40,6 +40,7 @@ type draft struct {
 	Content []byte      `json:"content"` // MAC of what is to be filed
 	Filing  seal.Sealed `json:"filing"`  // Filing, as JSON
 	Contact string      `json:"contact"`
+	Purpose string      `json:"purpose"` // of its code; another contact has another
 	Lang    string      `json:"lang"`
 	Sent    bool        `json:"sent"` // a code was
 	Expires time.Time   `json:"expires"`
@@ -64,40 +65,63 @@ func (d *Desk) reach(c Contact) (via, to string, codes *otp.Codes, err error) {
 // NotFound, and Unavailable while the register that would know, or who sends
 // the code, does not answer.
 func (d *Desk) Begin(ctx context.Context, in Filing, lang string) (Draft, error) {
+	return d.begun(ctx, in, lang, false)
+}
+
+// begun is Begin; with anew another filing with that key replaces the draft,
+// which is for who has its token.
+func (d *Desk) begun(ctx context.Context, in Filing, lang string, anew bool) (Draft, error) {
+	out, contact, sent, err := d.draft(ctx, in, lang, anew)
+	if err != nil || out.Confirmed || sent {
+		return out, err
+	}
+	return out, d.sendCode(ctx, out.ID, contact, lang)
+}
+
+// draft judges and stores a filing; sent is whether its contact has a code.
+func (d *Desk) draft(ctx context.Context, in Filing, lang string, anew bool) (out Draft, c Contact, sent bool, err error) {
 	now := d.now()
 	p, err := in.check(now)
 	if err != nil {
-		return Draft{}, err
+		return out, c, false, err
 	}
 	in.Purchase, in.Text, in.Contact = p.Purchase, p.Text, p.Contact
 	via, _, _, err := d.reach(in.Contact)
 	if err != nil {
-		return Draft{}, err
+		return out, c, false, err
 	}
 	id, token := d.names(in.Key)
 	f, err := d.seal(id, token, in, p)
 	if err != nil {
-		return Draft{}, err
+		return out, c, false, err
 	}
 	if err := d.admit(ctx, id, in, d.quota(in.businesses(), p.Contact, now)); err != nil {
-		return Draft{}, err
+		return out, c, false, err
 	}
-	r := draft{Token: f.Token, Content: f.Content, Contact: via, Lang: lang, Expires: now.Add(draftLife)}
+	r := draft{Token: f.Token, Content: f.Content, Contact: via, Purpose: d.codeBinding(id, in.Contact).Purpose, Lang: lang, Expires: now.Add(draftLife)}
 	if r.Filing, err = d.sealFiling(id, in); err != nil {
-		return Draft{}, err
+		return out, c, false, err
 	}
-	out := Draft{ID: id, Token: token, Contact: via}
+	out = Draft{ID: id, Token: token, Contact: via}
 	err = d.Store.Update(ctx, func(tx store.Tx) (err error) {
-		r, out.Confirmed, err = keepDraft(tx, f, r, now)
+		r, out.Confirmed, err = keepDraft(tx, f, r, now, anew)
 		return err
 	})
 	if err != nil {
-		return Draft{}, err
+		return Draft{}, c, false, err
 	}
-	if out.Until = r.Expires; out.Confirmed || r.Sent {
-		return out, nil
+	out.Until = r.Expires
+	return out, in.Contact, r.Sent, nil
+}
+
+// codeBinding binds a code to the draft and to where it was sent: it confirms
+// no other contact that the draft is given later.
+func (d *Desk) codeBinding(id string, c Contact) otp.Binding {
+	to := c.Mobile
+	if to == "" {
+		to = c.ways()["email"]
 	}
-	return out, d.sendCode(ctx, id, in.Contact, r.Lang)
+	return otp.Binding{Session: id, Purpose: codePurpose + "/" + d.Seal.Index(draftBucket, "code", to)}
 }
 
 func (d *Desk) sealFiling(id string, in Filing) (seal.Sealed, error) {
@@ -112,8 +136,9 @@ func (d *Desk) sealFiling(id string, in Filing) (seal.Sealed, error) {
 	return sealed, nil
 }
 
-// keepDraft stores r unless the same was stored or filed before.
-func keepDraft(tx store.Tx, f file, r draft, now time.Time) (_ draft, filed bool, err error) {
+// keepDraft stores r unless the same was stored or filed before. With anew it
+// takes the place of another draft; the code that this one's contact has counts.
+func keepDraft(tx store.Tx, f file, r draft, now time.Time, anew bool) (_ draft, filed bool, err error) {
 	switch had, err := loadFile(tx, f.ID); {
 	case err == nil && hmac.Equal(had.Content, f.Content):
 		return r, true, nil
@@ -124,7 +149,10 @@ func keepDraft(tx store.Tx, f file, r draft, now time.Time) (_ draft, filed bool
 	}
 	switch had, err := store.Load[draft](tx, draftBucket, f.ID); {
 	case err == nil && !hmac.Equal(had.Content, f.Content):
-		return r, false, errKeyReused()
+		if !anew {
+			return r, false, errKeyReused()
+		}
+		r.Sent = had.Sent && had.Purpose == r.Purpose
 	case err == nil && now.Before(had.Expires):
 		return had, false, nil
 	case err != nil && !errors.Is(err, store.ErrNotFound):
@@ -149,7 +177,7 @@ func (d *Desk) sendCode(ctx context.Context, id string, c Contact, lang string) 
 	if err != nil {
 		return err
 	}
-	if err := codes.Send(ctx, otp.Binding{Session: id, Purpose: codePurpose}, to, lang); err != nil {
+	if err := codes.Send(ctx, d.codeBinding(id, c), to, lang); err != nil {
 		return err
 	}
 	return d.Store.Update(ctx, func(tx store.Tx) error {
@@ -197,16 +225,29 @@ func (d *Desk) openDraft(ctx context.Context, id, token string) (r draft, in Fil
 // pruneAtOnce bounds what one transaction of PruneDrafts deletes.
 const pruneAtOnce = 500
 
-// PruneDrafts deletes the drafts whose time is over and returns how many. It
-// is a job, safe to repeat.
+// over reports whether the draft's time is over.
+func (r draft) over(now time.Time) bool { return !now.Before(r.Expires) }
+
+// PruneDrafts deletes the drafts, and what was begun to be written, whose time
+// is over, and returns how many. It is a job, safe to repeat.
 func (d *Desk) PruneDrafts(ctx context.Context) (int, error) {
+	drafts, err := prune[draft](ctx, d, draftBucket, func(tx store.Tx, id string) error { return tx.Delete(draftBucket, id) })
+	if err != nil {
+		return drafts, err
+	}
+	begun, err := prune[writing](ctx, d, writingBucket, dropWriting)
+	return drafts + begun, err
+}
+
+// prune drops the records of the bucket whose time is over.
+func prune[T interface{ over(time.Time) bool }](ctx context.Context, d *Desk, bucket string, drop func(store.Tx, string) error) (int, error) {
 	for total := 0; ; {
 		now := d.now()
 		var old []string
 		err := d.Store.Update(ctx, func(tx store.Tx) error {
 			old = old[:0]
-			err := store.Each(tx, draftBucket, "", "", func(id string, r draft) error {
-				if !now.Before(r.Expires) {
+			err := store.Each(tx, bucket, "", "", func(id string, r T) error {
+				if r.over(now) {
 					old = append(old, id)
 				}
 				if len(old) == pruneAtOnce {
@@ -216,7 +257,7 @@ func (d *Desk) PruneDrafts(ctx context.Context) (int, error) {
 			})
 			for _, id := range old {
 				if err == nil {
-					err = tx.Delete(draftBucket, id)
+					err = drop(tx, id)
 				}
 			}
 			return err

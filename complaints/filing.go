@@ -55,8 +55,8 @@ type Contact struct {
 // the business id into its own. All that is wrong is said at
 // once; every refusal is Invalid.
 func (in *Filing) check(now time.Time) (p private, err error) {
-	if key, err := hex.DecodeString(in.Key); err != nil || len(key) != 16 {
-		return p, fault.New(fault.Invalid, "complaint_key_invalid", "the form has no key of its own; open it anew")
+	if _, err := parseKey(in.Key); err != nil {
+		return p, err
 	}
 	var whom, also, about, bought, text, contact error
 	business, whom := ca.ParseBusinessID(strings.TrimSpace(in.Business))
@@ -65,12 +65,29 @@ func (in *Filing) check(now time.Time) (p private, err error) {
 		also = fault.At("also", in.checkAlso())
 	}
 	if !in.Category.Known() {
-		about = fault.New(fault.Invalid, "complaint_category_unknown", "choose what the complaint is about from the list")
+		about = errCategoryUnknown()
 	}
 	p.Purchase, bought = in.Purchase.check(now)
 	p.Text, text = checkText(in.Text, minText)
 	p.Contact, contact = in.Contact.check()
 	return p, errors.Join(whom, also, about, bought, text, contact)
+}
+
+// parseKey reads the key of a filing.
+func parseKey(s string) ([]byte, error) {
+	key, err := hex.DecodeString(s)
+	if err != nil || len(key) != 16 {
+		return nil, fault.New(fault.Invalid, "complaint_key_invalid", "the form has no key of its own; open it anew")
+	}
+	return key, nil
+}
+
+func errCategoryUnknown() error {
+	return fault.New(fault.Invalid, "complaint_category_unknown", "choose what the complaint is about from the list")
+}
+
+func errTooManyBusinesses() error {
+	return fault.New(fault.Invalid, "complaint_too_many_businesses", "one complaint names at most %[1]d businesses; file another for the rest", 1+maxAlso)
 }
 
 // checkAlso brings the further businesses into their one form, each once.
@@ -89,7 +106,7 @@ func (in *Filing) checkAlso() error {
 		}
 	}
 	if len(all) > 1+maxAlso {
-		return fault.New(fault.Invalid, "complaint_too_many_businesses", "one complaint names at most %[1]d businesses; file another for the rest", 1+maxAlso)
+		return errTooManyBusinesses()
 	}
 	in.Also = all[1:]
 	return nil

@@ -2,17 +2,15 @@ package complaints
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/labstack/echo/v4"
 
 	"mohr/ca"
 	"mohr/internal/fault"
-	"mohr/internal/i18n"
 	"mohr/internal/web"
 )
 
@@ -21,8 +19,7 @@ func (d *Desk) Routes(s *web.Server) {
 	d.routesAPI(s)
 	d.routesAnswerPage(s)
 	d.routesConsole(s)
-	s.Echo.GET("/complaints/new", d.pageNew)
-	s.Echo.POST("/complaints/new", d.postNew)
+	d.routesWriting(s)
 	s.Echo.GET("/complaints", d.pageLookup)
 	s.Echo.GET("/complaints/qr/:leaf", d.showQR)
 	s.Echo.GET("/complaints/:id", d.pageToken)
@@ -31,69 +28,10 @@ func (d *Desk) Routes(s *web.Server) {
 	s.Echo.GET("/businesses/:id", d.pageRecord)
 }
 
-// newPage is the Data of the form that files a complaint. It keeps what was
-// typed, as it was typed.
-type newPage struct {
-	Filing
-	Amount     string
-	Categories []Category
-	Error      *web.FormError
-}
-
-// newFields are the fields of that form that faults speak of.
-var newFields = web.Fields{
-	"legal_id_invalid": "business", "complaint_business_unknown": "business", "complaint_too_many_businesses": "also", "complaint_category_unknown": "category",
-	"complaint_order_invalid": "order", "complaint_day_invalid": "day", "complaint_amount_invalid": "amount", "complaint_text_invalid": "text",
-	"mobile_invalid": "mobile", "complaint_mobile_needed": "mobile", "complaint_contact_invalid": "mobile",
-}
-
-func (d *Desk) pageNew(c echo.Context) error {
-	p := newPage{Filing: Filing{Key: NewKey(), Business: c.QueryParam("business")}, Categories: Categories()}
-	return web.Page(c, http.StatusOK, "complaints-new", p)
-}
-
-func (d *Desk) postNew(c echo.Context) error {
-	v, err := web.Form(c)
-	if err != nil {
-		return err
-	}
-	p := readForm(v)
-	ctx := c.Request().Context()
-	draft, err := d.Begin(ctx, p.Filing, web.Lang(ctx))
-	if err != nil {
-		if fault.Code(err) == "complaint_business_unknown" { // keep what was typed
-			err = errBusinessUnknown(fault.Invalid)
-		}
-		if p.Error = web.FormFault(c, err, newFields); p.Error == nil {
-			return err
-		}
-		if code := fault.Code(err); code == "complaint_key_invalid" || code == "complaint_key_reused" {
-			p.Key = NewKey()
-		}
-		return web.Page(c, p.Error.Status, "complaints-new", p)
-	}
-	return web.Page(c, http.StatusCreated, "complaints-confirm", confirmPage{ID: draft.ID, Token: draft.Token, Contact: draft.Contact})
-}
-
 // confirmPage is the Data of the page that asks for the code.
 type confirmPage struct {
 	ID, Token, Contact string
 	Error              *web.FormError
-}
-
-// readForm reads the form as it is; File judges it. An amount that is no
-// number is an impossible one.
-func readForm(v url.Values) newPage {
-	p := newPage{Amount: v.Get("amount"), Categories: Categories(), Filing: Filing{
-		Key: v.Get("key"), Business: v.Get("business"), Also: strings.FieldsFunc(v.Get("also"), func(r rune) bool { return r == ',' || r == '،' || unicode.IsSpace(r) }), Category: Category(v.Get("category")), Text: v.Get("text"),
-		Purchase: Purchase{Order: v.Get("order"), Day: v.Get("day"), Rials: -1},
-		Contact:  Contact{Mobile: v.Get("mobile"), Email: v.Get("email")},
-	}}
-	digits := strings.NewReplacer(",", "", "٬", "", " ", "").Replace(i18n.FoldDigits(p.Amount))
-	if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
-		p.Purchase.Rials = n
-	}
-	return p
 }
 
 // pageLookup leads from a number to the page of a complaint. The number is no
@@ -112,6 +50,8 @@ type followPage struct {
 	Token      string
 	Complaints []Complaint
 	Pictures   []Shown
+	Sure       Kind // what cannot be undone and is to be said once more, "" for nothing
+	Business   ca.BusinessID
 	Error      *web.FormError
 }
 
@@ -168,6 +108,9 @@ func (d *Desk) postFollow(c echo.Context) error {
 		err = d.follow(c.Request().Context(), &p, do, v)
 	}
 	if fault.Code(err) == codeUnconfirmed {
+		if err := d.goOn(c, p.ID, p.Token); !errors.Is(err, fault.NotFound) {
+			return err
+		}
 		return web.Page(c, http.StatusOK, "complaints-confirm", confirmPage{ID: p.ID, Token: p.Token})
 	}
 	if err != nil {
@@ -215,7 +158,9 @@ func (d *Desk) showQR(c echo.Context) error {
 
 // follow does the step, "" being none, and reads the complaint.
 func (d *Desk) follow(ctx context.Context, p *followPage, do string, v url.Values) (err error) {
-	if do != "" {
+	if k := steps()[do]; k.final() && v.Get("sure") != "yes" {
+		p.Sure, p.Business = k, ca.BusinessID(v.Get("business"))
+	} else if do != "" {
 		// An unknown step has no kind; React says so.
 		r := Reaction{Business: ca.BusinessID(v.Get("business")), Kind: steps()[do], Text: v.Get("why")}
 		if _, err := d.React(ctx, p.ID, p.Token, r); err != nil {

@@ -223,12 +223,13 @@ func TestTheRegisterIsAskedOnceForABusiness(t *testing.T) {
 
 func TestTheFormKeepsWhatWasTypedAgainstAnUnknownBusiness(t *testing.T) {
 	p := newPortal(t)
-	form := url.Values{
-		"key": {complaints.NewKey()}, "business": {string(nobody)}, "category": {"refund"}, "order": {"B-1"}, "day": {"2026-11-01"},
-		"amount": {"1200000"}, "text": {"The money was never given back."}, "email": {"reader@example.com"},
+	id, _, jar := p.begun(t, "en")
+	w := p.call("GET", "/complaints/drafts/"+id+"/business?q="+string(nobody), "", nil, jar)
+	if w.Code != 422 || !strings.Contains(w.Body.String(), `value="`+string(nobody)+`"`) || !strings.Contains(w.Body.String(), "no business with this id") {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	w := p.call("POST", "/complaints/new", form.Encode(), nil, asForm)
-	if w.Code != 422 || !strings.Contains(w.Body.String(), "never given back") || !strings.Contains(w.Body.String(), "no business with this id") {
+	w = p.call("POST", "/complaints/drafts/"+id+"/business", url.Values{"do": {"add"}, "business": {string(nobody)}}.Encode(), nil, asForm, jar)
+	if w.Code != 422 || !strings.Contains(w.Body.String(), "no business with this id") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	body := strings.Replace(filingJSON, string(shop), string(nobody), 1)

@@ -44,6 +44,10 @@ func mayFollow(k Kind) []State {
 	return nil
 }
 
+// final reports whether a consumer who says it cannot take it back: pages ask
+// once more.
+func (k Kind) final() bool { return k == KindWithdrawn || k == KindSettled }
+
 // allows refuses, as a Conflict that says why, an event of the kind for a
 // complaint that stands as s.
 func (s Status) allows(k Kind) error {

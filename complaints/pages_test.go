@@ -36,35 +36,27 @@ func TestPagesJourney(t *testing.T) {
 		t.Run(lang, func(t *testing.T) {
 			p := newPortal(t)
 			l := "Accept-Language: " + lang
-			w := p.call("GET", "/complaints/new?business="+string(shop), "", nil, l)
-			if w.Code != 200 || !strings.Contains(w.Body.String(), `value="`+string(shop)+`"`) {
-				t.Fatalf("form: %d %s", w.Code, w.Body)
-			}
 			in := filing()
-			form := url.Values{
-				"key": {first(t, keyField, w.Body.String())}, "business": {string(shop)}, "category": {"refund"}, "order": {in.Purchase.Order}, "day": {"۱۴۰۵-۰۸-۱۰"},
-				"amount": {"۴٬۵۰۰٬۰۰۰"}, "text": {"<script>alert(1)</script> " + in.Text}, "mobile": {in.Contact.Mobile},
-			}
+			id, token, jar := p.begun(t, lang)
+			step := func(name string) string { return "/complaints/drafts/" + id + "/" + name }
+			form := url.Values{"order": {in.Purchase.Order}, "day": {"۱۴۰۵-۰۸-۱۰"}, "amount": {"۴٬۵۰۰٬۰۰۰"}, "text": {"<script>alert(1)</script> " + in.Text}}
 			bad := url.Values{}
 			for k, v := range form {
 				bad[k] = v
 			}
 			bad.Set("amount", "much")
-			w = p.call("POST", "/complaints/new", bad.Encode(), nil, asForm, l)
+			w := p.call("POST", step("details"), bad.Encode(), nil, asForm, l, jar)
 			if body := w.Body.String(); w.Code != 422 && w.Code != 400 || !strings.Contains(body, `role="alert"`) || !strings.Contains(body, `value="much"`) ||
-				!strings.Contains(body, "&lt;script&gt;") || strings.Contains(body, "<script>alert") || !strings.Contains(body, `<option value="refund" selected>`) {
+				!strings.Contains(body, "&lt;script&gt;") || strings.Contains(body, "<script>alert") {
 				t.Errorf("bad form: %d %s", w.Code, body)
 			}
-			w = p.call("POST", "/complaints/new", form.Encode(), nil, asForm, l)
-			if w.Code != 201 || w.Header().Get("Cache-Control") != "no-store" {
-				t.Fatalf("drafted: %d %s", w.Code, w.Body)
-			}
-			id, token := first(t, idShown, w.Body.String()), first(t, tokenHidden, w.Body.String())
-			if again := p.call("POST", "/complaints/new", form.Encode(), nil, asForm, l); again.Body.String() != w.Body.String() {
-				t.Error("the form sent twice gives another answer")
+			p.goes(t, step("details"), form, step("pictures"), l, jar)
+			p.goes(t, step("contact"), url.Values{"mobile": {in.Contact.Mobile}}, step("check"), l, jar)
+			if w = p.call("GET", step("check"), "", nil, l, jar); w.Code != 200 || w.Header().Get("Cache-Control") != "no-store" || !strings.Contains(w.Body.String(), "&lt;script&gt;") {
+				t.Fatalf("to be checked: %d %s", w.Code, w.Body)
 			}
 			confirm := func(code string) *httptest.ResponseRecorder {
-				return p.call("POST", "/complaints/"+id, url.Values{"token": {token}, "do": {"confirm"}, "code": {code}}.Encode(), nil, asForm, l)
+				return p.call("POST", step("check"), url.Values{"do": {"file"}, "code": {code}}.Encode(), nil, asForm, l, jar)
 			}
 			if w = confirm("000000x"); w.Code != 403 || !strings.Contains(w.Body.String(), `role="alert"`) || !strings.Contains(w.Body.String(), `name="code"`) {
 				t.Errorf("a wrong code: %d %s", w.Code, w.Body)
@@ -84,7 +76,7 @@ func TestPagesJourney(t *testing.T) {
 			}
 			p.answer(t, id, complaints.KindAnswer)
 			post := func(do string) string {
-				w := p.call("POST", "/complaints/"+id, url.Values{"token": {token}, "do": {do}}.Encode(), nil, asForm, l)
+				w := p.call("POST", "/complaints/"+id, "token="+token+"&do="+do, nil, asForm, l)
 				if w.Code != 200 {
 					t.Fatalf("%s: %d %s", do, w.Code, w.Body)
 				}
@@ -96,7 +88,10 @@ func TestPagesJourney(t *testing.T) {
 			if body := post("dispute"); strings.Contains(body, `value="dispute"`) || !strings.Contains(body, `value="withdraw"`) {
 				t.Errorf("disputed: %s", body)
 			}
-			if body := post("withdraw"); strings.Contains(body, `value="withdraw"`) {
+			if body := post("withdraw"); !strings.Contains(body, `name="sure"`) || !strings.Contains(body, `value="withdraw"`) {
+				t.Errorf("withdrawn without being asked: %s", body)
+			}
+			if body := post("withdraw&sure=yes"); strings.Contains(body, `value="withdraw"`) {
 				t.Errorf("withdrawn: %s", body)
 			}
 			if w = p.call("POST", "/complaints/"+id, url.Values{"token": {token}, "do": {"delete"}}.Encode(), nil, asForm, l); w.Code != 400 && w.Code != 422 {

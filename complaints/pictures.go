@@ -75,12 +75,16 @@ func (d *Desk) AddPicture(ctx context.Context, id, token string, p picture.Pictu
 			}
 		}
 		if len(had) >= MaxPictures {
-			return fault.New(fault.Conflict, "complaint_pictures_full", "a complaint has at most %[1]d pictures; say the rest in words", MaxPictures)
+			return errPicturesFull()
 		}
 		s.Number = len(had) + 1
 		return s.save(tx, id)
 	})
 	return s.Shown, err
+}
+
+func errPicturesFull() error {
+	return fault.New(fault.Conflict, "complaint_pictures_full", "a complaint has at most %[1]d pictures; say the rest in words", MaxPictures)
 }
 
 // save writes the record and its leaf.

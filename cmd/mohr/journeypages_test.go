@@ -129,18 +129,27 @@ func TestTheRecordOfAShopInABrowser(t *testing.T) {
 			tab.Go(s.Config.Portal + "/complaints/new?business=" + zahraCompany)
 			seen(t, tab, "complaint-new")
 			mobile := fmt.Sprintf("+98999000000%d", i)
-			for field, text := range map[string]string{"order": "T-1", "day": time.Now().UTC().AddDate(0, 0, -3).Format(time.DateOnly), "amount": "1250000", "text": "The parcel never came.", "mobile": mobile} {
-				tab.Fill("#"+field, text)
-			}
 			tab.Fill("#category", "late_delivery")
 			tab.Follow("form[action='/complaints/new'] button")
-			seen(t, tab, "complaint-code")
+			seen(t, tab, "complaint-business")
+			tab.Follow("main form:has(input[value='next']) button")
+			for field, text := range map[string]string{"order": "T-1", "day": time.Now().UTC().AddDate(0, 0, -3).Format(time.DateOnly), "amount": "1250000", "text": "The parcel never came."} {
+				tab.Fill("#"+field, text)
+			}
+			seen(t, tab, "complaint-details")
+			tab.Follow("main form button")
+			seen(t, tab, "complaint-pictures")
+			tab.Follow("main a.btn")
+			seen(t, tab, "complaint-contact")
+			tab.Fill("#mobile", mobile)
+			tab.Follow("main form button")
+			seen(t, tab, "complaint-check")
 			code, err := s.code(t, mobile)
 			if err != nil {
 				t.Fatal(err)
 			}
 			tab.Fill("#code", code)
-			tab.Follow("main form button")
+			tab.Follow("main form:has(#code) button")
 			seen(t, tab, "complaint-filed")
 		})
 	}

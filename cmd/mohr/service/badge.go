@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"mohr/badge"
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/complaints"
 	"mohr/enroll"
 )
 
@@ -52,4 +54,16 @@ func (p people) known(ctx context.Context, c ca.Certificate) (evidence.Identity,
 		return evidence.Identity{}, err
 	}
 	return p.enroll.Known(ctx, first.Request)
+}
+
+// findBusiness searches businesses for who complains, among those with badges:
+// each once.
+func (r *rooms) findBusiness(ctx context.Context, question string) (list []complaints.Candidate, err error) {
+	records, err := r.badge.Find(ctx, question)
+	for _, b := range records {
+		if !slices.ContainsFunc(list, func(c complaints.Candidate) bool { return c.Business == b.Business }) {
+			list = append(list, complaints.Candidate{Business: b.Business, Name: b.LegalName, Domain: string(b.Domain.Unicode)})
+		}
+	}
+	return list, err
 }

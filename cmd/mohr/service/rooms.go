@@ -245,6 +245,7 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
 		Flags: &rules.Flags, Placeholders: &rules.Placeholders,
 		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: teller, Objection: r.Config.objection(), Audience: r.Config.Portal, Log: r.Log,
+		Find: r.findBusiness,
 	})
 	if err != nil {
 		return err
