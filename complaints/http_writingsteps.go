@@ -2,6 +2,7 @@ package complaints
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -100,12 +101,9 @@ func (d *Desk) writeDetails(ctx context.Context, p *writingPage, v url.Values) e
 	if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
 		p.Purchase.Rials = n // one that is no number is an impossible one
 	}
-	bought, err := p.Purchase.check(d.now())
-	if err != nil {
-		return err
-	}
+	bought, wrong := p.Purchase.check(d.now())
 	text, err := checkText(p.Text, minText)
-	if err != nil {
+	if err = errors.Join(wrong, err); err != nil {
 		return err
 	}
 	return d.write(ctx, p.ID, p.Token, func(w *Written) error {

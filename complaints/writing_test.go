@@ -95,6 +95,12 @@ func TestAComplaintIsWrittenInSteps(t *testing.T) {
 	}
 	p.goes(t, step("business"), url.Values{"do": {"add"}, "business": {other.LegalID}}, step("business"), jar)
 	p.goes(t, step("business"), url.Values{"do": {"next"}}, step("details"), jar)
+	wrong := p.call("POST", step("details"), url.Values{"order": {""}, "day": {"soon"}, "amount": {"<b>"}, "text": {"<>"}}.Encode(), nil, asForm, jar)
+	for _, field := range []string{"order", "day", "amount", "text"} {
+		if body := wrong.Body.String(); wrong.Code != 422 || !strings.Contains(body, `href="#`+field+`"`) || !strings.Contains(body, `id="`+field+`_error"`) || strings.Contains(body, "<b>") {
+			t.Errorf("nothing said of %s: %d %s", field, wrong.Code, body)
+		}
+	}
 	in := filing()
 	details := url.Values{"order": {in.Purchase.Order}, "day": {in.Purchase.Day}, "amount": {"4500000"}, "text": {in.Text}}
 	p.goes(t, step("details"), details, step("pictures"), jar)
