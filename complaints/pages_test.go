@@ -16,10 +16,8 @@ import (
 )
 
 var (
-	keyField    = regexp.MustCompile(`name="key" value="([0-9a-f]{32})"`)
-	tokenShown  = regexp.MustCompile(`<strong><bdi dir="ltr" class="code">([^<]+)</bdi></strong>`)
-	tokenHidden = regexp.MustCompile(`name="token" value="([^"]+)"`)
-	idShown     = regexp.MustCompile(`/complaints/(c-[0-9a-f]{32})`)
+	keyField   = regexp.MustCompile(`name="key" value="([0-9a-f]{32})"`)
+	tokenShown = regexp.MustCompile(`<strong><bdi dir="ltr" class="code">([^<]+)</bdi></strong>`)
 )
 
 func first(t testing.TB, re *regexp.Regexp, body string) string {
