@@ -1,15 +1,11 @@
 package enroll
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"mohr/ca"
-	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/web"
 )
@@ -35,50 +31,7 @@ func (d *Desk) Routes(s *web.Server) {
 	e.GET("/enroll/:id/progress", d.getProgress)
 	e.GET("/enroll/:id/certificate.pem", d.pageCertificate)
 	e.GET("/enroll/:id/bundle.json", d.pageBundle)
-	e.POST("/enroll/:id/consent", d.postStep("accepted", func(ctx context.Context, c echo.Context, id, token string) error {
-		f := ConsentForm{Accepted: c.FormValue("accepted") == "yes", TermsVersion: c.FormValue("terms_version")}
-		_, err := d.Consent(ctx, id, token, f)
-		return err
-	}))
-	e.POST("/enroll/:id/send", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
-		_, err := d.SendCode(ctx, id, token)
-		return err
-	}))
-	e.POST("/enroll/:id/code", d.postStep("code", func(ctx context.Context, c echo.Context, id, token string) error {
-		_, err := d.ProveCode(ctx, id, token, c.FormValue("code"))
-		return err
-	}))
-	e.POST("/enroll/:id/face", d.postStep("session", func(ctx context.Context, c echo.Context, id, token string) error {
-		_, err := d.MatchFace(ctx, id, token, c.FormValue("session"))
-		return err
-	}))
-	e.POST("/enroll/:id/earlier", d.postStep("serial", func(ctx context.Context, c echo.Context, id, token string) error {
-		_, err := d.UseEarlier(ctx, id, token, c.FormValue("serial"), c.FormValue("revocation_code"))
-		return err
-	}))
-	e.POST("/enroll/:id/video", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
-		_, err := d.BeginVisit(ctx, id, token, evidence.DocumentVideo)
-		return err
-	}))
-	e.POST("/enroll/:id/refresh", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
-		_, err := d.Refresh(ctx, id, token)
-		return err
-	}))
-	e.POST("/enroll/:id/cancel", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
-		_, err := d.Cancel(ctx, id, token)
-		return err
-	}))
-	e.POST("/enroll/:id/appeal", d.postStep("reasons", func(ctx context.Context, c echo.Context, id, token string) error {
-		_, err := d.Appeal(ctx, id, token, c.FormValue("reasons"))
-		return err
-	}))
-	e.POST("/enroll/:id/csr", d.postStep("csr", func(ctx context.Context, c echo.Context, id, token string) error {
-		request, err := requestOf(c)
-		if err == nil {
-			_, err = d.Submit(ctx, id, token, request)
-		}
-		return err
-	}))
+	d.routesSteps(e)
 }
 
 // startPage is the Data of the page that opens an application.
@@ -187,163 +140,4 @@ func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 		status = told.Status
 	}
 	return web.Page(c, status, "enroll-application", p)
-}
-
-// postStep is a handler that takes one step and shows the page again. The field
-// is the one of the step's form that its faults are about, "" if it has none.
-func (d *Desk) postStep(field string, step func(ctx context.Context, c echo.Context, id, token string) error) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		id, token, err := session(c)
-		if err != nil {
-			return err
-		}
-		if err := step(c.Request().Context(), c, id, token); err != nil {
-			if told := web.FormFault(c, err, web.Fields{"": field}); told != nil {
-				return d.showApplication(c, told)
-			}
-			return err
-		}
-		return c.Redirect(http.StatusSeeOther, "/enroll/"+id)
-	}
-}
-
-// requestOf returns the certification request of the form: the file, else
-// the text.
-func requestOf(c echo.Context) ([]byte, error) {
-	tooLarge := fault.New(fault.Invalid, "csr_form_unreadable", "the certification request could not be read; send one file or text of at most %[1]d octets", maxCSR)
-	h, err := c.FormFile("file")
-	if err != nil || h.Size == 0 {
-		text := c.FormValue("csr")
-		if text == "" || len(text) > maxCSR {
-			return nil, tooLarge
-		}
-		return []byte(text), nil
-	}
-	if h.Size > maxCSR {
-		return nil, tooLarge
-	}
-	f, err := h.Open()
-	if err != nil {
-		return nil, fmt.Errorf("open uploaded request: %w", err)
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxCSR))
-}
-
-func (d *Desk) pageCertificate(c echo.Context) error {
-	id, token, err := session(c)
-	if err != nil {
-		return err
-	}
-	i, err := d.Delivered(c.Request().Context(), id, token)
-	if err != nil {
-		return err
-	}
-	c.Response().Header().Set("Content-Disposition", `attachment; filename="certificate.pem"`)
-	return c.Blob(http.StatusOK, "application/pem-certificate-chain", i.Chain)
-}
-
-func (d *Desk) pageBundle(c echo.Context) error {
-	id, token, err := session(c)
-	if err != nil {
-		return err
-	}
-	b, err := d.Bundle(c.Request().Context(), id, token)
-	if err != nil {
-		return err
-	}
-	c.Response().Header().Set("Content-Disposition", `attachment; filename="bundle.json"`)
-	return c.Blob(http.StatusOK, "application/json", b)
-}
-
-// revokePage is the Data of the page that revokes by code.
-type revokePage struct {
-	Serial  string
-	Reasons []ca.Reason
-	Done    *ca.Revoked
-	Error   *web.FormError
-}
-
-func (d *Desk) pageRevoke(c echo.Context) error {
-	return web.Page(c, http.StatusOK, "enroll-revoke", revokePage{Reasons: holderReasons()})
-}
-
-func (d *Desk) postRevoke(c echo.Context) error {
-	v, err := web.Form(c)
-	if err != nil {
-		return err
-	}
-	p := revokePage{Serial: v.Get("serial"), Reasons: holderReasons()}
-	cert, err := d.RevokeByCode(c.Request().Context(), p.Serial, v.Get("code"), ca.Reason(v.Get("reason")))
-	if err != nil {
-		if p.Error = web.FormFault(c, err, web.Fields{"serial_malformed": "serial", "revocation_reason_refused": "reason", "": "code"}); p.Error != nil {
-			return web.Page(c, p.Error.Status, "enroll-revoke", p)
-		}
-		return err
-	}
-	p.Serial, p.Done = cert.Serial, cert.Revoked
-	return web.Page(c, http.StatusOK, "enroll-revoke", p)
-}
-
-// pageExport is the export as one would read it.
-func (d *Desk) pageExport(c echo.Context) error {
-	id, token, err := session(c)
-	if err != nil {
-		return err
-	}
-	e, err := d.Export(c.Request().Context(), id, token)
-	if err != nil {
-		if told := web.FormFault(c, err); told != nil {
-			return d.showApplication(c, told)
-		}
-		return err
-	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return web.Page(c, http.StatusOK, "enroll-export", e)
-}
-
-// resumePage is the Data of the page that goes on with an application begun
-// in another browser.
-type resumePage struct {
-	ID    string
-	Step  string // "ask" or "code"
-	Error *web.FormError
-}
-
-func (d *Desk) postResume(c echo.Context) error {
-	v, err := web.Form(c)
-	if err != nil {
-		return err
-	}
-	p := resumePage{ID: c.Param("id"), Step: "code"}
-	if err := d.AskResume(c.Request().Context(), p.ID, v.Get("national_code"), v.Get("birth_date")); err != nil {
-		p.Step = "ask"
-		return showResume(c, p, err)
-	}
-	return web.Page(c, http.StatusOK, "enroll-resume", p)
-}
-
-func (d *Desk) postResumeCode(c echo.Context) error {
-	v, err := web.Form(c)
-	if err != nil {
-		return err
-	}
-	p := resumePage{ID: c.Param("id"), Step: "code"}
-	a, token, err := d.ResumeElsewhere(c.Request().Context(), p.ID, v.Get("code"))
-	if err != nil {
-		return showResume(c, p, err)
-	}
-	c.SetCookie(tokenCookie(a, token))
-	return c.Redirect(http.StatusSeeOther, "/enroll/"+a.ID)
-}
-
-func showResume(c echo.Context, p resumePage, err error) error {
-	fields := web.Fields{"birth_date_invalid": "birth_date", "birth_date_future": "birth_date", "": "national_code"}
-	if p.Step == "code" {
-		fields = web.Fields{"": "code"}
-	}
-	if p.Error = web.FormFault(c, err, fields); p.Error == nil {
-		return err
-	}
-	return web.Page(c, p.Error.Status, "enroll-resume", p)
 }
