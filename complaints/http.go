@@ -50,8 +50,6 @@ type followPage struct {
 	Token      string
 	Complaints []Complaint
 	Pictures   []Shown
-	Sure       Kind // what cannot be undone and is to be said once more, "" for nothing
-	Business   ca.BusinessID
 	Error      *web.FormError
 }
 
@@ -105,7 +103,13 @@ func (d *Desk) postFollow(c echo.Context) error {
 			return nil
 		}
 	default:
-		err = d.follow(c.Request().Context(), &p, do, v)
+		k, ask := steps()[do], false
+		if ask = k.final() && !web.Sure(v); ask {
+			do = ""
+		}
+		if err = d.follow(c.Request().Context(), &p, do, v); ask && err == nil {
+			return askSure(c, p, k, v)
+		}
 	}
 	if fault.Code(err) == codeUnconfirmed {
 		if err := d.goOn(c, p.ID, p.Token); !errors.Is(err, fault.NotFound) {
@@ -133,6 +137,12 @@ func followFields(v url.Values) web.Fields {
 	return web.Fields{codeTokenWrong: "token", "complaint_reasons": why, "complaint_text_invalid": why}
 }
 
+// askSure asks once more before what a consumer cannot take back.
+func askSure(c echo.Context, p followPage, k Kind, v url.Values) error {
+	page := "/complaints/" + url.PathEscape(p.ID)
+	return web.Ask(c, web.Question{Text: "complaints.sure." + string(k), About: []string{p.ID}, Action: page, Fields: v, Back: page, Keep: url.Values{"token": {p.Token}}})
+}
+
 // sendReceipt sends the receipt.json as a file.
 func (d *Desk) sendReceipt(c echo.Context, p followPage, b ca.BusinessID) error {
 	f, err := d.ReceiptFile(c.Request().Context(), p.ID, p.Token, b)
@@ -158,9 +168,7 @@ func (d *Desk) showQR(c echo.Context) error {
 
 // follow does the step, "" being none, and reads the complaint.
 func (d *Desk) follow(ctx context.Context, p *followPage, do string, v url.Values) (err error) {
-	if k := steps()[do]; k.final() && v.Get("sure") != "yes" {
-		p.Sure, p.Business = k, ca.BusinessID(v.Get("business"))
-	} else if do != "" {
+	if do != "" {
 		// An unknown step has no kind; React says so.
 		r := Reaction{Business: ca.BusinessID(v.Get("business")), Kind: steps()[do], Text: v.Get("why")}
 		if _, err := d.React(ctx, p.ID, p.Token, r); err != nil {

@@ -157,10 +157,7 @@ func (d *Desk) RevokeByCode(ctx context.Context, serial, code string, reason ca.
 	if reason == "" {
 		reason = ca.Unspecified
 	}
-	if !slices.Contains(holderReasons(), reason) {
-		return ca.Certificate{}, fault.New(fault.Invalid, "revocation_reason_refused", "a holder may give unspecified, keyCompromise, affiliationChanged or cessationOfOperation")
-	}
-	c, _, err := d.redeemRevocation(ctx, plainSerial(serial), code)
+	c, err := d.MayRevoke(ctx, serial, code, reason)
 	if err != nil {
 		return ca.Certificate{}, err
 	}
@@ -175,6 +172,16 @@ func (d *Desk) RevokeByCode(ctx context.Context, serial, code string, reason ca.
 			return c, err
 		}
 	}
+}
+
+// MayRevoke is RevokeByCode without the revocation: what it would refuse, and
+// the certificate that it would begin with. It counts a wrong code, too.
+func (d *Desk) MayRevoke(ctx context.Context, serial, code string, reason ca.Reason) (ca.Certificate, error) {
+	if !slices.Contains(holderReasons(), reason) {
+		return ca.Certificate{}, fault.New(fault.Invalid, "revocation_reason_refused", "a holder may give unspecified, keyCompromise, affiliationChanged or cessationOfOperation")
+	}
+	c, _, err := d.redeemRevocation(ctx, plainSerial(serial), code)
+	return c, err
 }
 
 // redeemRevocation checks a code against the line of the certificate and

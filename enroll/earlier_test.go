@@ -271,7 +271,7 @@ func TestAPersonDisownsWithABrowser(t *testing.T) {
 		id, _, _ := strings.Cut(rest, `"`)
 		b.wants(b.post("/enroll/lock/"+id, url.Values{"code": {b.regs.code(sara.mobile)}}), 200, `value="`+issued.Serial+`"`, `action="/enroll/lock/`+id+`/disown"`)
 		b.wants(b.post("/enroll/lock/"+id+"/disown", url.Values{}), 422, `role="alert"`, `value="`+issued.Serial+`"`)
-		w = b.post("/enroll/lock/"+id+"/disown", url.Values{"serial": {issued.Serial}})
+		w = b.post("/enroll/lock/"+id+"/disown", url.Values{"serial": {issued.Serial}, "sure": {"yes"}})
 		b.wants(w, 200)
 		if strings.Contains(w.Body.String(), issued.Serial) {
 			t.Error("the certificate is listed still")

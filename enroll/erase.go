@@ -24,12 +24,16 @@ func (d *Desk) Erase(ctx context.Context, id, token string) (Application, error)
 		switch {
 		case s.Stage == Erased:
 			return errUnchanged
-		case s.Stage == Issued || s.Stage.Open():
+		case !s.Stage.erasable():
 			return fault.New(fault.Conflict, "application_not_erasable", "an open application is to be cancelled first, and an issued one is kept as evidence for its certificate")
 		}
 		return d.erase(s, "applicant")
 	})
 }
+
+// erasable reports whether the applicant may have an application at the stage
+// erased.
+func (s Stage) erasable() bool { return s != Issued && s != Erased && !s.Open() }
 
 // erase destroys the data keys of all that is sealed and says so in the
 // public log, under the application's public name. How the person signs in is

@@ -100,6 +100,9 @@ type applicationPage struct {
 	Error      *web.FormError
 }
 
+// Erasable reports whether the page offers to erase the application.
+func (p applicationPage) Erasable() bool { return p.Stage.erasable() }
+
 // pageApplication shows, beside the application, why a login did not count:
 // by a code, so that nothing else can be put on the page.
 func (d *Desk) pageApplication(c echo.Context) error {

@@ -73,6 +73,9 @@ func (d *Desk) postDisown(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
+	if len(v["serial"]) > 0 && !web.Sure(v) {
+		return web.Ask(c, web.Question{Text: "enroll.sure.disown", About: v["serial"], Action: c.Request().URL.Path, Fields: v, Back: "/enroll/lock"})
+	}
 	named, err := d.Disown(ctx, id, token, v["serial"])
 	p := lockPage{ID: id, Done: &ca.Lock{Since: d.now()}, Named: named, Listed: true}
 	if err == nil {

@@ -27,12 +27,19 @@ func (d *Desk) postRevoke(c echo.Context) error {
 		return err
 	}
 	p := revokePage{Serial: v.Get("serial"), Reasons: holderReasons()}
-	cert, err := d.RevokeByCode(c.Request().Context(), p.Serial, v.Get("code"), ca.Reason(v.Get("reason")))
+	deed := d.RevokeByCode
+	if !web.Sure(v) {
+		deed = d.MayRevoke
+	}
+	cert, err := deed(c.Request().Context(), p.Serial, v.Get("code"), ca.Reason(v.Get("reason")))
 	if err != nil {
 		if p.Error = web.FormFault(c, err, web.Fields{"serial_malformed": "serial", "revocation_reason_refused": "reason", "": "code"}); p.Error != nil {
 			return web.Page(c, p.Error.Status, "enroll-revoke", p)
 		}
 		return err
+	}
+	if !web.Sure(v) {
+		return web.Ask(c, web.Question{Text: "enroll.sure.revoke", About: []string{cert.Serial}, Action: "/enroll/revoke", Fields: v, Back: "/enroll/revoke"})
 	}
 	p.Serial, p.Done = cert.Serial, cert.Revoked
 	return web.Page(c, http.StatusOK, "enroll-revoke", p)

@@ -44,10 +44,14 @@ func (d *Desk) routesSteps(e *echo.Echo) {
 		_, err := d.Refresh(ctx, id, token)
 		return err
 	}))
-	e.POST("/enroll/:id/cancel", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
+	e.POST("/enroll/:id/cancel", d.onceSure("enroll.sure.cancel", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
 		_, err := d.Cancel(ctx, id, token)
 		return err
-	}))
+	})))
+	e.POST("/enroll/:id/erase", d.onceSure("enroll.sure.erase", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
+		_, err := d.Erase(ctx, id, token)
+		return err
+	})))
 	e.POST("/enroll/:id/appeal", d.postStep("reasons", func(ctx context.Context, c echo.Context, id, token string) error {
 		_, err := d.Appeal(ctx, id, token, c.FormValue("reasons"))
 		return err
@@ -76,6 +80,29 @@ func (d *Desk) postStep(field string, step func(ctx context.Context, c echo.Cont
 			return err
 		}
 		return c.Redirect(http.StatusSeeOther, "/enroll/"+id)
+	}
+}
+
+// onceSure asks who holds the application's token once more before the step,
+// by the question of that text.
+func (d *Desk) onceSure(text string, step echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		v, err := web.Form(c)
+		if err != nil {
+			return err
+		}
+		id, token, err := session(c)
+		if err != nil {
+			return err
+		}
+		if web.Sure(v) {
+			return step(c)
+		}
+		if _, err := d.open(c.Request().Context(), id, token); err != nil {
+			return err
+		}
+		page := "/enroll/" + id
+		return web.Ask(c, web.Question{Text: text, About: []string{id}, Action: c.Request().URL.Path, Fields: v, Back: page})
 	}
 }
 

@@ -193,6 +193,27 @@ func TestPagesRefuseOtherSitesAndOtherTokens(t *testing.T) {
 	a.state().want(t, enroll.Created, enroll.NeedConsent)
 }
 
+// TestWhatCannotBeUndoneIsAskedOnceMore ends an application and has it erased:
+// the first click asks, the second does it, and another's token is not asked.
+func TestWhatCannotBeUndoneIsAskedOnceMore(t *testing.T) {
+	b := &browser{desk: newDesk(t, nil), cookies: map[string]*http.Cookie{}, lang: "fa"}
+	sara := person(1)
+	b.regs.know(sara)
+	a, other := b.apply(sara, "natural-sign"), b.apply(sara, "natural-sign")
+	page, sure := "/enroll/"+a.id, url.Values{"sure": {"yes"}}
+	b.cookies["x"] = &http.Cookie{Name: "__Host-mohr-" + a.id, Value: other.token}
+	b.wants(b.post(page+"/cancel", nil), 401)
+	b.cookies["x"].Value = a.token
+	b.wants(b.post(page+"/cancel", nil), 200, `action="`+page+`/cancel"`, `name="sure"`, `href="`+page+`"`)
+	a.state().want(t, enroll.Created, enroll.NeedConsent)
+	b.wants(b.post(page+"/erase", sure), 409, `role="alert"`)
+	b.wants(b.post(page+"/cancel", sure), 200, page+"/erase")
+	b.wants(b.post(page+"/erase", nil), 200, `name="sure"`)
+	a.state().want(t, enroll.Cancelled)
+	b.wants(b.post(page+"/erase", sure), 200, "<h1>")
+	a.state().want(t, enroll.Erased)
+}
+
 func TestTheCodeRevokesOnThePage(t *testing.T) {
 	b := &browser{desk: newDesk(t, nil), cookies: map[string]*http.Cookie{}, lang: "fa"}
 	sara := person(1)
@@ -200,7 +221,11 @@ func TestTheCodeRevokesOnThePage(t *testing.T) {
 	issued := b.approved(sara, "natural-sign").csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
 	b.wants(b.get("/enroll/revoke"), 200, `name="code"`)
 	b.wants(b.post("/enroll/revoke", url.Values{"serial": {issued.Serial}, "code": {"x"}, "reason": {"keyCompromise"}}), 403, `role="alert"`)
-	b.wants(b.post("/enroll/revoke", url.Values{"serial": {issued.Serial}, "code": {issued.Revocation}, "reason": {"keyCompromise"}}), 200, issued.Serial)
+	b.wants(b.post("/enroll/revoke", url.Values{"serial": {issued.Serial}, "code": {issued.Revocation}, "reason": {"keyCompromise"}}), 200, issued.Serial, `name="sure"`, `value="keyCompromise"`)
+	if c, err := b.CA.Certificate(t.Context(), issued.Serial); err != nil || c.Revoked != nil {
+		t.Fatalf("revoked before it was asked: %v", err)
+	}
+	b.wants(b.post("/enroll/revoke", url.Values{"serial": {issued.Serial}, "code": {issued.Revocation}, "reason": {"keyCompromise"}, "sure": {"yes"}}), 200, issued.Serial)
 	if c, err := b.CA.Certificate(t.Context(), issued.Serial); err != nil || c.Revoked == nil {
 		t.Errorf("not revoked: %v", err)
 	}

@@ -101,5 +101,8 @@ func TestAPersonLocksWithABrowser(t *testing.T) {
 		path := regexp.MustCompile(`/enroll/lock/a-[0-9a-f]+`).FindString(w.Body.String())
 		b.wants(b.post(path, url.Values{"code": {wrong(b.regs.code(sara.mobile))}}), 403, `role="alert"`, `name="code"`)
 		b.wants(b.post(path, url.Values{"code": {b.regs.code(sara.mobile)}}), 200, "<time")
+		b.wants(b.post(path+"/disown", nil), 422, `role="alert"`)
+		b.wants(b.post(path+"/disown", url.Values{"serial": {"1f"}}), 200, `name="sure"`, `name="serial" value="1f"`)
+		b.wants(b.post(path+"/disown", url.Values{"serial": {"1f"}, "sure": {"yes"}}), 422, `role="alert"`)
 	}
 }

@@ -62,8 +62,7 @@ func (d *Desk) getPEM(c echo.Context, who signin.Who) error {
 type revokePage struct {
 	Held
 	Reasons []ca.Reason
-	Reason  ca.Reason // chosen, and proven: one step is left; "" before
-	Done    bool      // it has just been ended
+	Done    bool // it has just been ended
 	Error   *web.FormError
 }
 
@@ -85,8 +84,12 @@ func (d *Desk) pageRevoke(c echo.Context, who signin.Who) error {
 	if err != nil {
 		return err
 	}
-	p.Reason = reason
-	return web.Page(c, http.StatusOK, "mine-revoke", p)
+	text := "mine.sure.revoke"
+	if reason == ca.CertificateHold {
+		text = "mine.sure.suspend"
+	}
+	page := "/my/certificates/" + h.Serial
+	return web.Ask(c, web.Question{Text: text, About: []string{h.Serial}, Action: page + "/revoke", Fields: url.Values{"reason": {string(reason)}}, Back: page})
 }
 
 func (d *Desk) postRevoke(c echo.Context, who signin.Who) error {

@@ -141,6 +141,15 @@ func (d *Desk) postEnd(c echo.Context) error {
 }
 
 func (d *Desk) postRemovePasskey(c echo.Context) error {
+	v, err := web.Form(c)
+	if err != nil {
+		return err
+	}
+	if !web.Sure(v) {
+		return d.Page(func(c echo.Context, _ Who) error {
+			return web.Ask(c, web.Question{Text: "signin.sure.passkey", Action: "/my/passkeys/remove", Fields: v, Back: DevicesPath})
+		})(c)
+	}
 	return d.act(c, func(who Who, v url.Values) error {
 		return d.RemovePasskey(c.Request().Context(), who, v.Get("id"))
 	})

@@ -137,7 +137,7 @@ func TestAnotherSitesPagePostsNothing(t *testing.T) {
 	s := newScene(t)
 	b := s.browser(t)
 	start := form("/enroll", url.Values{"profile": {"natural-sign"}, "national_code": {mina.NationalCode}, "birth_date": {mina.BirthDate}, "mobile": {mina.Mobile}})
-	cancel := form(s.browse(t, b, start)+"/cancel", nil)
+	cancel := form(s.browse(t, b, start)+"/cancel", url.Values{"sure": {"yes"}})
 	forms := []ask{
 		start, cancel, form("/enroll/revoke", url.Values{"serial": {"1"}, "code": {"x"}}), form("/renew", nil),
 		form("/complaints/new", url.Values{"business": {zahraCompany}}),

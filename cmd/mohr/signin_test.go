@@ -110,6 +110,8 @@ func (s *running) signsInByPasskey(t *testing.T, tab *browser.Tab, device *brows
 	tab.Follow("#passkey")
 	seen(t, tab, "devices-by-passkey")
 	tab.Follow("form[action='/my/passkeys/remove'] button")
+	seen(t, tab, "passkey-sure")
+	tab.Follow("button.danger")
 	if !strings.Contains(tab.URL(), "/signin?") {
 		t.Error("the session lives on without its passkey:", tab.URL())
 	}

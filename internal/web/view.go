@@ -76,6 +76,15 @@ func (v View) Date(t time.Time) string { return i18n.Date(v.Lang, t) }
 // DateTime writes a day and a minute.
 func (v View) DateTime(t time.Time) string { return i18n.DateTime(v.Lang, t) }
 
+// Day writes a day of the form 2006-01-02 as Date does; anything else as it is.
+func (v View) Day(day string) string {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return v.Date(t)
+}
+
 // ISO writes t for the datetime attribute of a time element.
 func (v View) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"testing"
+
+	"mohr/internal/browser"
+)
+
+// holderLooks are those in which the pages of holders are looked at: between
+// them both languages, both sizes, light and dark, with scripts and without.
+var holderLooks = []browser.Look{{Lang: "fa", Phone: true, NoScript: true}, {Lang: "en", Dark: true}}
+
+// TestTheHoldersPagesInABrowser has one service and one browser for all of them.
+func TestTheHoldersPagesInABrowser(t *testing.T) {
+	s := startService(t, "")
+	chromium := browser.Start(t)
+	for i, l := range holderLooks {
+		t.Run(l.String(), func(t *testing.T) {
+			tab := chromium.Tab(t, l)
+			s.endsWhatWasBegun(t, tab, []applicant{zahra, davood}[i])
+		})
+	}
+}
+
+// begin opens an application in the tab, up to its consent.
+func (s *running) begin(t *testing.T, tab *browser.Tab, who applicant) {
+	t.Helper()
+	tab.Go(s.Config.Portal + "/enroll")
+	for field, text := range map[string]string{"national_code": who.NationalCode, "birth_date": who.BirthDate, "mobile": who.Mobile} {
+		tab.Fill("#"+field, text)
+	}
+	tab.Follow("form[action='/enroll'] button")
+}
+
+// endsWhatWasBegun ends an application and has it erased: each is asked once more.
+func (s *running) endsWhatWasBegun(t *testing.T, tab *browser.Tab, who applicant) {
+	s.begin(t, tab, who)
+	for _, deed := range []string{"cancel", "erase"} {
+		page := tab.URL()
+		tab.Follow("form[action$='/" + deed + "'] button")
+		seen(t, tab, "sure-"+deed)
+		tab.Follow("a.quiet")
+		if tab.URL() != page || !tab.Has("form[action$='/"+deed+"']") {
+			t.Fatalf("no way back from the question: %s", tab.URL())
+		}
+		tab.Follow("form[action$='/" + deed + "'] button")
+		tab.Follow("button.danger")
+		seen(t, tab, "done-"+deed)
+	}
+	if tab.Has("form[action$='/erase']") {
+		t.Error("what is erased can be erased again")
+	}
+}
