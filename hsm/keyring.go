@@ -3,6 +3,7 @@ package hsm
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,6 +46,9 @@ type backend interface {
 	open(ctx context.Context, u keyuri.URI) (*signer, error)
 	create(ctx context.Context, u keyuri.URI, a Algorithm) (*signer, error)
 	secret(ctx context.Context, u keyuri.URI) ([]byte, error)
+	// wrap makes a key that is kept outside, signWrapped takes it in for one signature.
+	wrap(ctx context.Context, u keyuri.URI) (public *ecdsa.PublicKey, private []byte, err error)
+	signWrapped(ctx context.Context, u keyuri.URI, private, digest []byte) ([]byte, error)
 }
 
 // Open returns an empty keyring. Close it.

@@ -19,6 +19,7 @@ import (
 
 	"mohr/hsm/keyfile"
 	"mohr/hsm/keyuri"
+	"mohr/hsm/p11"
 	"mohr/internal/fault"
 )
 
@@ -39,8 +40,12 @@ type token struct {
 	refused [sha256.Size]byte // digest of the PIN that the token refused last
 }
 
-// tokenLogin is a login to a token.
-type tokenLogin struct{ kms apiv1.KeyManager }
+// tokenLogin is a login to a token. The KMS knows nothing of wrapping: raw does
+// that, and lives by the KMS's login.
+type tokenLogin struct {
+	kms apiv1.KeyManager
+	raw *p11.Token
+}
 
 func (t *token) open(ctx context.Context) (login, error) {
 	pin, err := t.pin()
@@ -61,7 +66,11 @@ func (t *token) open(ctx context.Context) (login, error) {
 		}
 		return nil, err
 	}
-	return tokenLogin{kms}, nil
+	raw, err := p11.Open(t.where.Module, p11.Where{Label: t.where.Token, Serial: t.where.Serial, Slot: t.where.Slot}, pin)
+	if err != nil {
+		return nil, errors.Join(err, kms.Close())
+	}
+	return tokenLogin{kms, raw}, nil
 }
 
 // pin checks what must be there before the module is loaded and reads the PIN.
@@ -129,4 +138,6 @@ func (l tokenLogin) create(u keyuri.URI, a Algorithm) error {
 	return err
 }
 
-func (l tokenLogin) close() error { return l.kms.Close() }
+func (l tokenLogin) close() error {
+	return errors.Join(l.raw.Close(), l.kms.Close())
+}

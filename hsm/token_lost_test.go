@@ -59,13 +59,18 @@ func TestLostSessionsAreOpenedAgain(t *testing.T) {
 			defer k.Close()
 			one, err1 := k.Create(ctx, hsm.KeyURI(base, "one"), hsm.P256)
 			two, err2 := k.Create(ctx, hsm.KeyURI(base, "two"), hsm.P384)
-			if err := errors.Join(err1, err2); err != nil {
+			holders := hsm.KeyURI(base, "holders")
+			w, err3 := k.Wrap(ctx, holders)
+			if err := errors.Join(err1, err2, err3); err != nil {
 				t.Fatal(err)
 			}
 			p, slot := foreign(t, base)
 			for range 3 {
 				if err := tc.lose(p, slot); err != nil {
 					t.Fatal(err)
+				}
+				if err := signsWrapped(t, k, holders, w); err != nil {
+					t.Error(err)
 				}
 				signMany(t, one, two)
 			}

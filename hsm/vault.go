@@ -3,6 +3,7 @@ package hsm
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -42,6 +43,9 @@ type login interface {
 	signer(u keyuri.URI) (crypto.Signer, error)
 	// create makes a key that is not there.
 	create(u keyuri.URI, a Algorithm) error
+	// wrap makes a key that is kept outside, signWrapped takes it in for one signature.
+	wrap(u keyuri.URI) (public *ecdsa.PublicKey, private []byte, err error)
+	signWrapped(private, digest []byte) ([]byte, error)
 	close() error
 }
 
