@@ -106,7 +106,8 @@ func limitBody(limit int64, others map[string]int64) echo.MiddlewareFunc {
 
 // logError says once what an answer of 5xx hides from the caller.
 func (f *face) logError(ctx context.Context, route string, status int, err error) {
-	if status < http.StatusInternalServerError || status == http.StatusNotImplemented || errors.Is(err, context.Canceled) {
+	// What a listener does not let in is counted there: a flood fills no log.
+	if status < http.StatusInternalServerError || status == http.StatusNotImplemented || errors.Is(err, context.Canceled) || fault.Code(err) == "overloaded" {
 		return
 	}
 	attrs := []any{"request", RequestID(ctx), "route", route, "status", status, "error", err}

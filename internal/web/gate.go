@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"mohr/internal/door"
 	"mohr/internal/fault"
 )
 
@@ -32,12 +33,7 @@ func NewGate(perSecond float64, burst int) *Gate {
 // Pass counts the request whose context ctx is, and refuses one too many as
 // Limited. It fits Operation.Before.
 func (g *Gate) Pass(ctx context.Context) error {
-	addr := of(ctx).addr.Unmap()
-	bits := 48
-	if addr.Is4() {
-		bits = 24
-	}
-	network, _ := addr.Prefix(bits) // the zero Prefix of no address is a network too
+	network := door.Network(of(ctx).addr)
 	g.mu.Lock()
 	if len(g.seen) >= maxPrefixes {
 		clear(g.seen)

@@ -124,6 +124,14 @@ func (s *Server) TakeUpTo(route string, octets int64) { s.face.bodies[route] = o
 // Handler returns what a listener serves. Time limits are the listener's.
 func (s *Server) Handler() http.Handler { return s.Echo }
 
+// Refuser answers requests in place of e, in its words and with its headers:
+// for what a listener does not let in.
+func Refuser(e *echo.Echo) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		e.Renderer.(*face).frame(func(echo.Context) error { return err })(e.NewContext(r, w))
+	}
+}
+
 // newEcho returns an echo with the face's error map and pages and without a
 // word of its own. The address of a client is that of the connection: no
 // header that anyone can write is believed.

@@ -12,6 +12,7 @@ import (
 
 	"mohr/ca"
 	"mohr/complaints"
+	"mohr/internal/door"
 	"mohr/internal/eid"
 )
 
@@ -100,6 +101,8 @@ type Config struct {
 	// SCEP says that clients may enroll and renew by SCEP, too (docs/scep.md);
 	// default false.
 	SCEP bool `yaml:"scep"`
+	// Limits bound what each listener takes on at once (docs/overload.md).
+	Limits door.Limits `yaml:"limits"`
 	// Production says that no development key and no simulated evidence is used.
 	Production bool `yaml:"production"`
 }
@@ -172,7 +175,7 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
 	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
-	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production))...)
+	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Limits.Validate())...)
 }
 
 // objection is how long an invited business may object.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mohr/internal/control"
+	"mohr/internal/door"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -48,40 +49,50 @@ func (l listeners) ReadyLine() string {
 // PortOf returns the port an address was bound to.
 func PortOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
-// handlers are what the doors lead to.
-type handlers struct{ portal, plain, ops, control http.Handler }
+// handlers are what the doors lead to; busy are the answers of who is not let in.
+type handlers struct {
+	portal, plain, ops, control http.Handler
+	portalBusy, plainBusy       door.Refuse
+}
 
-// Bounds of a connection: a slow or silent client costs little.
+// doors bound what each listener takes on. ops bounds its connections only:
+// health and metrics are asked for when the others are full.
+type doors struct{ HTTPS, MTLS, HTTP, Ops *door.Door }
+
+func (c *Config) doors() doors {
+	open := func() *door.Door { return door.New(c.Limits, door.Times{}) }
+	return doors{open(), open(), open(), door.New(door.Limits{Connections: 256, OneNetwork: 1}, door.Times{})}
+}
+
+// How long what was let in has to finish, and to ask for a header.
 const (
-	headerTimeout = 5 * time.Second
-	readTimeout   = 30 * time.Second
-	writeTimeout  = 60 * time.Second
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 32 << 10
 	drainTimeout  = 15 * time.Second
+	headerTimeout = 5 * time.Second
 )
 
-// serveAll serves until ctx ends, then drains. door is the one for who owns
+// serveAll serves until ctx ends, then drains. owner is the door for who owns
 // the data directory.
-func serveAll(ctx context.Context, l listeners, door net.Listener, h handlers, tlsConfig, mtlsConfig *tls.Config, log *slog.Logger) error {
+func serveAll(ctx context.Context, l listeners, d doors, owner net.Listener, h handlers, tlsConfig, mtlsConfig *tls.Config, log *slog.Logger) error {
 	servers := []struct {
 		listener net.Listener
+		door     *door.Door
 		handler  http.Handler
 		tls      *tls.Config
-	}{{l.HTTPS, h.portal, tlsConfig}, {l.MTLS, h.portal, mtlsConfig}, {l.HTTP, h.plain, nil}, {l.Ops, h.ops, nil}}
+	}{
+		{l.HTTPS, d.HTTPS, d.HTTPS.Handler(h.portal, h.portalBusy), tlsConfig}, {l.MTLS, d.MTLS, d.MTLS.Handler(h.portal, h.portalBusy), mtlsConfig},
+		{l.HTTP, d.HTTP, d.HTTP.Handler(h.plain, h.plainBusy), nil}, {l.Ops, d.Ops, h.ops, nil},
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return control.Serve(ctx, door, h.control) })
+	g.Go(func() error { return control.Serve(ctx, owner, h.control) })
 	for _, s := range servers {
-		server := &http.Server{
-			// What a client does wrong in its handshake is no event of ours.
-			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-			Handler:  s.handler, TLSConfig: s.tls, MaxHeaderBytes: maxHeader,
-			ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		}
+		server := s.door.Server(s.handler, s.tls)
+		// What a client does wrong in its handshake is no event of ours.
+		server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 		g.Go(func() error {
-			serve := func() error { return server.Serve(s.listener) }
+			listener := s.door.Listen(s.listener)
+			serve := func() error { return server.Serve(listener) }
 			if s.tls != nil {
-				serve = func() error { return server.ServeTLS(s.listener, "", "") }
+				serve = func() error { return server.ServeTLS(listener, "", "") }
 			}
 			if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)

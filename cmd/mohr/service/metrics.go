@@ -4,12 +4,17 @@ import (
 	"context"
 	"time"
 
+	"mohr/internal/door"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // gauges are what an operator sets alarms on: ages and queues, read when they
 // are asked for. Labels are from closed sets: authorities, key purposes.
-type gauges struct{ *rooms }
+type gauges struct {
+	*rooms
+	doors doors
+}
 
 // What is measured. An age is in seconds.
 var (
@@ -24,6 +29,10 @@ var (
 	badgesOpen       = describe("mohr_badge_open", "Badge requests that are not decided.")
 	badgesLate       = describe("mohr_badge_late", "Badge requests that wait for a registry or for us for more than 45 minutes.")
 	badgesOldest     = describe("mohr_badge_waiting_seconds", "How long the longest of the open badge requests has waited for a registry or for us.")
+	doorConnections  = describe("mohr_door_connections", "Connections that are open.", "door")
+	doorRequests     = describe("mohr_door_requests", "Requests that are worked on.", "door")
+	doorWaiting      = describe("mohr_door_waiting", "Requests that wait for their turn.", "door")
+	doorRefused      = describe("mohr_door_refused_total", "Requests and connections that were not let in since the start of this process.", "door", "reason")
 	collectionFailed = describe("mohr_metrics_failed", "1 if some of these figures could not be read.")
 )
 
@@ -59,7 +68,21 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(keySignatures, prometheus.CounterValue, float64(k.Uses.Signatures), k.URI)
 		to <- prometheus.MustNewConstMetric(keyFailures, prometheus.CounterValue, float64(k.Uses.Failures), k.URI)
 	}
+	g.doors.collect(gauge, to)
 	gauge(collectionFailed, one(failed))
+}
+
+// collect sends what each door has let in and refused.
+func (d doors) collect(gauge func(*prometheus.Desc, float64, ...string), to chan<- prometheus.Metric) {
+	for name, one := range map[string]*door.Door{"https": d.HTTPS, "mtls": d.MTLS, "http": d.HTTP, "ops": d.Ops} {
+		s := one.Stats()
+		gauge(doorConnections, float64(s.Connections), name)
+		gauge(doorRequests, float64(s.InFlight), name)
+		gauge(doorWaiting, float64(s.Waiting), name)
+		for reason, n := range map[string]uint64{"full": s.Full, "late": s.Late, "network": s.Many, "connections": s.Turned, "idle": s.Ended} {
+			to <- prometheus.MustNewConstMetric(doorRefused, prometheus.CounterValue, float64(n), name, reason)
+		}
+	}
 }
 
 // answering sends what concerns CRLs and OCSP, and reports whether it failed.

@@ -19,6 +19,7 @@ import (
 	"mohr/complaints/opendata"
 	"mohr/complaints/regulator"
 	"mohr/enroll"
+	"mohr/internal/door"
 	"mohr/internal/ledger"
 	"mohr/internal/store"
 	"mohr/internal/web"
@@ -102,11 +103,12 @@ func (r *rooms) authorities(ctx context.Context) (list []web.Authority, err erro
 	return list, err
 }
 
-// plain is the door without TLS: status, time stamps, CMP, SCEP, repository.
-func (r *rooms) plain() http.Handler {
+// plain is the door without TLS: status, time stamps, CMP, SCEP, repository;
+// with the answer of who is not let in.
+func (r *rooms) plain() (http.Handler, door.Refuse) {
 	e := web.NewPlain(r.webConfig())
 	r.unit.Routes(e)
 	r.routesProtocols(e)
 	web.Repository(e)
-	return r.status.Before(e)
+	return r.status.Before(e), web.Refuser(e)
 }

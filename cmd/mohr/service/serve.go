@@ -141,7 +141,7 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	if err := waitReady(ctx, r); err != nil {
 		return err
 	}
-	door, err := control.Listen(s.Config.Data)
+	owner, err := control.Listen(s.Config.Data)
 	if err != nil {
 		return err
 	}
@@ -150,9 +150,11 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 		return err
 	}
 	s.Routes = r.web.Routes()
-	h := handlers{control: g.control(), portal: r.web.Handler(), plain: r.plain(), ops: opsHandler(r.ready, &gauges{r}, dev)}
+	d := s.Config.doors()
+	h := handlers{control: g.control(), portal: r.web.Handler(), ops: opsHandler(r.ready, &gauges{r, d}, dev), portalBusy: web.Refuser(r.web.Echo)}
+	h.plain, h.plainBusy = r.plain()
 	ready(s) // the doors are bound: who knocks from now on is served
-	return serveAll(ctx, s.listeners, door, h, g.tlsConfig(false), g.tlsConfig(true), log)
+	return serveAll(ctx, s.listeners, d, owner, h, g.tlsConfig(false), g.tlsConfig(true), log)
 }
 
 // lastCheckpoint signs for what was recorded since the last one: an older
