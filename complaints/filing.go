@@ -121,7 +121,7 @@ func (b Purchase) check(now time.Time) (Purchase, error) {
 	if n := utf8.RuneCountInString(b.Order); visible(b.Order) == 0 || n > maxOrder || !plain(b.Order, false) {
 		order = fault.New(fault.Invalid, "complaint_order_invalid", "give the order number as the shop wrote it, at most %[1]d characters", maxOrder)
 	}
-	day, ok := parseDay(b.Day)
+	day, ok := i18n.ParseDay(b.Day)
 	// A day ahead of UTC it may be tomorrow already where the purchase was.
 	if !ok || day.After(now.AddDate(0, 0, 1)) || day.Before(now.AddDate(-maxAge, 0, 0)) {
 		when = fault.New(fault.Invalid, "complaint_day_invalid", "give the day of the purchase as year-month-day, within the last %[1]d years", maxAge)
@@ -131,31 +131,6 @@ func (b Purchase) check(now time.Time) (Purchase, error) {
 		amount = fault.New(fault.Invalid, "complaint_amount_invalid", "give the amount in rials, in digits, at least 1")
 	}
 	return b, errors.Join(order, when, amount)
-}
-
-// parseDay reads YYYY-MM-DD; with a year before 1700 it is a Solar Hijri day.
-func parseDay(s string) (time.Time, bool) {
-	s = strings.ReplaceAll(strings.TrimSpace(i18n.FoldDigits(s)), "/", "-")
-	if len(s) != len(time.DateOnly) {
-		return time.Time{}, false
-	}
-	if s[:4] < "1700" {
-		n := func(part string) (v int) {
-			for i := range len(part) {
-				if part[i] < '0' || part[i] > '9' {
-					return -1
-				}
-				v = v*10 + int(part[i]-'0')
-			}
-			return v
-		}
-		if s[4] != '-' || s[7] != '-' {
-			return time.Time{}, false
-		}
-		return i18n.FromJalali(n(s[:4]), n(s[5:7]), n(s[8:]))
-	}
-	day, err := time.Parse(time.DateOnly, s)
-	return day, err == nil
 }
 
 // checkText returns a text without space around it; it has at least least

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/approval"
 	"mohr/ca/signature"
 	"mohr/internal/nonce"
 	"mohr/internal/store"
@@ -22,10 +23,10 @@ type heard[T any] struct {
 	signed signature.Signed
 }
 
-// hear reads a JWS of the type that was sent for the business b; the statement
-// in it names one itself, as business tells.
+// hear reads a JWS of the type, or a CMS with the statement inside, that was
+// sent for the business b; the statement names one itself, as business tells.
 func hear[T any](ctx context.Context, d *Desk, b ca.BusinessID, raw []byte, typ string, purpose nonce.Purpose, business func(T) string) (h heard[T], err error) {
-	if h.signed, err = d.Verifier.JWS(ctx, raw, typ); err != nil {
+	if h.signed, err = approval.Verify(ctx, d.Verifier, approval.Signed{Signature: raw}, typ); err != nil {
 		return h, err
 	}
 	h.at = d.now()

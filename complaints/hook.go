@@ -55,16 +55,17 @@ type address struct {
 }
 
 // SetNotices takes a business's word of where to tell it, a JWS of the type
-// NoticesType. The same bytes again give the same answer.
+// NoticesType or a CMS. The same bytes again give the same answer.
 func (d *Desk) SetNotices(ctx context.Context, b ca.BusinessID, raw []byte) (Notices, error) {
 	in, err := hear(ctx, d, b, raw, NoticesType, NoticesNonce, func(s NoticesStatement) string { return s.Business })
 	if err != nil {
 		return Notices{}, err
 	}
-	n, err := in.Says.notices(b)
+	n, err := in.Says.Notices()
 	if err != nil {
 		return n, err
 	}
+	n.Business = b
 	a := address{Statement: in.sum}
 	if n.URL != "" {
 		mac := hmac.New(sha256.New, d.tokens)
@@ -113,9 +114,9 @@ func (a address) save(tx store.Tx, b ca.BusinessID, once nonce.Checked) error {
 	return store.Save(tx, addressBucket, businessKey(string(b)), a)
 }
 
-// notices checks the addresses.
-func (s NoticesStatement) notices(b ca.BusinessID) (n Notices, err error) {
-	n = Notices{Business: b, URL: s.URL}
+// Notices are the addresses that the statement names, if they can be ones.
+func (s NoticesStatement) Notices() (n Notices, err error) {
+	n = Notices{URL: s.URL}
 	bad := fault.New(fault.Invalid, "complaint_notices_address", "name one way to be told: an https address of a webhook, or a mobile number; or none to be told no more")
 	if s.URL != "" {
 		u, err := url.Parse(s.URL)

@@ -58,9 +58,6 @@ func (p followPage) CanAdd() bool {
 	return len(p.Complaints) > 0 && p.Complaints[0].TextRemoved == "" && len(p.Pictures) < MaxPictures
 }
 
-// KB writes a size in thousands of octets, at least one.
-func (followPage) KB(octets int) int { return max(1, (octets+500)/1000) }
-
 // Lines splits a text for the page, without empty lines.
 func (p followPage) Lines(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })

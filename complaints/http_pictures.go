@@ -130,11 +130,20 @@ func (d *Desk) sendPicture(c echo.Context, id, number string, may func(store.Tx,
 	if err != nil {
 		return err
 	}
+	return s.Send(c, b)
+}
+
+// Send answers with the picture's octets. A page may show it; opened by
+// itself, it is a file to be kept.
+func (s Shown) Send(c echo.Context, octets []byte) error {
 	h := c.Response().Header()
 	h.Set("Content-Disposition", s.disposition())
 	h.Set("Cache-Control", "no-store")
-	return c.Blob(http.StatusOK, s.Kind, b)
+	return c.Blob(http.StatusOK, s.Kind, octets)
 }
+
+// KB is the size in thousands of octets, at least one.
+func (s Shown) KB() int { return max(1, (s.Octets+500)/1000) }
 
 // disposition has the picture kept under a name of ours.
 func (s Shown) disposition() string {

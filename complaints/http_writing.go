@@ -31,6 +31,7 @@ func (d *Desk) routesWriting(s *web.Server) {
 	s.Echo.POST(writingRoute, d.postWriting)
 	s.Echo.POST(writingPicturesRoute, d.postWaiting)
 	s.Echo.POST(writingPicturesRoute+"/remove", d.postDropWaiting)
+	s.Echo.GET(writingPicturesRoute+"/:number", d.getWaiting)
 }
 
 // writingPage is the Data of the pages of writing a complaint. What was typed
@@ -81,9 +82,6 @@ func (p writingPage) Before() step {
 	}
 	return ""
 }
-
-// KB writes a size in thousands of octets, at least one.
-func (writingPage) KB(octets int) int { return followPage{}.KB(octets) }
 
 // Lines splits a text for the page, without empty lines.
 func (writingPage) Lines(text string) []string { return followPage{}.Lines(text) }
@@ -252,6 +250,25 @@ func (d *Desk) postWaiting(c echo.Context) error {
 		return p.show(c, err)
 	}
 	return goTo(c, p.ID, stepPictures)
+}
+
+// getWaiting shows a picture of what is being written to the browser that
+// writes it.
+func (d *Desk) getWaiting(c echo.Context) error {
+	id := c.Param("id")
+	cookie, err := c.Cookie(writingCookie(id, "").Name)
+	if err != nil {
+		return errPictureUnknown()
+	}
+	n, err := strconv.Atoi(c.Param("number"))
+	if err != nil {
+		return errPictureUnknown()
+	}
+	s, octets, err := d.waitingPicture(c.Request().Context(), id, cookie.Value, n)
+	if err != nil {
+		return err
+	}
+	return s.Send(c, octets)
 }
 
 func (d *Desk) postDropWaiting(c echo.Context) error {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"mohr/ca"
 	"mohr/complaints/picture"
 	"mohr/internal/fault"
 	"mohr/internal/ledger"
@@ -156,7 +157,7 @@ func (d *Desk) picture(ctx context.Context, id string, number int, may func(stor
 		}
 		s, err = store.Load[shown](tx, pictureBucket, pictureKey(id, number))
 		if errors.Is(err, store.ErrNotFound) {
-			return fault.New(fault.NotFound, "complaint_picture_unknown", "this complaint has no picture of this number; see its list of pictures")
+			return errPictureUnknown()
 		}
 		return err
 	})
@@ -168,6 +169,32 @@ func (d *Desk) picture(ctx context.Context, id string, number int, may func(stor
 		return s.Shown, nil, fmt.Errorf("picture %d of %s: %w", number, id, err)
 	}
 	return s.Shown, b, nil
+}
+
+func errPictureUnknown() error {
+	return fault.New(fault.NotFound, "complaint_picture_unknown", "this complaint has no picture of this number; see its list of pictures")
+}
+
+// servedTo lets a business see what was served to it, as with the text.
+func servedTo(b ca.BusinessID) func(store.Tx, file) error {
+	return func(tx store.Tx, f file) error {
+		served, err := store.Has(tx, rowBucket, rowKey(string(b), f.ID))
+		if err == nil && !served {
+			err = errUnknown()
+		}
+		return err
+	}
+}
+
+// PicturesOf lists the pictures of a complaint that was served to the business;
+// NotFound for any other. It is for the business alone.
+func (d *Desk) PicturesOf(ctx context.Context, b ca.BusinessID, id string) ([]Shown, error) {
+	return d.pictures(ctx, id, servedTo(b))
+}
+
+// PictureOf returns one of PicturesOf with its octets.
+func (d *Desk) PictureOf(ctx context.Context, b ca.BusinessID, id string, number int) (Shown, []byte, error) {
+	return d.picture(ctx, id, number, servedTo(b))
 }
 
 // erasePictures destroys the keys of a complaint's pictures and what would tell

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/binary"
+	"errors"
 	"image"
 	"image/jpeg"
 	"image/png"
@@ -16,6 +17,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/complaints"
+	"mohr/internal/fault"
 	"mohr/internal/store"
 )
 
@@ -160,6 +162,35 @@ func TestABusinessSeesThePicturesOfAComplaintThatWasServedToIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	see("the business once it is served", p.key.Certificate, 200)
+}
+
+func TestADeskShowsPicturesToTheBusinessThatIsMeantOnly(t *testing.T) {
+	p := portalOf(t, flagging(t))
+	p.file(t)
+	ticket := p.file(t)
+	if status, body := p.upload(ticket.ID, ticket.Token, "a.png", "image/png", photo(t, 20)); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	see := func(when string, b ca.BusinessID, want error) {
+		t.Helper()
+		list, err := p.PicturesOf(t.Context(), b, ticket.ID)
+		if !errors.Is(err, want) || want == nil && len(list) != 1 {
+			t.Errorf("%s: %v, %v", when, list, err)
+		}
+		if _, octets, err := p.PictureOf(t.Context(), b, ticket.ID, 1); !errors.Is(err, want) || want == nil && len(octets) == 0 {
+			t.Errorf("%s: %d octets, %v", when, len(octets), err)
+		}
+	}
+	see("before it is served", shop, fault.NotFound)
+	p.clock.advance(24 * hour)
+	if err := p.ServeWaiting(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	see("once it is served", shop, nil)
+	see("another business", ca.BusinessID(other.LegalID), fault.NotFound)
+	if _, _, err := p.PictureOf(t.Context(), shop, ticket.ID, 2); !errors.Is(err, fault.NotFound) {
+		t.Errorf("a picture that is not there: %v", err)
+	}
 }
 
 func TestAComplaintHasThreePicturesAtMostAndNoneTwice(t *testing.T) {

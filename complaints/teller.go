@@ -1,7 +1,6 @@
 package complaints
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -9,12 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strconv"
 	"time"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"mohr/ca"
 	"mohr/internal/i18n"
@@ -38,7 +33,7 @@ type Teller struct {
 // complaints here. What fails is to be tried again: a webhook knows by the
 // message's id, the same each time, that it had it before.
 func (t *Teller) Served(ctx context.Context, b ca.BusinessID, complaint string, deadline time.Time) error {
-	n, err := t.address(ctx, b)
+	n, err := t.Address(ctx, b)
 	switch {
 	case err != nil:
 		return err
@@ -59,7 +54,9 @@ func (t *Teller) News(ctx context.Context, mobile, lang, complaint string, what 
 	return t.Send(ctx, mobile, t.Texts.Text(lang, "complaints.message.news", complaint, happened, t.Portal+"/complaints/"+complaint))
 }
 
-func (t *Teller) address(ctx context.Context, b ca.BusinessID) (n Notices, err error) {
+// Address is where the business said that it is told, with the secret of its
+// webhook; empty if it said nothing. It is for the business alone.
+func (t *Teller) Address(ctx context.Context, b ca.BusinessID) (n Notices, err error) {
 	var a address
 	err = t.Store.View(ctx, func(tx store.Tx) error {
 		a, err = store.Load[address](tx, addressBucket, businessKey(string(b)))
@@ -98,36 +95,12 @@ func (t *Teller) post(ctx context.Context, n Notices, complaint string, deadline
 	if err != nil {
 		return fmt.Errorf("encode webhook: %w", err)
 	}
-	hook, err := standardwebhooks.NewWebhook(n.Secret)
-	if err != nil {
-		return fmt.Errorf("webhook of %s: %w", n.Business, err)
-	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d", complaint, n.Business, deadline.Unix()))
-	id := "msg_" + hex.EncodeToString(sum[:16])
-	sig, err := hook.Sign(id, now, payload)
-	if err != nil {
-		return fmt.Errorf("sign webhook: %w", err)
+	status, err := t.deliver(ctx, n, "msg_"+hex.EncodeToString(sum[:16]), now, payload)
+	if err == nil && status >= http.StatusMultipleChoices {
+		err = fmt.Errorf("webhook of %s: status %d", n.Business, status)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.URL, bytes.NewReader(payload))
-	if err != nil {
-		return fmt.Errorf("webhook of %s: %w", n.Business, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set(standardwebhooks.HeaderWebhookID, id)
-	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set(standardwebhooks.HeaderWebhookSignature, sig)
-	res, err := t.Client.Do(req)
-	if err != nil {
-		return fmt.Errorf("webhook of %s: %w", n.Business, err)
-	}
-	defer res.Body.Close()
-	if _, err := io.Copy(io.Discard, res.Body); err != nil {
-		return fmt.Errorf("webhook of %s: %w", n.Business, err)
-	}
-	if res.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("webhook of %s: status %d", n.Business, res.StatusCode)
-	}
-	return nil
+	return err
 }
 
 func (t *Teller) now() time.Time {

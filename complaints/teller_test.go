@@ -107,6 +107,57 @@ func TestAWebhookIsSignedAndTheSameWhenSentAgain(t *testing.T) {
 	}
 }
 
+func TestAWebhookIsTriedAndTheResultTold(t *testing.T) {
+	b := newBench(t, nil)
+	status := http.StatusNoContent
+	var kind string
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Type string }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.Header.Get("webhook-signature") == "" {
+			t.Errorf("%v, %v", r.Header, err)
+		}
+		kind = body.Type
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	private := &http.Client{Transport: refusing{}}
+	if _, err := b.teller(t, server.Client(), nil).Try(t.Context(), shop); fault.Code(err) != "complaint_no_webhook" {
+		t.Errorf("without a webhook: %v", err)
+	}
+	if _, err := b.SetNotices(t.Context(), shop, b.notices(t, func(s *complaints.NoticesStatement) { s.URL = server.URL })); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		client  *http.Client
+		status  int
+		outcome string
+	}{
+		{"it takes it", server.Client(), 204, complaints.TryTaken},
+		{"it refuses it", server.Client(), 500, complaints.TryRefused},
+		{"it is not believed", &http.Client{}, 0, complaints.TrySilent},
+		{"it is not outside", private, 0, complaints.TryInternal},
+	} {
+		if status = c.status; status == 0 {
+			status = 204
+		}
+		done, err := b.teller(t, c.client, nil).Try(t.Context(), shop)
+		if err != nil || done.Outcome != c.outcome || done.Status != c.status {
+			t.Errorf("%s: %+v, %v", c.name, done, err)
+		}
+	}
+	if kind != "test" {
+		t.Errorf("the message is a %q", kind)
+	}
+}
+
+// refusing is a dialer that refuses every address.
+type refusing struct{}
+
+func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, fault.Denied
+}
+
 func TestAMessageGoesToTheMobileThatTheBusinessNamed(t *testing.T) {
 	b := newBench(t, nil)
 	if _, err := b.SetNotices(t.Context(), shop, b.notices(t, func(s *complaints.NoticesStatement) { s.Mobile = "09351112233" })); err != nil {

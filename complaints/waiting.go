@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"mohr/complaints/picture"
@@ -86,6 +87,31 @@ func (d *Desk) waitingFor(ctx context.Context, id, token string) (list []Shown, 
 		return err
 	})
 	return list, err
+}
+
+// waitingPicture returns one of waitingFor with its octets, for its consumer.
+func (d *Desk) waitingPicture(ctx context.Context, id, token string, number int) (Shown, []byte, error) {
+	var s shown
+	now := d.now()
+	err := d.Store.View(ctx, func(tx store.Tx) error {
+		if _, err := loadWriting(tx, id, token, now); err != nil {
+			return err
+		}
+		var err error
+		s, err = store.Load[shown](tx, waitingBucket, pictureKey(id, number))
+		if errors.Is(err, store.ErrNotFound) {
+			return errPictureUnknown()
+		}
+		return err
+	})
+	if err != nil {
+		return s.Shown, nil, err
+	}
+	b, err := d.Seal.Open(pictureBucket, id, pictureField(s.SHA256), s.Sealed)
+	if err != nil {
+		return s.Shown, nil, fmt.Errorf("picture %d of what is written as %s: %w", number, id, err)
+	}
+	return s.Shown, b, nil
 }
 
 // dropWaiting takes a picture back. One that is gone is no error.

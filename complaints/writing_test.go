@@ -115,7 +115,22 @@ func TestAComplaintIsWrittenInSteps(t *testing.T) {
 	if status, _ := p.attach(id, jar, photo(t, 30)); status != 409 {
 		t.Errorf("one more picture: %d", status)
 	}
+	if body := page("pictures", 200); !strings.Contains(body, `<img src="`+step("pictures/1")+`"`) {
+		t.Errorf("the picture is not shown: %s", body)
+	}
+	for name, c := range map[string]struct {
+		at, jar string
+		status  int
+	}{"to the browser that writes": {"pictures/1", jar, 200}, "to another": {"pictures/1", "Cookie: a=b", 404}, "to a wrong code": {"pictures/1", strings.Split(jar, "=")[0] + "=mct_wrong", 403}, "none": {"pictures/9", jar, 404}, "no number": {"pictures/x", jar, 404}} {
+		w := p.call("GET", step(c.at), "", nil, c.jar)
+		if h := w.Header(); w.Code != c.status || c.status == 200 && (h.Get("Content-Type") != "image/png" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment") || h.Get("Cache-Control") != "no-store") {
+			t.Errorf("a picture %s: %d %v", name, w.Code, h)
+		}
+	}
 	p.goes(t, step("pictures/remove"), url.Values{"number": {"1"}}, step("pictures"), jar)
+	if w := p.call("GET", step("pictures/1"), "", nil, jar); w.Code != 404 {
+		t.Errorf("a picture that was taken back: %d", w.Code)
+	}
 	p.goes(t, step("contact"), url.Values{"mobile": {in.Contact.Mobile}}, step("check"), jar)
 	if leaves := p.leaves(t); len(leaves) != 0 {
 		t.Errorf("logged before it was filed: %v", leaves)

@@ -11,7 +11,9 @@ import (
 	"mohr/ca/mandate"
 	"mohr/complaints"
 	"mohr/internal/fault"
+	"mohr/internal/nonce"
 	"mohr/internal/store"
+	"mohr/internal/web"
 )
 
 // Visitor is who is signed in.
@@ -27,12 +29,17 @@ type Config struct {
 	CA         *ca.Authority
 	Badges     *badge.Desk
 	Complaints *complaints.Desk
+	Teller     *complaints.Teller
+	Nonces     *nonce.Source
 	Audience   string           // base URL of the portal, no slash at the end
 	Now        func() time.Time // nil: time.Now
 }
 
 // Desk shows businesses their own. It is safe for concurrent use.
-type Desk struct{ Config }
+type Desk struct {
+	Config
+	tries *web.Gate // of webhooks
+}
 
 // New returns a Desk, or all that is wrong with c.
 func New(c Config) (*Desk, error) {
@@ -46,11 +53,12 @@ func New(c Config) (*Desk, error) {
 	need(c.CA != nil, "authority")
 	need(c.Badges != nil, "badges")
 	need(c.Complaints != nil, "complaints")
+	need(c.Teller != nil && c.Nonces != nil, "teller or nonces")
 	need(c.Audience != "", "audience")
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Desk{c}, errors.Join(errs...)
+	return &Desk{Config: c, tries: web.NewGate(0.1, 5)}, errors.Join(errs...)
 }
 
 func (d *Desk) now() time.Time { return d.Now().UTC().Truncate(time.Second) }

@@ -57,7 +57,7 @@ func newFeeds(t *testing.T) *feeds {
 	w := &feeds{at: time.Now()}
 	now := func() time.Time { return w.at }
 	w.ca = catest.New(t, now)
-	w.Desk = &Desk{Config{Store: w.ca.Store, CA: w.ca.Authority, Now: now, Audience: catest.Portal}}
+	w.Desk = &Desk{Config: Config{Store: w.ca.Store, CA: w.ca.Authority, Now: now, Audience: catest.Portal}}
 	_, c := w.ca.IssueTo(t, catest.Zahra, ca.OrganisationSign, "r-1")
 	w.sara, w.serial = c.Holder, c.Serial
 	w.visitor = Visitor{Holder: c.Holder, Business: c.Business, Certificate: c.Serial}

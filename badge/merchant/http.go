@@ -35,8 +35,12 @@ func (d *Desk) Routes(s *web.Server, signedIn SignedIn) {
 	e.GET(shop+"/complaints", of(d.pageComplaints))
 	e.GET(shop+"/complaints/:id", of(d.pageComplaint))
 	e.POST(shop+"/complaints/:id", of(d.postAnswer))
+	e.GET(shop+"/complaints/:id/pictures/:number", of(d.getPicture))
 	e.GET(shop+"/record", of(d.pageRecord))
 	e.POST(shop+"/record", of(d.postReply))
+	e.GET(shop+"/notices", of(d.pageNotices))
+	e.POST(shop+"/notices", of(d.postNotices))
+	e.POST(shop+"/notices/test", of(d.postTry))
 	e.GET("/calendar/:name", d.getCalendar)
 }
 

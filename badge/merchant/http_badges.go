@@ -25,7 +25,7 @@ func (d *Desk) showBadge(c echo.Context, at place, told *web.FormError) error {
 		return err
 	}
 	for _, due := range dues {
-		p.Days = append(p.Days, Day{What: due.What, Of: due.Of, At: due.At})
+		p.Days = append(p.Days, Day{due.What, due.Of, due.At, deskPath(at.Business, "badges", string(r.ID))})
 	}
 	status := http.StatusOK
 	if p.Error = told; told != nil {

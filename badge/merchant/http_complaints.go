@@ -2,6 +2,7 @@ package merchant
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -39,11 +40,30 @@ func (d *Desk) showComplaint(c echo.Context, at place, told *web.FormError) erro
 	}
 	p := complaintPage{place: at, Complaint: one, Taken: c.QueryParam("taken") != ""}
 	p.Next, p.Last = clock(one)
+	if p.Pictures, err = d.Complaints.PicturesOf(c.Request().Context(), at.Business, one.ID); err != nil {
+		return err
+	}
 	status := http.StatusOK
 	if p.Error = told; told != nil {
 		status = told.Status
 	}
 	return web.Page(c, status, "merchant-complaint", p)
+}
+
+// getPicture shows a picture of a complaint that was served to the business.
+func (d *Desk) getPicture(c echo.Context, _ Visitor, at place) error {
+	if err := needComplaints(at); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(c.Param("number"))
+	if err != nil {
+		n = 0 // which none has
+	}
+	s, octets, err := d.Complaints.PictureOf(c.Request().Context(), at.Business, c.Param("id"), n)
+	if err != nil {
+		return err
+	}
+	return s.Send(c, octets)
 }
 
 // clock returns the end of the window that runs, zero if all are missed, and

@@ -2,6 +2,7 @@ package merchant
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"mohr/badge"
 	"mohr/ca"
 	"mohr/complaints"
+	"mohr/internal/i18n"
 	"mohr/internal/web"
 )
 
@@ -42,6 +44,27 @@ func (p place) Soon(t time.Time) bool { return p.Left(t) < 24*time.Hour }
 
 // Lines are the paragraphs of what somebody wrote.
 func (place) Lines(text string) []string { return strings.Split(text, "\n") }
+
+// Ahead reports whether that is yet to come.
+func (p place) Ahead(t time.Time) bool { return t.After(p.Now) }
+
+// Near reports whether the page warns of the day.
+func (p place) Near(day Day) bool { return day.near(p.Now) }
+
+// Next is where what the day asks for is done.
+func (p place) Next(day Day) string {
+	switch day.What {
+	case badge.DueCertificate:
+		return "/renew"
+	case badge.DueEnds, badge.DueAppeal:
+		return day.Path + "#more"
+	case badge.DueProof:
+		return day.Path + "#proof"
+	case badge.DueLicence, badge.DueSite, badge.DueRevoked:
+		return day.Path + "#checks"
+	}
+	return day.Path
+}
 
 type overviewPage struct {
 	place
@@ -99,6 +122,28 @@ func (p badgePage) Prepare(a badge.Action) string {
 	return p.Path + "/badges/new?" + v.Encode()
 }
 
+// Embed is a way to show the badge: as it looks now, and what a shop puts on
+// its page for it.
+type Embed struct {
+	What          string // text "merchant.embed." and this
+	Preview       string // address of a picture
+	Width, Height int    // zero: as it is
+	Code          string // "": the picture itself
+}
+
+// Embeds are the ways to show the badge, each with its preview.
+func (p badgePage) Embeds() []Embed {
+	at := "/badge/" + string(p.Record.ID)
+	frame := fmt.Sprintf(`<iframe src="%s/frame" width="276" height="128"></iframe>`, p.Record.Page)
+	list := []Embed{{"frame", at + ".svg", 260, 112, frame}}
+	for _, lang := range []string{i18n.Persian, i18n.English} {
+		query := "?lang=" + lang
+		code := fmt.Sprintf(`<a href="%s%s"><img src="%s%s" width="260" height="112" alt=""></a>`, p.Record.Page, query, p.Record.Image, query)
+		list = append(list, Embed{lang, at + ".svg" + query, 260, 112, code})
+	}
+	return append(list, Embed{What: "qr", Preview: at + ".qr.png"})
+}
+
 type requestPage struct {
 	place
 	Wish  wish
@@ -138,6 +183,7 @@ type complaintPage struct {
 	Complaint complaints.Complaint
 	Next      time.Time // end of the window that runs; zero: none
 	Last      time.Time
+	Pictures  []complaints.Shown
 	Taken     bool // a statement was taken just now
 }
 

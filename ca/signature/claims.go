@@ -1,6 +1,8 @@
 package signature
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"time"
 
@@ -34,6 +36,16 @@ type Claims struct {
 	Nonce             string `json:"nonce"`              // from this service
 	IssuedAt          int64  `json:"iat"`                // seconds since 1970 UTC
 	Expires           int64  `json:"exp"`                // seconds since 1970 UTC
+}
+
+// DraftClaims are those of a statement that the owner of the certificate (DER)
+// signs elsewhere, from now on and within five minutes.
+func DraftClaims(kind, aud, nonce string, certificate []byte, now time.Time) Claims {
+	sum := sha256.Sum256(certificate)
+	return Claims{
+		Type: kind, Audience: aud, CertificateSHA256: hex.EncodeToString(sum[:]), Nonce: nonce,
+		IssuedAt: now.Unix(), Expires: now.Add(2 * freshness).Unix(),
+	}
 }
 
 // ParseClaims reads the payload of s as a T, which embeds Claims, and checks

@@ -219,7 +219,7 @@ func TestOnlyWhoActsForABusinessSeesItsDesk(t *testing.T) {
 		Reference: randomID(), LegalID: zahraCompany, NationalCode: mina.NationalCode, Title: "فروش", Scopes: []mandate.Scope{mandate.ComplaintAnswer},
 		ValidFrom: time.Now().UTC().Truncate(time.Second), ValidTo: time.Now().UTC().Truncate(time.Second).AddDate(0, 1, 0),
 	}, mandate.Granted)
-	complaintPages := []string{"/complaints", "/complaints/" + first.ID, "/record"}
+	complaintPages := []string{"/complaints", "/complaints/" + first.ID, "/record", "/notices"}
 	badgePages := []string{"/badges/new", "/badges/" + string(asked.ID)}
 	chromium := browser.Start(t)
 	for _, test := range []struct {

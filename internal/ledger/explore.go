@@ -32,15 +32,11 @@ func (l *Log) Recent(ctx context.Context, before int64) (list []Entry, err error
 			before = c.Size
 		}
 		for i := before - 1; i >= 0 && i >= before-shownEntries; i-- {
-			leaf, err := store.Load[leafRecord](tx, leafBucket, indexKey(i))
+			e, err := loadEntry(tx, i)
 			if err != nil {
 				return err
 			}
-			e, err := ParseEvent(leaf.Leaf)
-			if err != nil {
-				return err
-			}
-			list = append(list, Entry{Event: e, ID: leaf.ID, Index: i})
+			list = append(list, e)
 		}
 		return nil
 	})

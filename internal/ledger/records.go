@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -58,6 +59,12 @@ type checkpointRecord struct {
 }
 
 func indexKey(index int64) string { return fmt.Sprintf("%016x", index) }
+
+// parseIndexKey is the index of an indexKey; false for what is none.
+func parseIndexKey(key string) (int64, bool) {
+	index, err := strconv.ParseInt(key, 16, 64)
+	return index, err == nil && indexKey(index) == key
+}
 
 func tileKey(level int, n int64) string { return fmt.Sprintf("%02x/%016x", level, n) }
 

@@ -54,6 +54,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "badge-notices", Every: time.Minute, Run: r.badge.SendNotices},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
 		{Name: "remind-of-renewal", Every: time.Minute, Run: r.renew.Remind},
+		{Name: "index-log", Every: 2 * time.Second, Run: r.Ledger.IndexSubjects},
 		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},
 		{Name: "prune-sessions", Every: 10 * time.Minute, Run: counted(r.signin.Prune)},
 		{Name: "prune-acme", Every: time.Hour, Run: counted(r.acme.Prune)},

@@ -68,6 +68,7 @@ type rooms struct {
 	enroll     *enroll.Desk
 	renew      *renew.Desk
 	complaints *complaints.Desk
+	teller     *complaints.Teller // of businesses and consumers
 	opendata   *opendata.Publisher
 	statistics *regulator.Office
 	badge      *badge.Desk
@@ -238,13 +239,13 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	teller := &complaints.Teller{
+	r.teller = &complaints.Teller{
 		Store: r.Store, Seal: r.box, Client: r.dialer.Client(""), Send: notifier{r.registry}.Notify, Texts: r.texts, Portal: r.Config.Portal,
 	}
 	r.complaints, err = complaints.New(complaints.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
 		Flags: &rules.Flags, Placeholders: &rules.Placeholders,
-		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: teller, Objection: r.Config.objection(), Audience: r.Config.Portal, Log: r.Log,
+		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: r.teller, Objection: r.Config.objection(), Audience: r.Config.Portal, Log: r.Log,
 		Find: r.findBusiness,
 	})
 	if err != nil {
