@@ -50,15 +50,25 @@ func BlockKeyIn(tx store.Tx, spkiSHA256, by string, now time.Time) (ended int, e
 			return 0, err
 		}
 	}
-	err = store.Each(tx, keyCertBucket, spkiSHA256+"/", "", func(_, serial string) error {
-		c, err := LoadCertificate(tx, serial)
-		if err != nil || c.State != Issued || c.Ended() {
-			return err
+	err = EachOfKey(tx, spkiSHA256, func(c Certificate) error {
+		if c.State != Issued || c.Ended() {
+			return nil
 		}
 		ended++
 		return endCertificate(tx, c, KeyCompromise, by, now)
 	})
 	return ended, err
+}
+
+// EachOfKey calls fn with the record of every certificate of the key.
+func EachOfKey(tx store.Tx, spkiSHA256 string, fn func(Certificate) error) error {
+	return store.Each(tx, keyCertBucket, spkiSHA256+"/", "", func(_, serial string) error {
+		c, err := LoadCertificate(tx, serial)
+		if err != nil {
+			return err
+		}
+		return fn(c)
+	})
 }
 
 // KeySeen reports whether a certificate was ever ordered for the key, or the

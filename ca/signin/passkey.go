@@ -87,20 +87,10 @@ func (d *Desk) passkeyAnswer(ctx context.Context, answer []byte, p nonce.Purpose
 	if err != nil {
 		return h, err
 	}
-	var k Passkey
-	find := func(rawID, handle []byte) (webauthn.User, error) {
-		var u user
-		u, k, err = d.passkeyUser(ctx, rawID, handle)
-		return u, err
-	}
-	_, credential, err := d.passkeys.ValidatePasskeyLogin(find, d.ceremony(challenge), parsed)
+	k, err := d.validate(ctx, parsed, challenge)
 	if err != nil {
 		return h, err
 	}
-	if credential.Authenticator.CloneWarning {
-		return h, errPasskey()
-	}
-	k.Credential, k.Used = *credential, d.now()
 	h.signed = signed{Holder: k.Holder, Business: k.Business, By: ByPasskey, Passkey: k.ID, Certificate: k.Certificate}
 	h.use = func(tx store.Tx) error { return errors.Join(once.Use(tx), k.used(tx)) }
 	return h, nil
@@ -156,7 +146,8 @@ func (d *Desk) PasskeyCreation(ctx context.Context, who Who) (*protocol.Credenti
 		o.Challenge = protocol.URLEncodedBase64(d.Nonces.New(who.confirmNonce(NewPasskey)))
 		return nil
 	}
-	o, _, err := d.passkeys.BeginRegistration(u, challenge, webauthn.WithExclusions(webauthn.Credentials(u.WebAuthnCredentials()).CredentialDescriptors()))
+	o, _, err := d.passkeys.BeginRegistration(u, challenge, webauthn.WithExclusions(webauthn.Credentials(u.WebAuthnCredentials()).CredentialDescriptors()),
+		webauthn.WithExtensions(webauthn.WithExtensionPRFSupport())) // for keys that are held here (AssertionOptions)
 	return o, err
 }
 

@@ -216,3 +216,41 @@ func TestTheRulesCanBreak(t *testing.T) {
 		})
 	}
 }
+
+// TestNoWayLeadsToAHeldKeyAroundItsHolder: what takes a holder's key into its
+// home is called by one function alone, and that takes what only the check of
+// the holder's proof makes.
+func TestNoWayLeadsToAHeldKeyAroundItsHolder(t *testing.T) {
+	uses, makes := map[string]int{}, map[string]int{}
+	for _, s := range sources(t) {
+		if s.test || s.dir == "hsm" || strings.HasPrefix(s.dir, "hsm/") {
+			continue
+		}
+		for _, d := range s.file.Decls {
+			function := s.name
+			if f, ok := d.(*ast.FuncDecl); ok {
+				function += " " + f.Name.Name
+			}
+			ast.Inspect(d, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					if n.Sel.Name == "SignWrapped" {
+						uses[function]++
+					}
+				case *ast.CompositeLit:
+					// The empty one opens nothing: it has no key.
+					if id, ok := n.Type.(*ast.Ident); ok && id.Name == "authorised" && s.dir == "ca/held" && len(n.Elts) > 0 {
+						makes[function]++
+					}
+				}
+				return true
+			})
+		}
+	}
+	if len(uses) != 1 || uses["ca/held/sign.go sign"] != 1 {
+		t.Errorf("hsm.Keyring.SignWrapped belongs in ca/held/sign.go's sign, once: %v", uses)
+	}
+	if len(makes) != 1 || makes["ca/held/sign.go authorise"] != 1 {
+		t.Errorf("only authorise of ca/held/sign.go makes what sign takes: %v", makes)
+	}
+}
