@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"slices"
 
 	"mohr/internal/fault"
 )
@@ -60,8 +61,13 @@ func (c *cms) settleContent(detached []byte) error {
 	return nil
 }
 
-// verify applies RFC 5652 sections 5.4 and 5.6 and RFC 5035 section 5.
+// verify applies RFC 5652 sections 5.4 and 5.6 and RFC 5035 section 5. What
+// says of which kind its content is was signed as a document (ca/document/cades)
+// and is no statement, whatever the document says.
 func (c cms) verify(leaf *x509.Certificate) error {
+	if slices.ContainsFunc(c.signer.attrs.others, func(a Attribute) bool { return a.Type.Equal(oidMIMEType) }) {
+		return errCMS("cms_document", "this is the signature of a document, which is no statement; sign the statement with the command or the page that is for it")
+	}
 	if c.signer.attrs.certificate.digest == nil {
 		return errAttributesMissing()
 	}

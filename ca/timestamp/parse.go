@@ -20,25 +20,47 @@ const (
 	maxAttributes   = 16
 )
 
-// parseResponse reads a granted TimeStampResp; response.go and token.go have
-// the definitions.
+// parseResponse reads a granted TimeStampResp and the token in it; response.go
+// and token.go have the definitions.
 func parseResponse(der []byte) (token, error) {
+	raw, err := tokenOf(der)
+	if err != nil {
+		return token{}, err
+	}
+	return parseToken(raw)
+}
+
+// tokenOf returns the timeStampToken of a granted TimeStampResp, unread.
+func tokenOf(der []byte) ([]byte, error) {
+	if len(der) > maxResponse {
+		return nil, errors.New("it is too long")
+	}
+	in := cryptobyte.String(der)
+	var outer, status, content cryptobyte.String
+	var code int64
+	if !in.ReadASN1(&outer, cryptobyte_asn1.SEQUENCE) || !in.Empty() ||
+		!outer.ReadASN1(&status, cryptobyte_asn1.SEQUENCE) || !status.ReadASN1Integer(&code) {
+		return nil, errors.New("not a TimeStampResp")
+	}
+	if code != statusGranted && code != statusGrantedWithMods {
+		return nil, errors.New("the stamp was refused")
+	}
+	if !outer.ReadASN1Element(&content, cryptobyte_asn1.SEQUENCE) || !outer.Empty() {
+		return nil, errors.New("not a signed token")
+	}
+	return content, nil
+}
+
+// parseToken reads a TimeStampToken.
+func parseToken(der []byte) (token, error) {
 	var t token
 	if len(der) > maxResponse {
 		return t, errors.New("it is too long")
 	}
 	in := cryptobyte.String(der)
-	var outer, status, content, wrapped, signed cryptobyte.String
-	var code int64
+	var content, wrapped, signed cryptobyte.String
 	var kind asn1.ObjectIdentifier
-	if !in.ReadASN1(&outer, cryptobyte_asn1.SEQUENCE) || !in.Empty() ||
-		!outer.ReadASN1(&status, cryptobyte_asn1.SEQUENCE) || !status.ReadASN1Integer(&code) {
-		return t, errors.New("not a TimeStampResp")
-	}
-	if code != statusGranted && code != statusGrantedWithMods {
-		return t, errors.New("the stamp was refused")
-	}
-	if !outer.ReadASN1(&content, cryptobyte_asn1.SEQUENCE) || !outer.Empty() ||
+	if !in.ReadASN1(&content, cryptobyte_asn1.SEQUENCE) || !in.Empty() ||
 		!content.ReadASN1ObjectIdentifier(&kind) || !kind.Equal(oidSignedData) ||
 		!content.ReadASN1(&wrapped, tag(0)) || !content.Empty() ||
 		!wrapped.ReadASN1(&signed, cryptobyte_asn1.SEQUENCE) || !wrapped.Empty() {

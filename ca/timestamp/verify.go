@@ -20,7 +20,10 @@ import (
 func Verify(tsr, digest []byte, root *x509.Certificate) (time.Time, error) {
 	t, err := parseResponse(tsr)
 	if err == nil {
-		err = t.holds(digest, root)
+		err = t.holds(func(crypto.Hash) []byte { return digest })
+	}
+	if err == nil {
+		err = t.chains(root)
 	}
 	if err != nil {
 		return time.Time{}, fault.New(fault.Invalid, "timestamp_invalid", "this time stamp does not hold (%[1]v); do not rely on it", err)
@@ -28,9 +31,42 @@ func Verify(tsr, digest []byte, root *x509.Certificate) (time.Time, error) {
 	return t.at, nil
 }
 
-// holds checks what was parsed.
-func (t token) holds(digest []byte, root *x509.Certificate) error {
-	if len(digest) != t.imprintHash.Size() || !bytes.Equal(digest, t.imprint) {
+// Stamp is a time stamp whose signature holds; whether its unit is one to be
+// believed is not said.
+type Stamp struct {
+	At           time.Time
+	Unit         *x509.Certificate
+	Certificates []*x509.Certificate // the unit's among them
+}
+
+// Open checks a TimeStampToken (DER, RFC 3161 section 2.4.2) as Verify does,
+// but for the chain, which is for whoever judges it with other facts. imprint
+// returns what was stamped under a hash; nil where it has none. Every refusal
+// is Invalid.
+func Open(der []byte, imprint func(crypto.Hash) []byte) (Stamp, error) {
+	t, err := parseToken(der)
+	if err == nil {
+		err = t.holds(imprint)
+	}
+	if err != nil {
+		return Stamp{}, fault.New(fault.Invalid, "timestamp_invalid", "this time stamp does not hold (%[1]v); do not rely on it", err)
+	}
+	return Stamp{At: t.at, Unit: t.unit(), Certificates: t.certificates}, nil
+}
+
+// Token returns the TimeStampToken of a granted TimeStampResp, which is what
+// signed documents carry. Its refusal is Invalid.
+func Token(tsr []byte) ([]byte, error) {
+	der, err := tokenOf(tsr)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "timestamp_invalid", "this time stamp does not hold (%[1]v); do not rely on it", err)
+	}
+	return der, nil
+}
+
+// holds checks what was parsed, but for the chain.
+func (t token) holds(imprint func(crypto.Hash) []byte) error {
+	if digest := imprint(t.imprintHash); len(digest) != t.imprintHash.Size() || !bytes.Equal(digest, t.imprint) {
 		return errors.New("it is over other data")
 	}
 	unit := t.unit()
@@ -50,10 +86,7 @@ func (t token) holds(digest []byte, root *x509.Certificate) error {
 	if err := unit.CheckSignature(t.signatureAlgorithm, t.signedAttributes, t.signature); err != nil {
 		return errors.New("the signature is wrong")
 	}
-	if err := forStamping(unit); err != nil {
-		return err
-	}
-	return t.chains(unit, root)
+	return forStamping(unit)
 }
 
 // unit returns the certificate that the SignerInfo names, or nil.
@@ -67,13 +100,13 @@ func (t token) unit() *x509.Certificate {
 }
 
 // chains has the standard library build the chain at the stated time.
-func (t token) chains(unit, root *x509.Certificate) error {
+func (t token) chains(root *x509.Certificate) error {
 	roots, others := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(root)
 	for _, c := range t.certificates {
 		others.AddCert(c)
 	}
-	if _, err := unit.Verify(x509.VerifyOptions{
+	if _, err := t.unit().Verify(x509.VerifyOptions{
 		Roots: roots, Intermediates: others, CurrentTime: t.at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping},
 	}); err != nil {
 		return errors.New("the signer's certificate does not lead to the root at that time")

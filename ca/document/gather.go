@@ -1,0 +1,76 @@
+package document
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"fmt"
+
+	"mohr/ca/document/suite"
+	"mohr/ca/timestamp"
+)
+
+// Stamp returns a TimeStampToken over the SHA-256 of data. It must hold:
+// whoever stamps may be another's service.
+func Stamp(ctx context.Context, stamper Stamper, data []byte) ([]byte, error) {
+	tsr, err := stamper.Stamp(ctx, suite.Digest(crypto.SHA256, data))
+	if err != nil {
+		return nil, fmt.Errorf("time stamp: %w", err)
+	}
+	token, err := timestamp.Token(tsr)
+	if err != nil {
+		return nil, fmt.Errorf("time stamp: %w", err)
+	}
+	if _, err := timestamp.Open(token, func(h crypto.Hash) []byte { return suite.Digest(h, data) }); err != nil {
+		return nil, fmt.Errorf("time stamp: %w", err)
+	}
+	return token, nil
+}
+
+// Gather returns what the source says of the chains of a signature: its
+// signer's, and those of the units that stamped it, with their certificates.
+func Gather(ctx context.Context, source Source, s Signature) (all Values, err error) {
+	if s.Signer == nil {
+		return all, fmt.Errorf("gather values: the signer's certificate is not in the signature")
+	}
+	chains := [][]*x509.Certificate{chainOf(s.Signer, s.Carried.Certificates)}
+	for _, raw := range s.Stamps {
+		t, err := timestamp.Open(raw, func(h crypto.Hash) []byte { return suite.Digest(h, s.Stamped) })
+		if err != nil {
+			return all, fmt.Errorf("gather values: %w", err)
+		}
+		chains = append(chains, chainOf(t.Unit, t.Certificates))
+	}
+	for _, chain := range chains {
+		v, err := source.Values(ctx, chain)
+		if err != nil {
+			return all, fmt.Errorf("gather values: %w", err)
+		}
+		v.Certificates = append(chain, v.Certificates...)
+		all = all.With(v)
+	}
+	return all, nil
+}
+
+// chainOf orders those of others that lead up from leaf. Nothing is believed
+// by that: it only says whose revocation to ask for.
+func chainOf(leaf *x509.Certificate, others []*x509.Certificate) []*x509.Certificate {
+	chain := []*x509.Certificate{leaf}
+	for top := leaf; len(chain) < maxCertificates; {
+		next := issuerOf(top, others)
+		if next == nil || next.Equal(top) {
+			break
+		}
+		chain, top = append(chain, next), next
+	}
+	return chain
+}
+
+func issuerOf(c *x509.Certificate, others []*x509.Certificate) *x509.Certificate {
+	for _, o := range others {
+		if c.CheckSignatureFrom(o) == nil {
+			return o
+		}
+	}
+	return nil
+}
