@@ -69,6 +69,21 @@ func (a *Authority) Sweep(ctx context.Context) (Swept, error) {
 	return done, errors.Join(errs...)
 }
 
+// WaitingSince returns when the oldest of the intents that are neither
+// finished nor void was recorded; the zero time if there is none.
+func (a *Authority) WaitingSince(ctx context.Context) (oldest time.Time, err error) {
+	err = a.Store.View(ctx, func(tx store.Tx) error {
+		oldest = time.Time{}
+		return store.Each(tx, pendingBucket, "", "", func(_ string, in intent) error {
+			if oldest.IsZero() || in.At.Before(oldest) {
+				oldest = in.At
+			}
+			return nil
+		})
+	})
+	return oldest, err
+}
+
 // void gives an intent up, unless its caller was faster.
 func (a *Authority) void(ctx context.Context, in intent, now time.Time) error {
 	return a.Store.Update(ctx, func(tx store.Tx) error {

@@ -90,6 +90,7 @@ func (f *serveFlags) config(c *cobra.Command) (service.Config, error) {
 		}
 	}
 	conf.Defaults()
+	conf.Version = release
 	if f.people != "" && !f.dev {
 		return conf, usageError{errors.New("--people goes with --dev")}
 	}

@@ -42,6 +42,9 @@ type Config struct {
 type Runner struct {
 	Config
 	wg sync.WaitGroup
+
+	mu   sync.Mutex
+	runs map[string]*Runs // by job; guarded by mu
 }
 
 // Start runs every job once, now, and then every Every, until ctx ends; jobs
@@ -59,7 +62,10 @@ func Start(ctx context.Context, c Config, jobs ...Job) (*Runner, error) {
 	if err := validate(c, jobs); err != nil {
 		return nil, err
 	}
-	r := &Runner{Config: c}
+	r := &Runner{Config: c, runs: map[string]*Runs{}}
+	for _, j := range jobs {
+		r.runs[j.Name] = &Runs{Every: j.Every}
+	}
 	for _, j := range jobs {
 		r.wg.Go(func() { r.keep(ctx, j) })
 	}
@@ -156,6 +162,7 @@ func (r *Runner) runHeld(ctx context.Context, j Job) {
 func (r *Runner) once(ctx context.Context, j Job) {
 	started := r.Now()
 	err := run(ctx, j)
+	r.count(j.Name, err, ctx.Err() != nil)
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		r.Log.DebugContext(ctx, "job stopped", "job", j.Name)

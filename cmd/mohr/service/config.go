@@ -103,6 +103,8 @@ type Config struct {
 	SCEP bool `yaml:"scep"`
 	// Limits bound what each listener takes on at once (docs/overload.md).
 	Limits door.Limits `yaml:"limits"`
+	// Version of the program, for its metrics; no key of the file.
+	Version string `yaml:"-"`
 	// Production says that no development key and no simulated evidence is used.
 	Production bool `yaml:"production"`
 }

@@ -13,6 +13,7 @@ import (
 	"mohr/internal/control"
 	"mohr/internal/door"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -53,6 +54,7 @@ func PortOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 type handlers struct {
 	portal, plain, ops, control http.Handler
 	portalBusy, plainBusy       door.Refuse
+	requests                    *prometheus.HistogramVec // by door
 }
 
 // doors bound what each listener takes on. ops bounds its connections only:
@@ -79,8 +81,9 @@ func serveAll(ctx context.Context, l listeners, d doors, owner net.Listener, h h
 		handler  http.Handler
 		tls      *tls.Config
 	}{
-		{l.HTTPS, d.HTTPS, d.HTTPS.Handler(h.portal, h.portalBusy), tlsConfig}, {l.MTLS, d.MTLS, d.MTLS.Handler(h.portal, h.portalBusy), mtlsConfig},
-		{l.HTTP, d.HTTP, d.HTTP.Handler(h.plain, h.plainBusy), nil}, {l.Ops, d.Ops, h.ops, nil},
+		{l.HTTPS, d.HTTPS, timed(h.requests, "https", d.HTTPS.Handler(h.portal, h.portalBusy)), tlsConfig},
+		{l.MTLS, d.MTLS, timed(h.requests, "mtls", d.MTLS.Handler(h.portal, h.portalBusy)), mtlsConfig},
+		{l.HTTP, d.HTTP, timed(h.requests, "http", d.HTTP.Handler(h.plain, h.plainBusy)), nil}, {l.Ops, d.Ops, h.ops, nil},
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return control.Serve(ctx, owner, h.control) })

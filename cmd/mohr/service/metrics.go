@@ -2,30 +2,43 @@ package service
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 
 	"mohr/internal/door"
+	"mohr/internal/jobs"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // gauges are what an operator sets alarms on: ages and queues, read when they
 // are asked for. Labels are from closed sets: authorities, key purposes.
 type gauges struct {
 	*rooms
-	doors doors
+	doors  doors
+	runner *jobs.Runner
 }
 
 // What is measured. An age is in seconds.
 var (
+	buildInfo        = describe("mohr_build_info", "1, with the version of the program.", "version")
+	readiness        = describe("mohr_ready", "1 if /readyz says ready.")
 	crlNextUpdate    = describe("mohr_crl_next_update_seconds", "Time until the CRL that ends first is overdue.", "issuer")
 	crlShards        = describe("mohr_crl_shards", "CRL shards of the authority.", "issuer")
 	statusSigning    = describe("mohr_status_signing", "1 if the last CRL and the last OCSP answer that were due could be signed here.", "issuer")
 	responderLeft    = describe("mohr_ocsp_responder_seconds", "Time until the OCSP responder's certificate ends.", "issuer")
+	tlsLeft          = describe("mohr_tls_certificate_seconds", "Time until the certificate of the listeners ends.")
 	logWaiting       = describe("mohr_log_waiting_seconds", "Age of the oldest deed that has no place in the log; 0 if none waits.")
+	issuingWaiting   = describe("mohr_issuing_waiting_seconds", "Age of the oldest certificate that was begun and is not signed; 0 if none waits.")
 	clockTrusted     = describe("mohr_clock_trusted", "1 while the time may go into signatures.")
 	keySignatures    = describe("mohr_key_signatures_total", "Signatures since the start of this process.", "key")
 	keyFailures      = describe("mohr_key_failures_total", "Tries to sign that failed since the start of this process.", "key")
+	registerWell     = describe("mohr_register_well", "1 if the register or gateway answers, 0 while it is spared.", "register")
+	jobInterval      = describe("mohr_job_interval_seconds", "Time from the end of one run of the job to the next.", "job")
+	jobDone          = describe("mohr_job_done_timestamp_seconds", "When the job last ended well on this node; not there if it never did.", "job")
+	jobFailures      = describe("mohr_job_failures_total", "Runs of the job that failed on this node since the start of this process.", "job")
 	badgesOpen       = describe("mohr_badge_open", "Badge requests that are not decided.")
 	badgesLate       = describe("mohr_badge_late", "Badge requests that wait for a registry or for us for more than 45 minutes.")
 	badgesOldest     = describe("mohr_badge_waiting_seconds", "How long the longest of the open badge requests has waited for a registry or for us.")
@@ -50,26 +63,53 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	failed := g.answering(ctx, gauge)
-	since, err := g.Ledger.WaitingSince(ctx)
-	failed = failed || err != nil
-	waiting := 0.0
-	if !since.IsZero() {
-		waiting = max(0, time.Since(since).Seconds())
-	}
-	gauge(logWaiting, waiting)
-	badges, err := g.badge.ServiceLevel(ctx)
-	failed = failed || err != nil
-	gauge(badgesOpen, float64(badges.Open))
-	gauge(badgesLate, float64(badges.Late))
-	gauge(badgesOldest, float64(badges.Oldest))
+	gauge(buildInfo, 1, g.Config.Version)
+	gauge(readiness, one(g.ready(ctx) == nil))
 	gauge(clockTrusted, one(g.Clock.Check() == nil))
+	gauge(tlsLeft, time.Until(g.tls.Load().Leaf.NotAfter).Seconds())
+	failed := errors.Join(g.answering(ctx, gauge), g.waiting(ctx, gauge))
+	g.doors.collect(gauge, to)
 	for _, k := range g.Ring.Keys() {
 		to <- prometheus.MustNewConstMetric(keySignatures, prometheus.CounterValue, float64(k.Uses.Signatures), k.URI)
 		to <- prometheus.MustNewConstMetric(keyFailures, prometheus.CounterValue, float64(k.Uses.Failures), k.URI)
 	}
-	g.doors.collect(gauge, to)
-	gauge(collectionFailed, one(failed))
+	well := map[string]bool{} // a connector may answer for several kinds
+	for _, h := range g.registry.health() {
+		before, known := well[h.Name]
+		well[h.Name] = h.Well() && (before || !known)
+	}
+	for name, answers := range well {
+		gauge(registerWell, one(answers), name)
+	}
+	for name, runs := range g.runner.Runs() {
+		gauge(jobInterval, runs.Every.Seconds(), name)
+		if !runs.Done.IsZero() {
+			gauge(jobDone, float64(runs.Done.Unix()), name)
+		}
+		to <- prometheus.MustNewConstMetric(jobFailures, prometheus.CounterValue, float64(runs.Failures), name)
+	}
+	gauge(collectionFailed, one(failed != nil))
+}
+
+// waiting sends what concerns queues.
+func (g *gauges) waiting(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) error {
+	deed, err := g.Ledger.WaitingSince(ctx)
+	gauge(logWaiting, age(deed))
+	begun, failed := g.CA.WaitingSince(ctx)
+	gauge(issuingWaiting, age(begun))
+	badges, late := g.badge.ServiceLevel(ctx)
+	gauge(badgesOpen, float64(badges.Open))
+	gauge(badgesLate, float64(badges.Late))
+	gauge(badgesOldest, float64(badges.Oldest))
+	return errors.Join(err, failed, late)
+}
+
+// age is the seconds since then, 0 for the zero time.
+func age(then time.Time) float64 {
+	if then.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(then).Seconds())
 }
 
 // collect sends what each door has let in and refused.
@@ -85,8 +125,8 @@ func (d doors) collect(gauge func(*prometheus.Desc, float64, ...string), to chan
 	}
 }
 
-// answering sends what concerns CRLs and OCSP, and reports whether it failed.
-func (g *gauges) answering(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) (failed bool) {
+// answering sends what concerns CRLs and OCSP.
+func (g *gauges) answering(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) error {
 	list, err := g.status.Health(ctx)
 	now := time.Now()
 	for _, h := range list {
@@ -100,7 +140,7 @@ func (g *gauges) answering(ctx context.Context, gauge func(*prometheus.Desc, flo
 			gauge(responderLeft, h.ResponderNotAfter.Sub(now).Seconds(), issuer)
 		}
 	}
-	return err != nil
+	return err
 }
 
 func one(yes bool) float64 {
@@ -108,4 +148,17 @@ func one(yes bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// requests times what each listener answers, refusals too.
+func requests() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "mohr_request_seconds", Help: "Time from a request's header to the end of its handler.",
+		Buckets: []float64{.002, .01, .05, .2, 1, 5, 20},
+	}, []string{"door", "code"})
+}
+
+// timed is h with its answers counted.
+func timed(v *prometheus.HistogramVec, door string, h http.Handler) http.Handler {
+	return promhttp.InstrumentHandlerDuration(v.MustCurryWith(prometheus.Labels{"door": door}), h)
 }

@@ -18,9 +18,9 @@ const readyTimeout = 3 * time.Second
 // opsHandler is the operators' door: health, readiness, metrics, profiles.
 // ready says what is missing, own are the metrics of the rooms; dev, where there is one, has the outbox
 // and the pages of a development service.
-func opsHandler(ready func(context.Context) error, own prometheus.Collector, dev http.Handler) http.Handler {
+func opsHandler(ready func(context.Context) error, own []prometheus.Collector, dev http.Handler) http.Handler {
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(own)
+	metrics.MustRegister(own...)
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })

@@ -16,6 +16,8 @@ import (
 	"mohr/hsm"
 	"mohr/internal/control"
 	"mohr/internal/web"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // ErrConfig is in the error of Serve for a configuration that cannot be served.
@@ -151,7 +153,8 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	}
 	s.Routes = r.web.Routes()
 	d := s.Config.doors()
-	h := handlers{control: g.control(), portal: r.web.Handler(), ops: opsHandler(r.ready, &gauges{r, d}, dev), portalBusy: web.Refuser(r.web.Echo)}
+	h := handlers{control: g.control(), portal: r.web.Handler(), portalBusy: web.Refuser(r.web.Echo), requests: requests()}
+	h.ops = opsHandler(r.ready, []prometheus.Collector{&gauges{r, d, runner}, h.requests}, dev)
 	h.plain, h.plainBusy = r.plain()
 	ready(s) // the doors are bound: who knocks from now on is served
 	return serveAll(ctx, s.listeners, d, owner, h, g.tlsConfig(false), g.tlsConfig(true), log)
