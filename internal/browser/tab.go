@@ -140,7 +140,9 @@ func (c *Chromium) Tab(t testing.TB, l Look) *Tab {
 		network.Enable(), log.Enable(), runtime.Enable(),
 		network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": lang}),
 		emulation.SetDeviceMetricsOverride(width, height, 1, l.Phone || l.Narrow),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}, // what scrolls has scrolled
+		}),
 		emulation.SetScriptExecutionDisabled(l.NoScript),
 	)
 	return tab
@@ -265,12 +267,6 @@ func (tab *Tab) lead(what string, actions ...chromedp.Action) {
 	if _, err := chromedp.RunResponse(ctx, actions...); err != nil {
 		tab.t.Fatalf("%s, %s: %v\n%s", tab.Look, what, err, tab.peek())
 	}
-}
-
-// Press sends keys to what has the focus: kb.Tab, kb.Enter, letters.
-func (tab *Tab) Press(keys string) {
-	tab.t.Helper()
-	tab.do("press keys", chromedp.KeyEvent(keys))
 }
 
 // Upload chooses a file in the field.
