@@ -153,6 +153,7 @@ type State struct {
 	Ways        []Need          `json:"ways,omitempty" doc:"proofs that would do in place of one that is needed"`
 	AtVendor    []Need          `json:"at_vendor,omitempty" doc:"those of both that are given on a vendor's pages: without a body, the answer has the visit"`
 	Visit       *VisitState     `json:"visit,omitempty"`
+	WaitsFor    []Awaited       `json:"waits_for,omitempty" doc:"who is still to answer, and since when"`
 	Policy      string          `json:"policy,omitempty" doc:"version of the policy that decided"`
 	Trace       []evidence.Step `json:"trace,omitempty" doc:"the rules asked, once the applicant's phone is proven"`
 	TermsToSign string          `json:"terms_version" doc:"version of the terms to consent to"`
@@ -193,6 +194,7 @@ func (d *Desk) Show(ctx context.Context, a Application) (State, error) {
 			return State{}, err
 		}
 	}
+	s.WaitsFor = a.awaited(d.registerTypes(a.Profile))
 	own, ways, err := d.lackingNow(a, now)
 	if err != nil {
 		return State{}, err

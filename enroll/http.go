@@ -96,7 +96,8 @@ type applicationPage struct {
 	State
 	Next       Need
 	Steps      []Milestone
-	Revocation string // code, while it is handed out
+	Waits      []string // for whom, in the reader's words
+	Revocation string   // code, while it is handed out
 	Error      *web.FormError
 }
 
@@ -130,7 +131,7 @@ func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 	if len(p.Needs) > 0 {
 		p.Next = p.Needs[0]
 	}
-	p.Steps = p.milestones()
+	p.Steps, p.Waits = p.milestones(), d.waits(c, p.State)
 	p.Needs = append(p.Needs, p.Ways...) // each is a step to choose
 	if a.Stage == Issued {
 		i, err := d.Delivered(ctx, id, token)

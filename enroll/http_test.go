@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"mohr/ca/catest"
 	"mohr/enroll"
@@ -212,6 +213,33 @@ func TestWhatCannotBeUndoneIsAskedOnceMore(t *testing.T) {
 	a.state().want(t, enroll.Cancelled)
 	b.wants(b.post(page+"/erase", sure), 200, "<h1>")
 	a.state().want(t, enroll.Erased)
+}
+
+// TestThePageSaysForWhomItWaitsAndHowLong, to a script too, and stops when the
+// register has answered. Nothing is asked by looking.
+func TestThePageSaysForWhomItWaitsAndHowLong(t *testing.T) {
+	b := &browser{desk: newDesk(t, nil), cookies: map[string]*http.Cookie{}, lang: "en"}
+	sara := person(1)
+	b.regs.know(sara)
+	b.regs.set(b.regs.down, "mobile", true)
+	a := b.apply(sara, "natural-sign")
+	a.consent()
+	a.code(b.regs.code(sara.mobile)).want(t, enroll.Waiting, enroll.NeedRefresh)
+	page := "/enroll/" + a.id
+	b.wants(b.get(page+"/progress"), 403)
+	b.cookies["x"] = &http.Cookie{Name: "__Host-mohr-" + a.id, Value: a.token}
+	silent := "Register of mobile numbers: no word "
+	b.wants(b.get(page), 200, silent+"yet", "<time", `action="`+page+`/refresh"`)
+	b.clock.pass(3*time.Minute + 20*time.Second)
+	b.wants(b.get(page), 200, silent+"for 3 minutes<")
+	if w := b.get(page + "/progress"); w.Body.String() != `{"stage":"waiting_external","waits":["`+silent+`for 3 minutes"]}`+"\n" {
+		t.Errorf("a script is told %q", w.Body)
+	}
+	b.regs.set(b.regs.down, "mobile", false)
+	b.must(b.Resume(t.Context()))
+	if w := b.get(page + "/progress"); w.Body.String() != `{"stage":"collecting","waits":[]}`+"\n" {
+		t.Errorf("a script is told %q", w.Body)
+	}
 }
 
 func TestTheCodeRevokesOnThePage(t *testing.T) {

@@ -18,6 +18,7 @@ func TestTheHoldersPagesInABrowser(t *testing.T) {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
 			s.endsWhatWasBegun(t, tab, []applicant{zahra, davood}[i])
+			s.waitsOnThePage(t, tab, []applicant{mina, narges}[i])
 		})
 	}
 }
@@ -49,5 +50,36 @@ func (s *running) endsWhatWasBegun(t *testing.T, tab *browser.Tab, who applicant
 	}
 	if tab.Has("form[action$='/erase']") {
 		t.Error("what is erased can be erased again")
+	}
+}
+
+// waitsOnThePage has a register that is down while the page is looked at: with
+// scripts it goes on by itself, without them by a button.
+func (s *running) waitsOnThePage(t *testing.T, tab *browser.Tab, who applicant) {
+	const route = "/v1/mobile/match"
+	s.fault(t, route, "down")
+	defer s.fault(t, route, "none")
+	s.begin(t, tab, who)
+	tab.Click("#accepted")
+	tab.Follow("form[action$='/consent'] button")
+	code, err := s.code(t, who.Mobile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.Fill("#code", code)
+	tab.Follow("form[action$='/code'] button")
+	if !tab.NoScript {
+		tab.Wait("#waiting .hint")
+	}
+	seen(t, tab, "enroll-waits")
+	s.fault(t, route, "none")
+	if tab.NoScript {
+		tab.Follow("form[action$='/refresh'] button")
+	} else {
+		tab.Run(`await fetch(document.querySelector("form[action$='/refresh']").action, {method: "POST"})`, nil)
+		tab.Wait("form[action$='/face']")
+	}
+	if tab.Has("#waiting") || !tab.Has("form[action$='/face']") {
+		t.Errorf("it waits still:\n%s", tab.Text("main"))
 	}
 }

@@ -63,14 +63,22 @@ function save(content, name) {
   setTimeout(() => URL.revokeObjectURL(a.href), 60000);
 }
 
-// watch asks every few seconds whether the application has moved on.
+// watch asks every few seconds for whom the application waits, and shows it;
+// once the application has moved on, the page of its next step is loaded.
 function watch(box) {
-  box.hidden = false;
+  const lines = box.querySelector("#waits");
+  box.querySelector(".hint").hidden = false;
   const timer = setInterval(async () => {
+    if (document.hidden) return;
     const res = await fetch(box.dataset.progress).catch(() => null);
-    if (!res?.ok || (await res.json()).stage === box.dataset.stage) return;
-    clearInterval(timer);
-    location.reload();
+    if (!res?.ok) return;
+    const { stage, waits } = await res.json();
+    if (stage !== box.dataset.stage) {
+      clearInterval(timer);
+      location.reload();
+    } else if (waits.length > 0 && waits.join() !== [...lines.children].map((li) => li.textContent).join()) {
+      lines.replaceChildren(...waits.map((text) => Object.assign(document.createElement("li"), { className: "waits", textContent: text })));
+    }
   }, 2000);
 }
 
