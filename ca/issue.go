@@ -279,6 +279,12 @@ func settle(tx store.Tx, in intent, der []byte, now time.Time, recorded func(sto
 // recordIssued makes the pending c a certificate.
 func recordIssued(tx store.Tx, c Certificate, in intent, der []byte, now time.Time) (Certificate, error) {
 	c.State, c.DER, c.Version = Issued, der, c.Version+1
+	sum := sha256.Sum256(der)
+	e := ledger.Event{Kind: "certificate.issued", Subject: c.Serial, At: now, Hash: hexOf(sum[:])}
+	var err error
+	if c.Leaf, err = e.ID(); err != nil {
+		return c, err
+	}
 	if err := saveCertificate(tx, c); err != nil {
 		return c, err
 	}
@@ -291,8 +297,7 @@ func recordIssued(tx store.Tx, c Certificate, in intent, der []byte, now time.Ti
 	if err := retireReplaced(tx, c, in.Overlap, now); err != nil {
 		return c, err
 	}
-	sum := sha256.Sum256(der)
-	return c, ledger.Append(tx, ledger.Event{Kind: "certificate.issued", Subject: c.Serial, At: now, Hash: hexOf(sum[:])})
+	return c, ledger.Append(tx, e)
 }
 
 func indexOwner(tx store.Tx, c Certificate) error {

@@ -65,6 +65,7 @@ type Certificate struct {
 	Mandate     string               `json:"mandate,omitempty"`     // id of the mandate by which the holder acts for the business; "": its register says so
 	Revoked     *Revoked             `json:"revoked,omitempty"`     // or suspended
 	RenewNow    *RenewNow            `json:"renew_now,omitempty"`   // to be renewed at once, after an incident
+	Leaf        string               `json:"leaf,omitempty"`        // of its issuance in the ledger (Event.ID)
 	Version     int                  `json:"version"`               // of this record: status is ordered by it
 	DER         []byte               `json:"der,omitempty"`
 }
@@ -82,6 +83,7 @@ type Revoked struct {
 	Reason   Reason    `json:"reason"`
 	By       string    `json:"by"` // an actor: "holder", "operator:h-...", "job:retire"
 	NotAfter time.Time `json:"not_after"`
+	Leaf     string    `json:"leaf,omitempty"` // of this in the ledger (Event.ID)
 }
 
 // LoadCertificate reads the record inside tx; NotFound if there is none.

@@ -174,6 +174,12 @@ func endCertificate(tx store.Tx, c Certificate, reason Reason, by string, now ti
 // setStatus writes what becomes of c: record, CRL row, shard revision and
 // leaf. r is nil for a certificate that counts again.
 func setStatus(tx store.Tx, c Certificate, r *Revoked, e ledger.Event) error {
+	var err error
+	if r != nil {
+		if r.Leaf, err = e.ID(); err != nil {
+			return err
+		}
+	}
 	c.Revoked = r
 	c.Version++
 	if err := saveCertificate(tx, c); err != nil {
@@ -181,7 +187,6 @@ func setStatus(tx store.Tx, c Certificate, r *Revoked, e ledger.Event) error {
 	}
 	key := shardKey(c.Issuer, c.Shard)
 	row := key + "/" + c.Serial
-	var err error
 	if r == nil {
 		err = tx.Delete(revokedBucket, row)
 	} else {

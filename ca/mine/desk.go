@@ -20,7 +20,11 @@ type Config struct {
 	Store  store.Store
 	CA     *ca.Authority
 	SignIn *signin.Desk
-	Now    func() time.Time // nil: time.Now
+
+	Receipts Receipts
+	Proofs   Proofs
+
+	Now func() time.Time // nil: time.Now
 }
 
 // Desk shows and ends certificates. It is safe for concurrent use.
@@ -40,6 +44,7 @@ func New(c Config) (*Desk, error) {
 	need(c.Store != nil, "store")
 	need(c.CA != nil, "authority")
 	need(c.SignIn != nil, "sign-in")
+	need(c.Receipts != nil && c.Proofs != nil, "receipts or proofs")
 	return &Desk{c}, errors.Join(errs...)
 }
 

@@ -18,9 +18,11 @@ import (
 	"mohr/ca/catest"
 	"mohr/ca/evidence"
 	"mohr/ca/mine"
+	"mohr/ca/receipt"
 	"mohr/ca/signature"
 	"mohr/ca/signin"
 	"mohr/internal/i18n"
+	"mohr/internal/ledger"
 	"mohr/internal/nonce"
 	"mohr/internal/session"
 	"mohr/internal/store/storetest"
@@ -34,6 +36,7 @@ type bench struct {
 	t       *testing.T
 	fixture *catest.Fixture
 	nonces  *nonce.Source
+	log     *ledger.Log
 	portal  http.Handler
 	cookies map[string]string
 	header  map[string]string
@@ -53,7 +56,12 @@ func newBench(t *testing.T) *bench {
 	in, err := signin.New(signin.Config{Store: db, CA: b.fixture.Authority, Verifier: &signature.Verifier{Authority: b.fixture.Authority}, Nonces: b.nonces,
 		Audience: catest.Portal, Name: "Mohr", Gate: web.NewGate(1000, 1000)})
 	must(t, err)
-	desk, err := mine.New(mine.Config{Store: db, CA: b.fixture.Authority, SignIn: in})
+	key, err := b.fixture.Keys.Key(t.Context(), "checkpoint")
+	must(t, err)
+	b.log, err = ledger.New(ledger.Config{Store: b.fixture.Store, Signer: key, Origin: "test.example/log"})
+	must(t, err)
+	audit := b.fixture.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "Audit"})
+	desk, err := mine.New(mine.Config{Store: db, CA: b.fixture.Authority, SignIn: in, Proofs: b.log, Receipts: receipt.New(receipt.Config{Key: audit, Issuer: catest.Portal})})
 	must(t, err)
 	texts, err := i18n.Parse(web.Texts, ca.Texts, evidence.Texts, signature.Texts, session.Texts, signin.Texts, mine.Texts)
 	must(t, err)

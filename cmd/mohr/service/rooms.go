@@ -217,7 +217,7 @@ func (r *rooms) openSignIn(context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.mine, err = mine.New(mine.Config{Store: r.Store, CA: r.CA, SignIn: r.signin})
+	r.mine, err = mine.New(mine.Config{Store: r.Store, CA: r.CA, SignIn: r.signin, Receipts: r.receipts, Proofs: r.Ledger})
 	return err
 }
 
