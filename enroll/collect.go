@@ -166,7 +166,14 @@ func (d *Desk) add(s *step, f found) error {
 		return err
 	}
 	if !before && s.phoneProven() {
-		s.with(func(tx store.Tx) error { return d.Limits.proven(tx, s.PersonIndex, s.now) })
+		p, err := d.person(s.Application)
+		if err != nil {
+			return err
+		}
+		id, key := s.ID, personKey(d.CA.Holder(p.NationalCode), s.ID)
+		s.with(func(tx store.Tx) error {
+			return errors.Join(d.Limits.proven(tx, s.PersonIndex, s.now), store.Save(tx, personBucket, key, id))
+		})
 	}
 	s.note("evidence."+string(r.Result), string(r.Type))
 	if len(f.raw) == 0 {

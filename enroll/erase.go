@@ -20,12 +20,20 @@ func (d *Desk) Erase(ctx context.Context, id, token string) (Application, error)
 	if a, err := d.open(ctx, id, token); err != nil {
 		return a, err
 	}
+	return d.eraseEnded(ctx, id, nil)
+}
+
+// eraseEnded is Erase for who may; also, unless nil, is done in its transaction.
+func (d *Desk) eraseEnded(ctx context.Context, id string, also func(store.Tx) error) (Application, error) {
 	return d.change(ctx, id, func(s *step) error {
 		switch {
 		case s.Stage == Erased:
 			return errUnchanged
 		case !s.Stage.erasable():
 			return fault.New(fault.Conflict, "application_not_erasable", "an open application is to be cancelled first, and an issued one is kept as evidence for its certificate")
+		}
+		if also != nil {
+			s.with(also)
 		}
 		return d.erase(s, "applicant")
 	})
@@ -59,7 +67,10 @@ func (d *Desk) erase(s *step, why string) error {
 	s.eraseReview()
 	id, serial := s.ID, s.Serial
 	s.with(func(tx store.Tx) error {
-		err := errors.Join(eraseRaw(tx, id), erasePictures(tx, id), eraseProposals(tx, id), tx.Delete(secretBucket, secretKey(id, EST)), tx.Delete(secretBucket, secretKey(id, CMP)))
+		err := errors.Join(eraseRaw(tx, id), erasePictures(tx, id), eraseProposals(tx, id), tx.Delete(personBucket, personKey(holder, id)))
+		for _, p := range []Protocol{EST, CMP, SCEP} {
+			err = errors.Join(err, tx.Delete(secretBucket, secretKey(id, p)))
+		}
 		if serial != "" {
 			err = errors.Join(err, tx.Delete(revocationBucket, serial))
 		}

@@ -31,13 +31,18 @@ func (d *Desk) Export(ctx context.Context, id, token string) (Export, error) {
 	if err != nil {
 		return Export{}, err
 	}
+	return d.export(ctx, a)
+}
+
+// export is Export for who may have it.
+func (d *Desk) export(ctx context.Context, a Application) (e Export, err error) {
 	switch {
 	case a.Stage == Erased:
 		return Export{}, fault.New(fault.Conflict, "export_erased", "this application was erased: nothing is held of you any more but hashes")
 	case !a.phoneProven():
 		return Export{}, fault.New(fault.Conflict, "export_unproven", "what is held is shown once the phone is proven to be yours; hand in the code first")
 	}
-	e := Export{ExportedAt: d.now(), CreatedAt: a.CreatedAt, Consent: a.Consent, Agreement: a.Agreement}
+	e = Export{ExportedAt: d.now(), CreatedAt: a.CreatedAt, Consent: a.Consent, Agreement: a.Agreement}
 	if !a.KeepUntil.IsZero() {
 		e.KeptUntil = &a.KeepUntil
 	}
@@ -53,7 +58,7 @@ func (d *Desk) Export(ctx context.Context, id, token string) (Export, error) {
 	if e.Objection, err = d.objection(a); err != nil {
 		return Export{}, err
 	}
-	e.History, err = d.Events(ctx, id)
+	e.History, err = d.Events(ctx, a.ID)
 	for i, h := range e.History {
 		if h.What == "review.opened" { // who is in office is not the applicant's to know
 			e.History[i].Ref = ""

@@ -34,6 +34,12 @@ func (d *Desk) pageBundle(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/json", b)
 }
 
+// exportPage is the Data of the page of all that is held in one application.
+type exportPage struct {
+	Export
+	Back string // where the reader comes from
+}
+
 // pageExport is the export as one would read it.
 func (d *Desk) pageExport(c echo.Context) error {
 	id, token, err := session(c)
@@ -47,6 +53,5 @@ func (d *Desk) pageExport(c echo.Context) error {
 		}
 		return err
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return web.Page(c, http.StatusOK, "enroll-export", e)
+	return web.Page(c, http.StatusOK, "enroll-export", exportPage{e, "/enroll/" + id})
 }

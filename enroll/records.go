@@ -25,6 +25,7 @@ const (
 	reviewBucket      = "enroll_reviews"      // id -> id, of applications at review
 	proposalBucket    = "enroll_proposals"    // id/proposal -> Proposal
 	retentionBucket   = "enroll_retention"    // time/id -> id, of ended applications
+	personBucket      = "enroll_persons"      // holder/id -> id, of those in which the person proved their phone
 	workBucket        = "enroll_work"         // kind/id -> work
 	lockBucket        = "enroll_locks"        // id -> lockAsk
 	disownedBucket    = "enroll_disowned"     // lineage -> when the person said that it is not theirs

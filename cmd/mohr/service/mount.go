@@ -47,6 +47,7 @@ func (r *rooms) mount(context.Context) error {
 	r.signin.Routes(r.web)
 	r.merchant.Routes(r.web, r.visitors)
 	r.mine.Routes(r.web)
+	r.enroll.RoutesMine(r.web, r.signin)
 	r.Ledger.Routes(r.web.Echo)
 	r.Ledger.PageRoutes(r.web)
 	r.routesConsole()
