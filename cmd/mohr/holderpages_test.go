@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"mohr/internal/browser"
@@ -19,6 +20,11 @@ func TestTheHoldersPagesInABrowser(t *testing.T) {
 			tab := chromium.Tab(t, l)
 			s.endsWhatWasBegun(t, tab, []applicant{zahra, davood}[i])
 			s.waitsOnThePage(t, tab, []applicant{mina, narges}[i])
+		})
+	}
+	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true}} {
+		t.Run("signed in, "+l.String(), func(t *testing.T) {
+			s.readsAndKeeps(t, chromium.Tab(t, l), []applicant{zahra, davood}[i])
 		})
 	}
 }
@@ -81,5 +87,46 @@ func (s *running) waitsOnThePage(t *testing.T, tab *browser.Tab, who applicant) 
 	}
 	if tab.Has("#waiting") || !tab.Has("form[action$='/face']") {
 		t.Errorf("it waits still:\n%s", tab.Text("main"))
+	}
+}
+
+// readsAndKeeps signs a holder in by the key of the browser and looks at what
+// is theirs: receipts with their proof, what is held of them, the lock.
+func (s *running) readsAndKeeps(t *testing.T, tab *browser.Tab, who applicant) {
+	s.withKeyHere(t, tab, who, false)
+	tab.Follow("#issued a")
+	tab.Wait("#keys button")
+	tab.Follow("#keys button")
+	tab.Follow("a[href='/my/receipts']")
+	seen(t, tab, "my-receipts")
+	tab.Follow("main li a")
+	for !tab.Has("details") { // until the log has the deed: its job runs every second
+		tab.Go(tab.URL())
+	}
+	tab.Open("details")
+	seen(t, tab, "my-receipt")
+	tab.Go(s.Config.Portal + "/my/data")
+	seen(t, tab, "my-data")
+	tab.Follow("main a[href^='/my/data/a-']")
+	tab.Wait("#keys button")
+	seen(t, tab, "confirm-data")
+	tab.Follow("#keys button")
+	seen(t, tab, "my-export")
+	if !strings.Contains(tab.Text("main"), who.NationalCode) {
+		t.Errorf("the proof opens nothing:\n%s", tab.Text("main"))
+	}
+	for _, state := range []string{"locked", "lifted"} {
+		tab.Go(s.Config.Portal + "/my/lock")
+		seen(t, tab, "my-lock-"+state)
+		tab.Follow("main form button")
+		seen(t, tab, "sure-"+state)
+		tab.Follow("button.danger")
+		code, err := s.code(t, who.Mobile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tab.Fill("#code", code)
+		tab.Follow("main form button")
+		seen(t, tab, "my-lock-done-"+state)
 	}
 }
