@@ -53,6 +53,8 @@ type Config struct {
 	// nil: nothing is kept.
 	Forget func(tx store.Tx, h ca.HolderID, at time.Time) error
 
+	Clients []Protocol // by which other software may hand in keys here: what the page of a one-time secret offers
+
 	Attestation *attest.Verifier // of devices that keep keys; nil: no key may live in one
 
 	Now func() time.Time // nil: time.Now

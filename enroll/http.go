@@ -97,12 +97,24 @@ type applicationPage struct {
 	Next       Need
 	Steps      []Milestone
 	Waits      []string // for whom, in the reader's words
-	Revocation string   // code, while it is handed out
+	Homes      []string // where the key may live: each has its entry on the page
+	Portal     string
+	Revocation string // code, while it is handed out
 	Error      *web.FormError
 }
 
 // Erasable reports whether the page offers to erase the application.
 func (p applicationPage) Erasable() bool { return p.Stage.erasable() }
+
+// homesShown are the homes that the page offers for the key of an application:
+// the browser, software or a device of the applicant's own, another client.
+func (d *Desk) homesShown(a Application) []string {
+	homes := []string{"browser", "own"}
+	if len(d.clients(a.Profile)) > 0 {
+		homes = append(homes, "client")
+	}
+	return homes
+}
 
 // pageApplication shows, beside the application, why a login did not count:
 // by a code, so that nothing else can be put on the page.
@@ -131,7 +143,7 @@ func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 	if len(p.Needs) > 0 {
 		p.Next = p.Needs[0]
 	}
-	p.Steps, p.Waits = p.milestones(), d.waits(c, p.State)
+	p.Steps, p.Waits, p.Homes, p.Portal = p.milestones(), d.waits(c, p.State), d.homesShown(a), d.Audience
 	p.Needs = append(p.Needs, p.Ways...) // each is a step to choose
 	if a.Stage == Issued {
 		i, err := d.Delivered(ctx, id, token)

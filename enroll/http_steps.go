@@ -15,6 +15,7 @@ import (
 
 // routesSteps hangs the steps of an application, each a form of its page.
 func (d *Desk) routesSteps(e *echo.Echo) {
+	d.routesSecretPages(e)
 	e.POST("/enroll/:id/consent", d.postStep("accepted", func(ctx context.Context, c echo.Context, id, token string) error {
 		f := ConsentForm{Accepted: c.FormValue("accepted") == "yes", TermsVersion: c.FormValue("terms_version")}
 		_, err := d.Consent(ctx, id, token, f)

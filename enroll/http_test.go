@@ -242,6 +242,53 @@ func TestThePageSaysForWhomItWaitsAndHowLong(t *testing.T) {
 	}
 }
 
+// TestAOneTimeSecretIsMadeOnItsPage: by a code, shown in that answer alone, and
+// good until another is made.
+func TestAOneTimeSecretIsMadeOnItsPage(t *testing.T) {
+	for _, lang := range []string{"fa", "en"} {
+		b := &browser{desk: newDesk(t, func(c *enroll.Config) { c.Clients = []enroll.Protocol{enroll.EST, enroll.CMP, enroll.SCEP} }), cookies: map[string]*http.Cookie{}, lang: lang}
+		sara := person(1)
+		b.regs.know(sara)
+		a := b.apply(sara, "natural-sign")
+		page := "/enroll/" + a.id + "/secret"
+		b.wants(b.get(page), 403)
+		b.cookies["x"] = &http.Cookie{Name: "__Host-mohr-" + a.id, Value: a.token}
+		a.consent()
+		b.wants(b.get(page), 409, `role="alert"`)
+		b.wants(b.post(page+"/code", nil), 409, `role="alert"`)
+		a.code(b.regs.code(sara.mobile))
+		a.face("live")
+		b.wants(b.get("/enroll/"+a.id), 200, `href="`+page+`"`, `id="key-here"`, `id="csr-form"`)
+		b.wants(b.get(page), 200, `action="`+page+`/code"`)
+		var made []string
+		for range 2 {
+			w := b.post(page+"/code", nil)
+			b.wants(w, 200, `value="est"`, `value="cmp"`)
+			if strings.Contains(w.Body.String(), `value="scep"`) {
+				t.Error("SCEP is offered for a signature key")
+			}
+			b.wants(b.post(page, url.Values{"protocol": {"ftp"}, "code": {b.regs.code(sara.mobile)}}), 422, `role="alert"`)
+			b.wants(b.post(page, url.Values{"protocol": {"est"}, "code": {wrong(b.regs.code(sara.mobile))}}), 403, `role="alert"`, `name="code"`)
+			w = b.post(page, url.Values{"protocol": {"est"}, "code": {b.regs.code(sara.mobile)}})
+			b.wants(w, 200, `id="secret"`, "/.well-known/est/natural-sign/simpleenroll")
+			_, rest, _ := strings.Cut(w.Body.String(), `id="secret">`)
+			secret, _, _ := strings.Cut(rest, "<")
+			made = append(made, secret)
+			for where, text := range map[string]string{"the page": b.get(page).Body.String(), "the application": b.get("/enroll/" + a.id).Body.String(), "the log": b.log.String()} {
+				if strings.Contains(text, secret) {
+					t.Errorf("%s shows the secret again", where)
+				}
+			}
+		}
+		if _, err := b.ByESTSecret(t.Context(), a.id, made[0]); err == nil {
+			t.Error("the secret counts that another took the place of")
+		}
+		if _, err := b.ByESTSecret(t.Context(), a.id, made[1]); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestTheCodeRevokesOnThePage(t *testing.T) {
 	b := &browser{desk: newDesk(t, nil), cookies: map[string]*http.Cookie{}, lang: "fa"}
 	sara := person(1)

@@ -60,6 +60,7 @@ type Config struct {
 	SignIn      *signin.Desk     // nil: no page for who is signed in
 	TermsSHA256 string           // hex, of the terms in force: a statement agrees to exactly these
 	Audience    string           // base URL of the portal, no slash at the end; statements name it
+	MTLS        string           // base URL of the listener that asks for client certificates; "": no page leads there
 	Now         func() time.Time // nil: time.Now
 	Log         *slog.Logger     // nil: discard
 }

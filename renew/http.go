@@ -21,6 +21,8 @@ import (
 func (d *Desk) Routes(s *web.Server) {
 	s.Echo.GET("/renew", d.showForm)
 	s.Echo.POST("/renew", d.takeForm)
+	s.Echo.GET(tlsPath, d.showTLS)
+	s.Echo.POST(tlsPath, d.takeTLS)
 	d.routesInfo(s)
 	if d.SignIn != nil {
 		s.Echo.GET("/renew/:serial", d.SignIn.Page(d.showHere))

@@ -24,6 +24,9 @@ type hereView struct {
 	Portal string
 }
 
+// InTLS reports whether the key is one that TLS handshakes show.
+func (v hereView) InTLS() bool { return ca.Authenticates(v.Kind) }
+
 // showHere shows when a certificate can be renewed and, then, how. The page
 // authorises nothing: the statement that it signs does.
 func (d *Desk) showHere(c echo.Context, who signin.Who) error {

@@ -16,7 +16,7 @@ import (
 // Shown is a renewal asked for by a protocol that has shown that whoever asks
 // has the key of the old certificate.
 type Shown struct {
-	Protocol string            // "est": in a TLS handshake; "cmp": by a signed message
+	Protocol string            // "est", "portal": in a TLS handshake; "cmp", "scep": by a signed message
 	Old      *x509.Certificate // whose key was shown
 	Message  []byte            // what the old key signed; nil where nothing of it is left
 	Form     ca.RequestFormat  // of CSR

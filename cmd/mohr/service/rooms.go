@@ -187,10 +187,14 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	clients := []enroll.Protocol{enroll.EST, enroll.CMP}
+	if r.Config.SCEP {
+		clients = append(clients, enroll.SCEP)
+	}
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
-		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Attestation: r.attestation, Log: r.Log,
+		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Attestation: r.attestation, Clients: clients, Log: r.Log,
 		Forget: func(tx store.Tx, h ca.HolderID, at time.Time) error { return r.signin.Forget(tx, h, at) }, // opened after this room
 	})
 	return err
@@ -228,7 +232,7 @@ func (r *rooms) openRenew(context.Context) error {
 	}
 	r.renew, err = renew.New(renew.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, People: r.enroll,
-		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sum(terms), Audience: r.Config.Portal, Attestation: r.attestation, SignIn: r.signin, Log: r.Log,
+		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sum(terms), Audience: r.Config.Portal, Attestation: r.attestation, SignIn: r.signin, MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Log: r.Log,
 	})
 	return err
 }
