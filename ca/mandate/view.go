@@ -68,15 +68,23 @@ func (d *Desk) List(ctx context.Context, s approval.Signed) ([]Listing, error) {
 		}
 		return ofHolder(tx, in.signer().Holder, ca.BusinessID(in.T.LegalID), add)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return d.listings(found, in.at)
+}
+
+// listings are the mandates as they are shown at now, the newest first.
+func (d *Desk) listings(found []Mandate, now time.Time) (list []Listing, err error) {
 	slices.SortStableFunc(found, func(a, b Mandate) int {
 		if c := b.ProposedAt.Compare(a.ProposedAt); c != 0 {
 			return c
 		}
 		return strings.Compare(string(a.ID), string(b.ID))
 	})
-	list := []Listing{}
+	list = []Listing{}
 	for _, m := range found {
-		v, e := d.view(m, in.at)
+		v, e := d.view(m, now)
 		list, err = append(list, v), errors.Join(err, e)
 	}
 	return list, err

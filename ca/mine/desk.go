@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/mandate"
 	"mohr/ca/signin"
 	"mohr/internal/fault"
 	"mohr/internal/store"
@@ -21,6 +22,7 @@ type Config struct {
 	CA     *ca.Authority
 	SignIn *signin.Desk
 
+	Mandates *mandate.Desk
 	Receipts Receipts
 	Proofs   Proofs
 
@@ -44,6 +46,7 @@ func New(c Config) (*Desk, error) {
 	need(c.Store != nil, "store")
 	need(c.CA != nil, "authority")
 	need(c.SignIn != nil, "sign-in")
+	need(c.Mandates != nil, "mandates")
 	need(c.Receipts != nil && c.Proofs != nil, "receipts or proofs")
 	return &Desk{c}, errors.Join(errs...)
 }

@@ -17,6 +17,7 @@ import (
 func (d *Desk) Routes(s *web.Server) {
 	e := s.Echo
 	d.routesReceipts(e)
+	d.routesMandates(e)
 	e.GET(signin.Home, d.SignIn.Page(d.pageList))
 	e.GET("/my/certificates/:serial", d.SignIn.Page(d.pageOne))
 	e.GET("/my/certificates/:serial/certificate.pem", d.SignIn.Page(d.getPEM))

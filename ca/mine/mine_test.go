@@ -17,6 +17,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/catest"
 	"mohr/ca/evidence"
+	"mohr/ca/mandate"
 	"mohr/ca/mine"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
@@ -24,6 +25,7 @@ import (
 	"mohr/internal/i18n"
 	"mohr/internal/ledger"
 	"mohr/internal/nonce"
+	"mohr/internal/seal"
 	"mohr/internal/session"
 	"mohr/internal/store/storetest"
 	"mohr/internal/web"
@@ -61,9 +63,14 @@ func newBench(t *testing.T) *bench {
 	b.log, err = ledger.New(ledger.Config{Store: b.fixture.Store, Signer: key, Origin: "test.example/log"})
 	must(t, err)
 	audit := b.fixture.Current(t, "audit", ca.Service{Profile: ca.Audit, CommonName: "Audit"})
-	desk, err := mine.New(mine.Config{Store: db, CA: b.fixture.Authority, SignIn: in, Proofs: b.log, Receipts: receipt.New(receipt.Config{Key: audit, Issuer: catest.Portal})})
+	box, err := seal.New(make([]byte, seal.SecretSize))
 	must(t, err)
-	texts, err := i18n.Parse(web.Texts, ca.Texts, evidence.Texts, signature.Texts, session.Texts, signin.Texts, mine.Texts)
+	mandates, err := mandate.New(mandate.Config{Store: db, CA: b.fixture.Authority, Verifier: &signature.Verifier{Authority: b.fixture.Authority}, Nonces: b.nonces,
+		Registry: register{}, Seal: box, Audience: catest.Portal})
+	must(t, err)
+	desk, err := mine.New(mine.Config{Store: db, Mandates: mandates, CA: b.fixture.Authority, SignIn: in, Proofs: b.log, Receipts: receipt.New(receipt.Config{Key: audit, Issuer: catest.Portal})})
+	must(t, err)
+	texts, err := i18n.Parse(web.Texts, mandate.Texts, ca.Texts, evidence.Texts, signature.Texts, session.Texts, signin.Texts, mine.Texts)
 	must(t, err)
 	s, err := web.New(web.Config{Store: b.fixture.Store, Texts: texts, Pages: []fs.FS{signin.Pages, mine.Pages}, Portal: catest.Portal})
 	must(t, err)

@@ -24,7 +24,11 @@ func TestTheHoldersPagesInABrowser(t *testing.T) {
 	}
 	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true}} {
 		t.Run("signed in, "+l.String(), func(t *testing.T) {
-			s.readsAndKeeps(t, chromium.Tab(t, l), []applicant{zahra, davood}[i])
+			tab, who := chromium.Tab(t, l), []applicant{davood, zahra}[i]
+			s.readsAndKeeps(t, tab, who)
+			if who == zahra { // who binds an organisation
+				s.givesAndEndsAMandate(t, tab)
+			}
 		})
 	}
 }
@@ -129,4 +133,39 @@ func (s *running) readsAndKeeps(t *testing.T, tab *browser.Tab, who applicant) {
 		tab.Follow("main form button")
 		seen(t, tab, "my-lock-done-"+state)
 	}
+}
+
+// givesAndEndsAMandate lets a person act for the organisation that the holder
+// binds, and ends that: both are signed with the key of the browser.
+func (s *running) givesAndEndsAMandate(t *testing.T, tab *browser.Tab) {
+	tab.Go(s.Config.Portal + "/my/mandates")
+	seen(t, tab, "mandates")
+	tab.Fill("#legal_id", zahraCompany)
+	tab.Follow("main form button")
+	tab.Wait("#keys button")
+	tab.Follow("#keys button")
+	seen(t, tab, "mandates-of")
+	tab.Follow("a[href^='/my/mandates/new']")
+	seen(t, tab, "mandate-new")
+	tab.Fill("#national_code", mina.NationalCode)
+	tab.Fill("#title", "Head of sales")
+	tab.Click("#s-complaint-answer")
+	tab.Follow("main form button")
+	tab.Wait("[data-keys] button")
+	seen(t, tab, "mandate-sign")
+	tab.Follow("[data-keys] button")
+	seen(t, tab, "mandate-given")
+	tab.Follow("main a.btn")
+	if !strings.Contains(tab.Text("main"), mina.NationalCode) {
+		t.Errorf("the mandate is not listed:\n%s", tab.Text("main"))
+	}
+	seen(t, tab, "mandates-of-one")
+	tab.Follow("a[href*='/end?']")
+	seen(t, tab, "mandate-end")
+	tab.Click("#r-left")
+	tab.Follow("main form button")
+	tab.Wait("[data-keys] button")
+	seen(t, tab, "mandate-end-sign")
+	tab.Follow("[data-keys] button")
+	seen(t, tab, "mandate-ended")
 }

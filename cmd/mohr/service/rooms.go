@@ -218,10 +218,6 @@ func (r *rooms) openSignIn(context.Context) error {
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, EID: logins, Audience: r.Config.Portal,
 		MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Name: r.Config.Name, Log: r.Log, Left: merchant.EndFeeds,
 	})
-	if err != nil {
-		return err
-	}
-	r.mine, err = mine.New(mine.Config{Store: r.Store, CA: r.CA, SignIn: r.signin, Receipts: r.receipts, Proofs: r.Ledger})
 	return err
 }
 
@@ -308,6 +304,10 @@ func (r *rooms) openMandates(context.Context) (err error) {
 	r.mandate, err = mandate.New(mandate.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Seal: r.box, Audience: r.Config.Portal, Log: r.Log,
 	})
+	if err != nil {
+		return err
+	}
+	r.mine, err = mine.New(mine.Config{Store: r.Store, CA: r.CA, SignIn: r.signin, Mandates: r.mandate, Receipts: r.receipts, Proofs: r.Ledger})
 	return err
 }
 
