@@ -12,6 +12,7 @@ import (
 	"mohr/internal/fault"
 	"mohr/internal/ledger"
 	"mohr/internal/store"
+	"mohr/internal/trace"
 )
 
 // Order is all that a certificate will say, and why.
@@ -74,7 +75,9 @@ const decisionLife = 10 * time.Minute
 // yielded the first time; where a crash left an intent, the same bytes are
 // signed now. Refusals are faults; a signing key out of reach is Unavailable
 // and the intent stays for the next try.
-func (a *Authority) Issue(ctx context.Context, o Order) (Certificate, error) {
+func (a *Authority) Issue(ctx context.Context, o Order) (_ Certificate, err error) {
+	ctx, end := trace.Begin(ctx, "issue")
+	defer func() { end(err) }()
 	in, done, err := a.existing(ctx, o)
 	if err != nil || done.State == Issued {
 		return done, err
@@ -224,7 +227,9 @@ func (a *Authority) finish(ctx context.Context, i *issuer, in intent, leave lint
 	if err := a.Clock(); err != nil {
 		return Certificate{}, fmt.Errorf("finish %s: %w", in.Certificate.Serial, err)
 	}
+	_, signed := trace.Begin(ctx, "sign", trace.Profile(in.Certificate.Profile))
 	der, err := i.sign(leave)
+	signed(err)
 	if err != nil {
 		return Certificate{}, fmt.Errorf("finish %s: %w", in.Certificate.Serial, err)
 	}

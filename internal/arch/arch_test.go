@@ -49,6 +49,7 @@ var drawers = []struct {
 	{"github.com/google/go-tpm", []string{"hsm/"}},
 	{"go.etcd.io/bbolt", []string{"internal/store/"}},
 	{"github.com/jackc/pgx", []string{"internal/store/"}},
+	{"go.opentelemetry.io", []string{"internal/trace/", "traces_test.go"}},
 	{"github.com/coreos/go-oidc", []string{"internal/eid/"}},
 	{"golang.org/x/oauth2", []string{"internal/eid/"}},
 	{"github.com/go-webauthn/webauthn", []string{"ca/signin/"}},

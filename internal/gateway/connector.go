@@ -16,6 +16,7 @@ import (
 	"github.com/failsafe-go/failsafe-go"
 
 	"mohr/internal/fault"
+	"mohr/internal/trace"
 )
 
 // Kind is what a connector asks, by the type of evidence that its answers are.
@@ -143,7 +144,9 @@ func readReply[T any](n *Connector, q map[string]string, ref string, status int,
 }
 
 // put asks as exec allows.
-func put[T any](ctx context.Context, n *Connector, exec failsafe.Executor[reply], ask func(context.Context) (reply, T, error)) (Answer[T], error) {
+func put[T any](ctx context.Context, n *Connector, exec failsafe.Executor[reply], ask func(context.Context) (reply, T, error)) (_ Answer[T], err error) {
+	ctx, end := trace.Begin(ctx, "register", trace.Register(n.file.Connector))
+	defer func() { end(err) }()
 	var value T
 	got, err := exec.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[reply]) (r reply, err error) {
 		r, value, err = ask(e.Context())

@@ -22,6 +22,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"mohr/internal/fault"
+	"mohr/internal/trace"
 )
 
 // How a route is spared when its registry is ill.
@@ -79,7 +80,9 @@ func newExecutor(log *slog.Logger, name string, concurrent, rate uint, idempoten
 }
 
 // once puts the question, with retries where the route allows them.
-func once[Q, R, T any](ctx context.Context, g *Client, r *route, q Q, about func(R) (T, bool)) (Answer[T], error) {
+func once[Q, R, T any](ctx context.Context, g *Client, r *route, q Q, about func(R) (T, bool)) (answer Answer[T], err error) {
+	ctx, end := trace.Begin(ctx, "register", trace.Register(r.path))
+	defer func() { end(err) }()
 	question, err := json.Marshal(q)
 	if err != nil {
 		return Answer[T]{}, fmt.Errorf("write question: %w", err)

@@ -17,6 +17,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"mohr/internal/fault"
+	"mohr/internal/trace"
 )
 
 const (
@@ -105,14 +106,18 @@ type boltCall struct {
 	ended chan struct{}
 }
 
-func (s *boltStore) View(ctx context.Context, fn func(Tx) error) error {
+func (s *boltStore) View(ctx context.Context, fn func(Tx) error) (err error) {
+	ctx, end := trace.Begin(ctx, "store.view")
+	defer func() { end(err) }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return s.db.View(func(tx *bolt.Tx) error { return fn(&layer{ctx: ctx, engine: boltRead{tx}}) })
 }
 
-func (s *boltStore) Update(ctx context.Context, fn func(Tx) error) error {
+func (s *boltStore) Update(ctx context.Context, fn func(Tx) error) (err error) {
+	ctx, end := trace.Begin(ctx, "store.update")
+	defer func() { end(err) }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}

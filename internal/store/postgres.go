@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"mohr/internal/fault"
+	"mohr/internal/trace"
 )
 
 const (
@@ -113,7 +114,9 @@ func (s *pgStore) Close() error {
 	return nil
 }
 
-func (s *pgStore) View(ctx context.Context, fn func(Tx) error) error {
+func (s *pgStore) View(ctx context.Context, fn func(Tx) error) (err error) {
+	ctx, end := trace.Begin(ctx, "store.view")
+	defer func() { end(err) }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -135,7 +138,9 @@ func (s *pgStore) View(ctx context.Context, fn func(Tx) error) error {
 	return err
 }
 
-func (s *pgStore) Update(ctx context.Context, fn func(Tx) error) error {
+func (s *pgStore) Update(ctx context.Context, fn func(Tx) error) (err error) {
+	ctx, end := trace.Begin(ctx, "store.update")
+	defer func() { end(err) }()
 	for n := range attempts {
 		if n == alone {
 			select {

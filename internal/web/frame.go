@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"mohr/internal/fault"
+	"mohr/internal/trace"
 )
 
 // frame is around every request: identifier, language, headers, and an answer
@@ -33,6 +34,7 @@ func (f *face) frame(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			f.handleError(err, c)
 		}
+		trace.Add(c.Request().Context(), trace.Route(c.Path()), trace.Request(q.id), trace.Status(c.Response().Status))
 		// The route, not the path: a path may name a person's application.
 		if ctx := c.Request().Context(); f.log.Enabled(ctx, slog.LevelDebug) {
 			f.log.DebugContext(ctx, "request", "request", q.id, "method", c.Request().Method, "route", c.Path(),

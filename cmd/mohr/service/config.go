@@ -14,6 +14,7 @@ import (
 	"mohr/complaints"
 	"mohr/internal/door"
 	"mohr/internal/eid"
+	"mohr/internal/trace"
 )
 
 // Config is the configuration file: YAML, unknown keys refused. Flags win
@@ -103,6 +104,9 @@ type Config struct {
 	SCEP bool `yaml:"scep"`
 	// Limits bound what each listener takes on at once (docs/overload.md).
 	Limits door.Limits `yaml:"limits"`
+	// Traces says where spans of requests are sent (docs/traces.md); default
+	// nowhere.
+	Traces trace.Config `yaml:"traces"`
 	// Version of the program, for its metrics; no key of the file.
 	Version string `yaml:"-"`
 	// Production says that no development key and no simulated evidence is used.
@@ -177,7 +181,7 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
 	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
-	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Limits.Validate())...)
+	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Limits.Validate(), c.Traces.Validate())...)
 }
 
 // objection is how long an invited business may object.

@@ -12,6 +12,7 @@ import (
 
 	"mohr/internal/control"
 	"mohr/internal/door"
+	"mohr/internal/trace"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -55,6 +56,12 @@ type handlers struct {
 	portal, plain, ops, control http.Handler
 	portalBusy, plainBusy       door.Refuse
 	requests                    *prometheus.HistogramVec // by door
+	traces                      *trace.Sender
+}
+
+// watched is what a listener serves, timed and traced.
+func (h handlers) watched(door string, served http.Handler) http.Handler {
+	return h.traces.Handler(door, timed(h.requests, door, served))
 }
 
 // doors bound what each listener takes on. ops bounds its connections only:
@@ -81,9 +88,9 @@ func serveAll(ctx context.Context, l listeners, d doors, owner net.Listener, h h
 		handler  http.Handler
 		tls      *tls.Config
 	}{
-		{l.HTTPS, d.HTTPS, timed(h.requests, "https", d.HTTPS.Handler(h.portal, h.portalBusy)), tlsConfig},
-		{l.MTLS, d.MTLS, timed(h.requests, "mtls", d.MTLS.Handler(h.portal, h.portalBusy)), mtlsConfig},
-		{l.HTTP, d.HTTP, timed(h.requests, "http", d.HTTP.Handler(h.plain, h.plainBusy)), nil}, {l.Ops, d.Ops, h.ops, nil},
+		{l.HTTPS, d.HTTPS, h.watched("https", d.HTTPS.Handler(h.portal, h.portalBusy)), tlsConfig},
+		{l.MTLS, d.MTLS, h.watched("mtls", d.MTLS.Handler(h.portal, h.portalBusy)), mtlsConfig},
+		{l.HTTP, d.HTTP, h.watched("http", d.HTTP.Handler(h.plain, h.plainBusy)), nil}, {l.Ops, d.Ops, h.ops, nil},
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return control.Serve(ctx, owner, h.control) })

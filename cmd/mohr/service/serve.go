@@ -15,6 +15,7 @@ import (
 
 	"mohr/hsm"
 	"mohr/internal/control"
+	"mohr/internal/trace"
 	"mohr/internal/web"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -152,12 +153,26 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 		return err
 	}
 	s.Routes = r.web.Routes()
+	traces, err := trace.Open(ctx, s.Config.Traces, s.Config.Version, log)
+	if err != nil {
+		return err
+	}
+	defer closeTraces(traces, log)
 	d := s.Config.doors()
-	h := handlers{control: g.control(), portal: r.web.Handler(), portalBusy: web.Refuser(r.web.Echo), requests: requests()}
+	h := handlers{control: g.control(), portal: r.web.Handler(), portalBusy: web.Refuser(r.web.Echo), requests: requests(), traces: traces}
 	h.ops = opsHandler(r.ready, []prometheus.Collector{&gauges{r, d, runner}, h.requests}, dev)
 	h.plain, h.plainBusy = r.plain()
 	ready(s) // the doors are bound: who knocks from now on is served
 	return serveAll(ctx, s.listeners, d, owner, h, g.tlsConfig(false), g.tlsConfig(true), log)
+}
+
+// closeTraces sends the last spans.
+func closeTraces(traces *trace.Sender, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := traces.Close(ctx); err != nil {
+		log.Warn("the last traces were not sent", "error", err)
+	}
 }
 
 // lastCheckpoint signs for what was recorded since the last one: an older
