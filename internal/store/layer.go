@@ -45,6 +45,7 @@ type layer struct {
 	ctx    context.Context
 	engine engine
 	writes map[string]map[string]write // by bucket and key; nil in a View
+	told   []notice                    // for other nodes
 }
 
 // write is a pending Put or Delete.
@@ -127,6 +128,8 @@ func (t *layer) write(bucket, key string, w write) error {
 	t.writes[bucket][key] = w
 	return nil
 }
+
+func (t *layer) announce(topic, text string) { t.told = append(t.told, notice{topic, text}) }
 
 func (t *layer) Scan(bucket, prefix, after string, fn func(string, []byte) error) error {
 	in := func(key string) bool { return strings.HasPrefix(key, prefix) && key > after }

@@ -27,6 +27,9 @@ const (
 	longestPause = 100 * time.Millisecond
 	// commitWait bounds how long the outcome of a commit is asked for.
 	commitWait = 30 * time.Second
+	// connectWait bounds how long a server may take to accept a connection,
+	// where the address does not say.
+	connectWait = 5 * time.Second
 	// defaultConns is the size of the pool where the address does not say.
 	defaultConns = 16
 )
@@ -65,6 +68,9 @@ func OpenPostgres(ctx context.Context, url string) (Store, error) {
 	}
 	if !strings.Contains(url, "pool_max_conns") {
 		conf.MaxConns = defaultConns
+	}
+	if conf.ConnConfig.ConnectTimeout == 0 {
+		conf.ConnConfig.ConnectTimeout = connectWait
 	}
 	for name, value := range settings {
 		if _, ok := conf.ConnConfig.RuntimeParams[name]; !ok {
@@ -106,6 +112,7 @@ type pgStore struct {
 	turn chan struct{} // held by the function that is tried again
 
 	tables sync.Map // bucket: struct{}, of tables known to be there
+	counts counts
 }
 
 func (s *pgStore) Close() error {
@@ -114,21 +121,38 @@ func (s *pgStore) Close() error {
 	return nil
 }
 
+// begin begins a transaction; the caller releases the connection. One that
+// broke while nobody used it says that the server went away, and so do all
+// others of that age: they are given up, and a new one is tried.
+func (s *pgStore) begin(ctx context.Context, o pgx.TxOptions) (conn *pgxpool.Conn, tx pgx.Tx, err error) {
+	for range 2 {
+		if conn, err = s.pool.Acquire(ctx); err != nil {
+			return nil, nil, err
+		}
+		if tx, err = conn.BeginTx(ctx, o); err == nil {
+			return conn, tx, nil
+		}
+		broken := conn.Conn().IsClosed()
+		conn.Release()
+		if !broken || ctx.Err() != nil {
+			break
+		}
+		s.pool.Reset()
+	}
+	return nil, nil, err
+}
+
 func (s *pgStore) View(ctx context.Context, fn func(Tx) error) (err error) {
 	ctx, end := trace.Begin(ctx, "store.view")
 	defer func() { end(err) }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	conn, err := s.pool.Acquire(ctx)
+	conn, tx, err := s.begin(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return unavailable(ctx, err)
 	}
 	defer conn.Release()
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return unavailable(ctx, err)
-	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	read := &pgRead{ctx: ctx, store: s, tx: tx}
 	err = fn(&layer{ctx: ctx, engine: read})
@@ -141,24 +165,36 @@ func (s *pgStore) View(ctx context.Context, fn func(Tx) error) (err error) {
 func (s *pgStore) Update(ctx context.Context, fn func(Tx) error) (err error) {
 	ctx, end := trace.Begin(ctx, "store.update")
 	defer func() { end(err) }()
+	begun := time.Now()
+	n, err := s.fit(ctx, fn)
+	s.counts.update(n, time.Since(begun), err)
+	return err
+}
+
+// errNoFit is for a function that was run again too often.
+var errNoFit = fmt.Errorf("a transaction did not fit in %d attempts", attempts)
+
+// fit runs the function until its transaction fits between the others, and
+// returns how often that was.
+func (s *pgStore) fit(ctx context.Context, fn func(Tx) error) (ran int, err error) {
 	for n := range attempts {
 		if n == alone {
 			select {
 			case s.turn <- struct{}{}:
 				defer func() { <-s.turn }()
 			case <-ctx.Done():
-				return ctx.Err()
+				return n, ctx.Err()
 			}
 		}
 		again, err := s.attempt(ctx, fn)
 		if !again {
-			return err
+			return n + 1, err
 		}
 		if err := pause(ctx, n); err != nil {
-			return err
+			return n + 1, err
 		}
 	}
-	return fmt.Errorf("a transaction did not fit in %d attempts: %w", attempts, errUnavailable())
+	return attempts, fmt.Errorf("%w: %w", errNoFit, errUnavailable())
 }
 
 // pause waits before the attempt after the nth, a random time that grows.
@@ -179,15 +215,11 @@ func (s *pgStore) attempt(ctx context.Context, fn func(Tx) error) (again bool, e
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	conn, err := s.pool.Acquire(ctx)
+	conn, tx, err := s.begin(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable})
 	if err != nil {
 		return false, unavailable(ctx, err)
 	}
 	defer conn.Release()
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable})
-	if err != nil {
-		return false, unavailable(ctx, err)
-	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	read := &pgRead{ctx: ctx, store: s, tx: tx}
 	l := &layer{ctx: ctx, engine: read, writes: map[string]map[string]write{}}
@@ -203,7 +235,7 @@ func (s *pgStore) attempt(ctx context.Context, fn func(Tx) error) (again bool, e
 	defer cancel()
 	var id string
 	if result == nil && len(l.writes) > 0 {
-		if id, err = s.flush(ctx, tx, l.writes); err != nil {
+		if id, err = s.flush(ctx, tx, l); err != nil {
 			return conflict(err), unavailable(ctx, err)
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"mohr/internal/fault"
@@ -91,5 +93,75 @@ func TestAServerThatComesBack(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestATableIsMadeOnceByManyNodes: nodes that come to a bucket for the first
+// time at once all find it.
+func TestATableIsMadeOnceByManyNodes(t *testing.T) {
+	url := pgtest.Start(t).Database("tables")
+	var nodes []store.Store
+	for range 4 {
+		s, err := store.OpenPostgres(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		nodes = append(nodes, s)
+	}
+	for bucket := range 30 {
+		var all sync.WaitGroup
+		for n, s := range nodes {
+			all.Go(func() {
+				err := s.Update(t.Context(), func(tx store.Tx) error { return store.Save(tx, fmt.Sprint("bucket", bucket), fmt.Sprint(n), n) })
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// TestWhatNeverFitsIsGivenUpAndCounted: a function in whose way another node
+// always is ends as Unavailable after a bounded number of runs.
+func TestWhatNeverFitsIsGivenUpAndCounted(t *testing.T) {
+	url := pgtest.Start(t).Database("fit")
+	var nodes [2]store.Store
+	for i := range nodes {
+		s, err := store.OpenPostgres(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		nodes[i] = s
+	}
+	runs := 0
+	inTheWay := func(often int) error {
+		runs = 0
+		return nodes[0].Update(t.Context(), func(tx store.Tx) error {
+			runs++
+			_, err := store.Has(tx, "b", "k")
+			if runs <= often {
+				err = errors.Join(err, nodes[1].Update(t.Context(), func(tx store.Tx) error { return store.Save(tx, "b", "k", runs) }))
+			}
+			return errors.Join(err, store.Save(tx, "b", "k", 0))
+		})
+	}
+	if err := inTheWay(2); err != nil || runs != 3 {
+		t.Errorf("in the way twice: %d runs, %v", runs, err)
+	}
+	if err := inTheWay(1000); !errors.Is(err, fault.Unavailable) || runs > 100 {
+		t.Errorf("always in the way: %d runs, %v", runs, err)
+	}
+	got := nodes[0].(store.Measured).Stats()
+	if got.Updates.Count != 2 || got.Again != uint64(2+runs-1) || got.GivenUp != 1 || got.Unknown != 0 || got.Updates.Seconds <= 0 {
+		t.Errorf("%+v", got)
+	}
+	if last := got.Updates.UpTo[len(store.Bounds)-1]; got.Updates.UpTo[0] > last || last > got.Updates.Count {
+		t.Errorf("%+v", got.Updates)
+	}
+	if got := nodes[1].(store.Measured).Stats(); got.GivenUp != 0 || got.Updates.Count != uint64(2+runs) {
+		t.Errorf("the other node: %+v", got)
 	}
 }

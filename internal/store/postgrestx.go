@@ -128,11 +128,15 @@ func (s *pgStore) makeTable(ctx context.Context, bucket string) (err error) {
 	for range 5 {
 		_, err = s.side.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+table(bucket)+" (key bytea PRIMARY KEY, value jsonb NOT NULL)")
 		var pg *pgconn.PgError
-		// Two that make it at once: one finds the name taken half-way.
-		if errors.As(err, &pg) && (pg.Code == "23505" || pg.Code == "42P07") {
+		// Two that make it at once: one finds the name of the table, or of its
+		// row type, taken half-way.
+		if errors.As(err, &pg) && (pg.Code == "23505" || pg.Code == "42P07" || pg.Code == "42710") {
 			continue
 		}
-		break
+		if err == nil || pg != nil {
+			break
+		}
+		// The connection broke: the next one may not.
 	}
 	if err == nil {
 		s.tables.Store(bucket, struct{}{})
@@ -140,9 +144,10 @@ func (s *pgStore) makeTable(ctx context.Context, bucket string) (err error) {
 	return err
 }
 
-// flush hands the writes to the server and returns the transaction's id.
-func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, writes map[string]map[string]write) (id string, err error) {
-	batch := &pgx.Batch{}
+// flush hands the writes and announcements to the server and returns the
+// transaction's id.
+func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, l *layer) (id string, err error) {
+	batch, writes := &pgx.Batch{}, l.writes
 	// In order, so that two transactions lock the same keys one after the other.
 	for _, bucket := range slices.Sorted(maps.Keys(writes)) {
 		if !isTable(bucket) {
@@ -160,6 +165,9 @@ func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, writes map[string]map[st
 				batch.Queue("INSERT INTO "+table(bucket)+" (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", []byte(key), string(w.value))
 			}
 		}
+	}
+	for _, n := range l.told {
+		batch.Queue("SELECT pg_notify($1, $2)", n.channel(), n.text)
 	}
 	batch.Queue("SELECT pg_current_xact_id()::text").QueryRow(func(r pgx.Row) error { return r.Scan(&id) })
 	return id, tx.SendBatch(ctx, batch).Close()

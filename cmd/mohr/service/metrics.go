@@ -8,6 +8,7 @@ import (
 
 	"mohr/internal/door"
 	"mohr/internal/jobs"
+	"mohr/internal/store"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -69,6 +70,9 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	gauge(tlsLeft, time.Until(g.tls.Load().Leaf.NotAfter).Seconds())
 	failed := errors.Join(g.answering(ctx, gauge), g.waiting(ctx, gauge))
 	g.doors.collect(gauge, to)
+	if s, ok := g.Store.(store.Measured); ok {
+		collectStore(to, s.Stats())
+	}
 	for _, k := range g.Ring.Keys() {
 		to <- prometheus.MustNewConstMetric(keySignatures, prometheus.CounterValue, float64(k.Uses.Signatures), k.URI)
 		to <- prometheus.MustNewConstMetric(keyFailures, prometheus.CounterValue, float64(k.Uses.Failures), k.URI)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -118,16 +119,21 @@ func (s *Server) end(sig syscall.Signal) {
 	s.cmd = nil
 }
 
-// Database makes an empty database, if it is not there, and returns its URL.
-func (s *Server) Database(name string) string {
+// Query runs a query as the server's owner and returns what psql prints.
+func (s *Server) Query(query string) string {
 	s.t.Helper()
-	psql := []string{"-h", s.dir, "-U", "mohr", "-d", "postgres", "-qtAc"}
-	out, err := exec.Command(filepath.Join(s.bin, "psql"), append(psql, "SELECT 1 FROM pg_database WHERE datname = '"+name+"'")...).Output()
+	out, err := exec.Command(filepath.Join(s.bin, "psql"), "-h", s.dir, "-U", "mohr", "-d", "postgres", "-qtAc", query).Output()
 	if err != nil {
 		s.t.Fatalf("psql: %v", err)
 	}
-	if len(out) == 0 {
-		s.run("psql", append(psql, `CREATE DATABASE "`+name+`"`)...)
+	return strings.TrimSpace(string(out))
+}
+
+// Database makes an empty database, if it is not there, and returns its URL.
+func (s *Server) Database(name string) string {
+	s.t.Helper()
+	if s.Query("SELECT 1 FROM pg_database WHERE datname = '"+name+"'") == "" {
+		s.Query(`CREATE DATABASE "` + name + `"`)
 	}
 	return fmt.Sprintf("postgres://mohr@/%s?host=%s", name, url.QueryEscape(s.dir))
 }
