@@ -183,6 +183,9 @@ func (a *Authority) writeAhead(ctx context.Context, o Order, in *intent) (before
 		}
 		write := *in
 		c := &write.Certificate
+		if taken, err := store.Has(tx, certBucket, c.Serial); err != nil || taken {
+			return errors.Join(err, errSerialTaken)
+		}
 		if err := claimKey(tx, *c); err != nil {
 			return err
 		}
@@ -199,6 +202,10 @@ func (a *Authority) writeAhead(ctx context.Context, o Order, in *intent) (before
 	})
 	return before, done, err
 }
+
+// errSerialTaken is for a serial that another certificate has: by chance never
+// (serialRandom), but nobody's record is written over on that ground.
+var errSerialTaken = errors.New("ca: the serial is taken")
 
 // resume takes up an intent that was recorded before: the bytes are linted
 // again, under the profile's current rules, and must be those recorded.
