@@ -202,6 +202,7 @@ func setStatus(tx store.Tx, c Certificate, r *Revoked, e ledger.Event) error {
 	if err := store.Save(tx, revisionBucket, key, n+1); err != nil {
 		return err
 	}
+	ShardChange{c.Issuer, c.Shard, n + 1, c.Serial}.announce(tx)
 	return ledger.Append(tx, e)
 }
 

@@ -151,6 +151,34 @@ func EachRevision(tx store.Tx, issuer IssuerID, fn func(shard, revision int) err
 	})
 }
 
+// ShardTopic is what a node follows (store.Follower) to hear at once of every
+// change of a status: each is announced there as a ShardChange.
+const ShardTopic = "ca_shards"
+
+// ShardChange says which certificate's status made which revision of a shard.
+type ShardChange struct {
+	Issuer   IssuerID
+	Shard    int
+	Revision int
+	Serial   string
+}
+
+func (c ShardChange) announce(tx store.Tx) {
+	store.Announce(tx, ShardTopic, fmt.Sprintf("%s %d %d %s", c.Issuer, c.Shard, c.Revision, c.Serial))
+}
+
+// ParseShardChange reads what is announced on ShardTopic; ok is false for a
+// text that says nothing of the kind.
+func ParseShardChange(text string) (c ShardChange, ok bool) {
+	f := strings.Split(text, " ")
+	if len(f) != 4 || f[0] == "" || f[3] == "" {
+		return c, false
+	}
+	shard, err1 := strconv.Atoi(f[1])
+	revision, err2 := strconv.Atoi(f[2])
+	return ShardChange{IssuerID(f[0]), shard, revision, f[3]}, err1 == nil && err2 == nil && shard >= NoShard && revision > 0
+}
+
 // Status is the part of a Certificate that says whether it counts.
 type Status struct {
 	Issuer  IssuerID `json:"issuer"`

@@ -68,7 +68,13 @@ func (r *Responder) list(ctx context.Context, id ca.IssuerID, n int) (*list, err
 	if err != nil {
 		return nil, err
 	}
-	revision, err := r.revision(ctx, i, n)
+	revision, away, err := r.revision(ctx, i, n)
+	if away {
+		if l := r.atHand(i, n); l != nil {
+			return l, nil
+		}
+		err = fmt.Errorf("%w: %w", err, errUnavailable())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("crl %s: %w", shardKey(id, n), err)
 	}
@@ -89,8 +95,9 @@ func errNoCRL() error {
 }
 
 // revision returns the shard's; NotFound for a shard that is not there yet.
-func (r *Responder) revision(ctx context.Context, i *issuer, n int) (revision int, err error) {
-	err = r.Store.View(ctx, func(tx store.Tx) error {
+// away says that the store cannot be asked.
+func (r *Responder) revision(ctx context.Context, i *issuer, n int) (revision int, away bool, err error) {
+	away, err = r.ask(ctx, func(tx store.Tx) error {
 		count, err := ca.Shards(tx, i.ID)
 		if err != nil {
 			return err
@@ -101,7 +108,21 @@ func (r *Responder) revision(ctx context.Context, i *issuer, n int) (revision in
 		revision, err = ca.ShardRevision(tx, i.ID, n)
 		return err
 	})
-	return revision, err
+	if err == nil {
+		r.known.note(place{i.ID, n}, revision, "")
+	}
+	return revision, away, err
+}
+
+// atHand is for when the store cannot be asked: the CRL in memory serves on to
+// its nextUpdate if it has every change that this node has heard of. nil: there
+// is none.
+func (r *Responder) atHand(i *issuer, n int) *list {
+	l := r.lists.have(i.ID, n)
+	if l == nil || !l.life().holds(r.now()) || !l.covers(i, r.known.of(place{i.ID, n})) {
+		return nil
+	}
+	return l
 }
 
 // current returns a CRL that covers the revision and whose life is not old

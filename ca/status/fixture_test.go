@@ -37,7 +37,11 @@ type service struct {
 
 func serve(t testing.TB, c *clock, change ...func(*status.Config)) *service {
 	t.Helper()
-	f := catest.New(t, c.now)
+	return serveOn(t, catest.New(t, c.now), change...)
+}
+
+func serveOn(t testing.TB, f *catest.Fixture, change ...func(*status.Config)) *service {
+	t.Helper()
 	s := &service{Fixture: f}
 	s.key = f.SigningKey(t, "ocsp-"+string(ca.SignIssuer), ca.Service{Profile: ca.OCSPResponder, Issuer: ca.SignIssuer, CommonName: "Mohr Test OCSP"})
 	s.issuer = s.key.Chain[0]

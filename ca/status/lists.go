@@ -48,6 +48,16 @@ func (l *lists) of(id ca.IssuerID, n int) *shard {
 	return s
 }
 
+// have returns the shard's current CRL if it is in memory, or nil.
+func (l *lists) have(id ca.IssuerID, n int) *list {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s, ok := l.shards[shardKey(id, n)]; ok {
+		return s.current.Load()
+	}
+	return nil
+}
+
 // keep makes c the current CRL of s. Where all are too much, others go.
 func (l *lists) keep(s *shard, c *CRL) *list {
 	kept := newList(c)

@@ -56,7 +56,8 @@ func (r *Responder) OCSP(ctx context.Context, id ca.IssuerID, der []byte) (Answe
 }
 
 // hit answers the most asked kind of request from the cache: what is there is
-// given out while no status in its shard has changed since.
+// given out while no status in its shard has changed since. Where the store
+// cannot be asked, what this node has heard counts, to the answer's nextUpdate.
 func (r *Responder) hit(ctx context.Context, i *issuer, der []byte) (Answer, bool) {
 	raw, ok := bareCertID(der)
 	if !ok {
@@ -64,15 +65,20 @@ func (r *Responder) hit(ctx context.Context, i *issuer, der []byte) (Answer, boo
 	}
 	now := r.now()
 	e := r.cache.get(raw, now)
-	if e == nil || e.issuer != i || !r.enough(e, now) {
+	if e == nil || e.issuer != i {
 		return Answer{}, false
 	}
 	var revision int
-	err := r.Store.View(ctx, func(tx store.Tx) (err error) {
+	away, err := r.ask(ctx, func(tx store.Tx) (err error) {
 		revision, err = ca.ShardRevision(tx, i.ID, e.shard)
 		return err
 	})
-	if err != nil || revision != e.revision {
+	switch {
+	case away && r.known.stands(place{i.ID, e.shard}, e.revision, e.id.serial):
+	case err != nil || !r.enough(e, now):
+		return Answer{}, false
+	case revision != e.revision:
+		r.known.note(place{i.ID, e.shard}, revision, "")
 		return Answer{}, false
 	}
 	e.asked.Add(1)
@@ -135,7 +141,7 @@ type row struct {
 // look reads the records, all in one transaction.
 func (r *Responder) look(ctx context.Context, i *issuer, ids []certID) ([]row, error) {
 	rows := make([]row, len(ids))
-	err := r.Store.View(ctx, func(tx store.Tx) error {
+	_, err := r.ask(ctx, func(tx store.Tx) error {
 		for n, id := range ids {
 			c, err := ca.LoadStatus(tx, id.serial)
 			if errors.Is(err, store.ErrNotFound) || err == nil && c.Issuer != i.ID {
@@ -149,6 +155,7 @@ func (r *Responder) look(ctx context.Context, i *issuer, ids []certID) ([]row, e
 				return err
 			}
 			rows[n] = row{standingOf(c), c.Shard, revision}
+			r.known.note(place{c.Issuer, c.Shard}, revision, "")
 		}
 		return nil
 	})

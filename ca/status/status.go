@@ -43,6 +43,8 @@ type Responder struct {
 	issuers map[ca.IssuerID]*issuer
 	cache   *cache
 	lists   lists
+	known   known
+	reach   reach
 	expires atomic.Pointer[expires]
 }
 

@@ -23,6 +23,7 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "continue-plans", Every: 10 * time.Second, Run: r.incident.Continue},
 		{Name: "prune-plans", Every: time.Hour, Run: counted(r.incident.Prune)},
 		{Name: "watch-clock", Every: 5 * time.Second, Run: r.Clock.Watch, Everywhere: true},
+		{Name: "follow-status", Every: 500 * time.Millisecond, Run: r.status.Follow, Everywhere: true},
 		{Name: "presign-status", Every: time.Minute, Run: r.status.Presign, Everywhere: true},
 		{Name: "count-key-uses", Every: time.Minute, Run: r.Custody.Count, Everywhere: true},
 		{Name: "refresh-crls", Every: time.Minute, Run: r.status.Refresh},
