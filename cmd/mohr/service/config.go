@@ -99,6 +99,9 @@ type Config struct {
 	// PublicationObjection is how long an invited business may object before its
 	// record is made public; default 240h, in a development service 0s.
 	PublicationObjection *time.Duration `yaml:"publication_objection"`
+	// ACMEOrders is how many certificates a business may order by ACME in an
+	// hour; default 100.
+	ACMEOrders int `yaml:"acme_orders_per_hour"`
 	// SCEP says that clients may enroll and renew by SCEP, too (docs/scep.md);
 	// default false.
 	SCEP bool `yaml:"scep"`
@@ -180,6 +183,7 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.Registry.Environment == "production", "production is set, but the registry is simulated")
 	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
 	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
+	need(c.ACMEOrders >= 0, "acme_orders_per_hour is below 0")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
 	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Limits.Validate(), c.Traces.Validate())...)
 }

@@ -290,7 +290,7 @@ func (r *rooms) openACME(context.Context) (err error) {
 	}
 	r.acme, err = acme.New(acme.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Seal: r.box, Portal: r.Config.Portal, Proven: badge.Proven, Log: r.Log,
-		Applications: applications,
+		Applications: applications, OrdersPerHour: r.Config.ACMEOrders,
 	})
 	return err
 }
