@@ -187,6 +187,7 @@ func (c child) run(t *testing.T, r race) []outcome {
 // TestRacesOnPostgreSQLHaveOneWinner lets three nodes in two processes race on
 // one database. Many races: go test ./ca -run OneWinner -v -args -races 10000
 func TestRacesOnPostgreSQLHaveOneWinner(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
 	url, dir := pgtest.Start(t).Database("races"), t.TempDir()
 	nodes := []*racer{openNode(t, "first", url, dir), openNode(t, "second", url, dir)}
 	other := startChild(t, url, dir)

@@ -101,6 +101,7 @@ func (n *network) hears(t *testing.T, r *status.Responder, shard int) (took time
 }
 
 func TestNodesServeOnThroughAnOutageOfTheDatabase(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
 	n := openNetwork(t)
 	nodes := map[string]*status.Responder{"the first node": n.Responder, "the second node": n.other}
 	good, _ := n.issue(t, "good")

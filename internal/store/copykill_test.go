@@ -103,6 +103,7 @@ func fillLikeARegister(t *testing.T, s store.Store, n int) {
 // kills each copy once, in its middle. With a million records:
 // go test ./internal/store -run IsKilled -v -timeout 0 -args -copied 1000000
 func TestACopyThatIsKilledGoesOnBothWays(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
 	dir := t.TempDir()
 	first, url, back := dir+"/first.db", pgtest.Start(t).Database("copied"), dir+"/back.db"
 	s := openEither(t, first)

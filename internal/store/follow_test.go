@@ -56,6 +56,7 @@ func (l listener) until(t *testing.T, text string) (before int) {
 }
 
 func TestWhatANodeAnnouncesOthersHear(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
 	server := pgtest.Start(t)
 	url := server.Database("follow")
 	nodes := make([]store.Store, 2)

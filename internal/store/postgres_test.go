@@ -99,6 +99,7 @@ func TestAServerThatComesBack(t *testing.T) {
 // TestATableIsMadeOnceByManyNodes: nodes that come to a bucket for the first
 // time at once all find it.
 func TestATableIsMadeOnceByManyNodes(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
 	url := pgtest.Start(t).Database("tables")
 	var nodes []store.Store
 	for range 4 {
@@ -126,6 +127,7 @@ func TestATableIsMadeOnceByManyNodes(t *testing.T) {
 // TestWhatNeverFitsIsGivenUpAndCounted: a function in whose way another node
 // always is ends as Unavailable after a bounded number of runs.
 func TestWhatNeverFitsIsGivenUpAndCounted(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
 	url := pgtest.Start(t).Database("fit")
 	var nodes [2]store.Store
 	for i := range nodes {
