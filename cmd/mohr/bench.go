@@ -26,7 +26,7 @@ type benchFlags struct {
 
 func benchCommand() *cobra.Command {
 	var f benchFlags
-	return group("bench", "Measure a service beside a bare handler", f.all(), f.scale(),
+	return group("bench", "Measure a service beside a bare handler", f.all(), f.scale(), f.nodes(),
 		f.one("issue", "Certificates for approved applications"),
 		f.one("renew", "Renewals by signed statements"),
 		f.one("revoke", "Revocations by code"),
@@ -98,6 +98,61 @@ func (f *benchFlags) scale() *cobra.Command {
 	return c
 }
 
+// nodes is the command that compares numbers of processes on one database.
+func (f *benchFlags) nodes() *cobra.Command {
+	var processes string
+	c := &cobra.Command{
+		Use: "nodes", Short: "Issue certificates by several processes on one database", Args: exactly(0),
+		Long: `Measure the issuance by 1 and more processes of the service that share a PostgreSQL database. The database
+must be empty: what is written to it stays. The clients are as many each time and shared out among the processes.`,
+		Example: `  mohr bench nodes --store 'postgres://mohr@/bench?host=/run/postgresql' --processes 1,2,4`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			sizes, err := parseSizes(processes)
+			if err != nil {
+				return err
+			}
+			return f.runNodes(c.Context(), sizes, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&f.Store, "store", "", "URL of an empty PostgreSQL database")
+	c.Flags().StringVar(&processes, "processes", "1,2,4", "numbers of processes, with commas")
+	return c
+}
+
+func (f *benchFlags) runNodes(ctx context.Context, sizes []int, stdout, progress io.Writer) error {
+	conf, err := f.config(progress)
+	if err != nil {
+		return err
+	}
+	if conf.Store == "" || len(sizes) == 0 {
+		return usageError{errors.New("this needs --store and --processes")}
+	}
+	dir, done, err := f.directory()
+	if err != nil {
+		return err
+	}
+	defer done()
+	list, err := bench.Nodes(ctx, conf, dir, sizes)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return json.NewEncoder(stdout).Encode(list)
+	}
+	bench.PrintShared(stdout, list)
+	return nil
+}
+
+// directory is --work, or a temporary one that done removes.
+func (f *benchFlags) directory() (dir string, done func(), err error) {
+	if f.work != "" {
+		return f.work, func() {}, nil
+	}
+	dir, err = os.MkdirTemp("", "mohr-bench-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
 func parseSizes(s string) ([]int, error) {
 	var sizes []int
 	for field := range strings.SplitSeq(s, ",") {
@@ -106,7 +161,7 @@ func parseSizes(s string) ([]int, error) {
 		}
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 {
-			return nil, usageError{fmt.Errorf("--records: %q is no number of certificates", field)}
+			return nil, usageError{fmt.Errorf("%q is no number that can be measured", field)}
 		}
 		sizes = append(sizes, n)
 	}
@@ -199,13 +254,11 @@ func (f *benchFlags) run(ctx context.Context, name string, out, progress io.Writ
 	if err != nil {
 		return err
 	}
-	dir := f.work
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "mohr-bench-"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
+	dir, done, err := f.directory()
+	if err != nil {
+		return err
 	}
+	defer done()
 	r, err := bench.Run(ctx, conf, dir, name)
 	if err != nil {
 		return err

@@ -55,8 +55,9 @@ func (w *World) Approve(ctx context.Context, n int) ([]*applicant, load.Measure,
 	}
 	all := make([]*applicant, n)
 	for i := range all {
-		all[i] = &applicant{person: w.people[i%len(w.people)]}
+		all[i] = &applicant{person: w.people[(w.asked+i)%len(w.people)]}
 	}
+	w.asked += n
 	if err := inParallel(w.Clients, all, func(a *applicant) error { return a.makeKey() }); err != nil {
 		return nil, load.Measure{}, err
 	}

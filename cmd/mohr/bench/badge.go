@@ -45,7 +45,9 @@ func (t *Toured) read(out string, service *load.Process) error {
 	if err != nil {
 		return err
 	}
-	t.enter(service, trust)
+	t.portal = load.Door{Address: service.Addresses["https"], Trust: trust, Usual: t.Usual}
+	t.plain = load.Door{Address: service.Addresses["http"], Usual: t.Usual}
+	t.ops = service.Addresses["ops"]
 	var record struct{ ID string }
 	var took struct{ Seconds float64 }
 	for name, v := range map[string]any{"record.json": &record, "tour.json": &took} {

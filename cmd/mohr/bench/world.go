@@ -25,6 +25,7 @@ type Config struct {
 	Runs     int           // the median of so many is the result
 	Profile  string        // directory for processor profiles of the service; "" for none
 	Progress io.Writer
+	Store    string // URL of the PostgreSQL database of a service of the measurement's own; "": the embedded store
 
 	// Server and what follows are an existing service; Server is "" for one
 	// of the measurement's own.
@@ -50,6 +51,7 @@ func (c *Config) Validate() error {
 	need(c.Count >= 0, "--count is below 0")
 	need(c.Server == "" || c.Plain != "" && c.Ops != "" && c.Registry != "" && c.Root != "" && c.People != "",
 		"--server needs --http, --ops, --registry, --root and --people too")
+	need(c.Server == "" || c.Store == "", "--store is of a service that is started, and goes without --server")
 	return errors.Join(errs...)
 }
 
@@ -79,7 +81,9 @@ type World struct {
 	portal, plain load.Door
 	ops, registry string // host:port
 	people        []person
+	asked         int    // applications so far: people take turns
 	dir           string // of logs and of the store, if it is the measurement's own
+	nodes         []*node
 	children      []*load.Process
 }
 
@@ -146,41 +150,12 @@ func (w *World) found(ctx context.Context, people int) error {
 	}
 	w.children = append(w.children, registry)
 	w.registry = registry.Addresses["http"]
-	conf := fmt.Sprintf(`data: %q
-https: 127.0.0.1:0
-mtls: 127.0.0.1:0
-http: 127.0.0.1:0
-ops: 127.0.0.1:0
-policy: %q
-registry: {url: "http://%s", public_key: %q, environment: simulated}
-domains: {resolvers: ["127.0.0.1:1", "127.0.0.1:2"]}
-`, w.file("data"), w.file("policy.yaml"), w.registry, w.file("registry.pem"))
-	if err := os.WriteFile(w.file("mohr.yaml"), []byte(conf), 0o600); err != nil {
-		return err
-	}
-	return w.serve(ctx, "--config", w.file("mohr.yaml"))
-}
-
-// serve starts the service itself.
-func (w *World) serve(ctx context.Context, args ...string) error {
-	service, err := load.Start(ctx, w.Program, w.dir, "service", nil, append([]string{"serve", "--log", "error"}, args...)...)
+	first, err := w.startNode(ctx)
 	if err != nil {
 		return err
 	}
-	w.children = append(w.children, service)
-	trust, err := readPool(filepath.Join(w.file("data"), "root.pem"))
-	if err != nil {
-		return err
-	}
-	w.enter(service, trust)
+	w.portal, w.plain, w.ops = first.portal, first.plain, first.ops
 	return nil
-}
-
-// enter takes the doors of a service that was started.
-func (w *World) enter(service *load.Process, trust *x509.CertPool) {
-	w.portal = load.Door{Address: service.Addresses["https"], Trust: trust, Usual: w.Usual}
-	w.plain = load.Door{Address: service.Addresses["http"], Usual: w.Usual}
-	w.ops = service.Addresses["ops"]
 }
 
 func (w *World) file(name string) string { return filepath.Join(w.dir, name) }

@@ -23,6 +23,15 @@ type Call struct {
 type Load struct {
 	Door
 	Next func() (Call, bool)
+	More []Door // others of the same service: clients are shared out among all
+}
+
+// door is the one that the i-th client goes to.
+func (l Load) door(i int) Door {
+	if n := i % (1 + len(l.More)); n > 0 {
+		return l.More[n-1]
+	}
+	return l.Door
 }
 
 // Measure is what one run of a load came to. Times are in milliseconds.
@@ -51,7 +60,7 @@ type Worker struct {
 func (l Load) Run(ctx context.Context, clients int, limit time.Duration) (Measure, error) {
 	conns := make([]*Conn, clients)
 	for i := range conns {
-		c, err := l.Dial(ctx)
+		c, err := l.door(i).Dial(ctx)
 		if err != nil {
 			return Measure{}, err
 		}
@@ -71,7 +80,7 @@ func (l Load) Run(ctx context.Context, clients int, limit time.Duration) (Measur
 				if !ok {
 					return
 				}
-				conns[i] = workers[i].one(ctx, l.Door, conns[i], c)
+				conns[i] = workers[i].one(ctx, l.door(i), conns[i], c)
 			}
 		})
 	}

@@ -104,6 +104,16 @@ func (p *Process) Stop() {
 	ended.Stop()
 }
 
+// Signal sends the process a signal: SIGSTOP and SIGCONT, to a process that
+// hangs for a while.
+func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
+
+// Kill ends the process at once, by SIGKILL, and waits for it.
+func (p *Process) Kill() {
+	p.cmd.Process.Kill()
+	p.cmd.Wait() // an error: it was killed
+}
+
 // tail returns the end of a file, for a message.
 func tail(file string) []byte {
 	b, _ := os.ReadFile(file) // nothing to show is nothing to say

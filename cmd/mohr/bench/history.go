@@ -1,0 +1,219 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ocsp"
+
+	"mohr/cmd/mohr/bench/load"
+)
+
+// deed is one application's history, as its client saw it. Its client alone
+// writes to it.
+type deed struct {
+	*applicant
+	revokes bool // the client has its certificate revoked
+	twice   bool // it sends its request to both nodes at once
+	dice    *rand.Rand
+
+	cert, issuer *x509.Certificate // nil: not told of any
+	tried        bool              // a revocation was asked for
+	revoked      time.Time         // when the client was told of it, or saw it; zero: never
+}
+
+// answerWithin is how long a client repeats its call; faults are over long
+// before.
+const answerWithin = 2 * time.Minute
+
+// live is the life of a client: it has its certificate issued, asks for its
+// status, has it revoked, asks again.
+func (b *breaking) live(ctx context.Context, d *deed) {
+	wait(ctx, time.Duration(d.dice.IntN(200))*time.Millisecond)
+	if !b.issueOne(ctx, d) {
+		return
+	}
+	for range 3 {
+		b.look(ctx, d, d.dice.IntN(len(b.nodes)))
+	}
+	if d.revokes {
+		d.tried = true
+		if _, ok := b.until(ctx, d, revocation(d.applicant).Request); !ok {
+			return
+		}
+		d.revoked = time.Now()
+		b.count(func(x *Damage) { x.Revoked++ })
+	}
+	for range 5 {
+		b.look(ctx, d, d.dice.IntN(len(b.nodes)))
+		wait(ctx, time.Duration(20+d.dice.IntN(80))*time.Millisecond)
+	}
+}
+
+func (b *breaking) count(with func(*Damage)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	with(&b.damage)
+}
+
+// blame counts what must not be, and keeps the first of it.
+func (b *breaking) blame(what *int, d *deed, format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	*what++
+	text := fmt.Sprintf("application %s: ", d.id) + fmt.Sprintf(format, args...)
+	if b.damage.First == "" {
+		b.damage.First = text
+	}
+	b.say("  WRONG: %s", text)
+}
+
+// doors are those of a node as they are now.
+func (b *breaking) doors(node int) (portal, plain load.Door) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.nodes[node].portal, b.nodes[node].plain
+}
+
+// once makes a call over a connection of its own.
+func once(ctx context.Context, door load.Door, request []byte) (status int, body []byte, err error) {
+	c, err := door.Dial(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer c.Close()
+	status, body, err = c.Do(request)
+	return status, bytes.Clone(body), err
+}
+
+// until repeats a call, at any node, until it is answered.
+func (b *breaking) until(ctx context.Context, d *deed, request []byte) (body []byte, ok bool) {
+	last := ""
+	for begun := time.Now(); time.Since(begun) < answerWithin && ctx.Err() == nil; {
+		portal, _ := b.doors(d.dice.IntN(len(b.nodes)))
+		status, body, err := once(ctx, portal, request)
+		if err == nil && status == http.StatusOK {
+			return body, true
+		}
+		last = fmt.Sprintf("status %d, %v: %.300s", status, err, body)
+		if err == nil && !comesAgain(status) {
+			break
+		}
+		b.count(func(x *Damage) { x.Again++ })
+		wait(ctx, time.Duration(20+d.dice.IntN(60))*time.Millisecond)
+	}
+	b.blame(&b.damage.Lost, d, "a call is not answered: %s", last)
+	return nil, false
+}
+
+// comesAgain reports whether the same call may be answered later.
+func comesAgain(status int) bool {
+	return status == http.StatusConflict || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
+}
+
+// issueOne hands the request in, sometimes at both nodes at once.
+func (b *breaking) issueOne(ctx context.Context, d *deed) bool {
+	call := b.submission(d.applicant)
+	early := make([][]byte, len(b.nodes))
+	if d.twice {
+		var both sync.WaitGroup
+		for n := range early {
+			portal, _ := b.doors(n)
+			both.Go(func() {
+				if status, body, err := once(ctx, portal, call.Request); err == nil && status == http.StatusOK {
+					early[n] = body
+				}
+			})
+		}
+		both.Wait()
+	}
+	body, ok := b.until(ctx, d, call.Request)
+	if !ok {
+		return false
+	}
+	if err := call.Done(http.StatusOK, body); err != nil {
+		b.blame(&b.damage.Lost, d, "%v", err)
+		return false
+	}
+	for _, other := range early {
+		var a issuedAnswer
+		if other != nil && (json.Unmarshal(other, &a) != nil || a.Serial != d.issued.Serial || a.Certificate != d.issued.Certificate) {
+			b.blame(&b.damage.Doubled, d, "two answers with certificates %s and %s", a.Serial, d.issued.Serial)
+		}
+	}
+	var err error
+	if d.cert, d.issuer, err = d.chain(); err != nil {
+		b.blame(&b.damage.Lost, d, "%v", err)
+		return false
+	}
+	b.count(func(x *Damage) { x.Issued++ })
+	return true
+}
+
+// look asks a node for the certificate's status and judges the answer; false
+// if there was none.
+func (b *breaking) look(ctx context.Context, d *deed, node int) bool {
+	der, err := ocsp.CreateRequest(d.cert, d.issuer, &ocsp.RequestOptions{Hash: crypto.SHA1})
+	if err != nil {
+		b.blame(&b.damage.Wrong, d, "%v", err)
+		return false
+	}
+	_, plain := b.doors(node)
+	begun := time.Now()
+	status, body, err := once(ctx, plain, load.Post("/ocsp/sign-p256", "application/ocsp-request", der))
+	if err != nil || status != http.StatusOK || bytes.Equal(body, ocsp.TryLaterErrorResponse) {
+		return false
+	}
+	res, err := ocsp.ParseResponseForCert(body, d.cert, d.issuer)
+	if err != nil {
+		b.blame(&b.damage.Wrong, d, "node %d: %v", node, err)
+		return false
+	}
+	b.judge(d, node, begun, res)
+	return true
+}
+
+// judge compares an answer with what the client knows. Once it was told of the
+// revocation, or saw it, good is wrong; but for an answer that was signed
+// before and is given out while the database is away.
+func (b *breaking) judge(d *deed, node int, begun time.Time, res *ocsp.Response) {
+	b.count(func(x *Damage) { x.Asked++ })
+	old := b.wasAway(begun, time.Now()) && !res.ThisUpdate.After(d.revoked)
+	switch {
+	case res.Status == ocsp.Revoked && d.tried:
+		if d.revoked.IsZero() {
+			d.revoked = time.Now()
+		}
+	case res.Status == ocsp.Good && d.revoked.IsZero():
+	case res.Status == ocsp.Good && old:
+		b.count(func(x *Damage) { x.Old++ })
+	default:
+		b.blame(&b.damage.Wrong, d, "node %d says %d of %s at %s, signed %s; revocation asked for: %t, told %s", node, res.Status, d.issued.Serial, begun, res.ThisUpdate, d.tried, d.revoked)
+	}
+}
+
+// lastLook asks both nodes when all is well again: each has to answer.
+func (b *breaking) lastLook(ctx context.Context, d *deed) {
+	if d.cert == nil {
+		return
+	}
+	for n := range b.nodes {
+		answered := false
+		for try := 0; try < 20 && !answered; try++ {
+			if answered = b.look(ctx, d, n); !answered {
+				wait(ctx, 100*time.Millisecond)
+			}
+		}
+		if !answered {
+			b.blame(&b.damage.Wrong, d, "node %d does not say a status after all faults are over", n)
+		}
+	}
+}
