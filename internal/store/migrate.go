@@ -11,6 +11,8 @@ import (
 // One that has been published is never changed.
 var migrations = []string{
 	"CREATE TABLE mohr_form (version integer NOT NULL)",
+	// What a connection committed last: see mark.
+	"CREATE TABLE mohr_commits (connection text PRIMARY KEY, number bigint NOT NULL, at timestamptz NOT NULL)",
 }
 
 // formLock is held by the process that migrates, among those that share a

@@ -91,7 +91,7 @@ func OpenPostgres(ctx context.Context, url string) (Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s := &pgStore{pool: pool, side: tables, turn: make(chan struct{}, 1)}
-	if err := s.migrate(ctx); err != nil {
+	if err := errors.Join(s.migrate(ctx), s.forgetMarks(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
 	}
 	return s, nil
@@ -233,9 +233,9 @@ func (s *pgStore) attempt(ctx context.Context, fn func(Tx) error) (again bool, e
 	// From here on the outcome counts, not the caller's patience.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitWait)
 	defer cancel()
-	var id string
+	var m mark
 	if result == nil && len(l.writes) > 0 {
-		if id, err = s.flush(ctx, tx, l); err != nil {
+		if m, err = s.flush(ctx, tx, l); err != nil {
 			return conflict(err), unavailable(ctx, err)
 		}
 	}
@@ -245,10 +245,10 @@ func (s *pgStore) attempt(ctx context.Context, fn func(Tx) error) (again bool, e
 		return false, result
 	case conflict(err):
 		return true, err
-	case id == "":
+	case m.id == "":
 		return false, unavailable(ctx, err)
 	}
-	return false, s.outcome(ctx, id, err)
+	return false, s.outcome(ctx, m, err)
 }
 
 // orOwn is the function's own error together with the store's: what it made

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -144,18 +143,18 @@ func (s *pgStore) makeTable(ctx context.Context, bucket string) (err error) {
 	return err
 }
 
-// flush hands the writes and announcements to the server and returns the
-// transaction's id.
-func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, l *layer) (id string, err error) {
+// flush hands the writes and announcements to the server and returns how the
+// transaction is known again.
+func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, l *layer) (m mark, err error) {
 	batch, writes := &pgx.Batch{}, l.writes
 	// In order, so that two transactions lock the same keys one after the other.
 	for _, bucket := range slices.Sorted(maps.Keys(writes)) {
 		if !isTable(bucket) {
-			return "", fmt.Errorf("bucket %q: a name of more than %d octets", bucket, maxTable)
+			return mark{}, fmt.Errorf("bucket %q: a name of more than %d octets", bucket, maxTable)
 		}
 		if _, ok := s.tables.Load(bucket); !ok {
 			if err := s.makeTable(ctx, bucket); err != nil {
-				return "", err
+				return mark{}, err
 			}
 		}
 		for _, key := range slices.Sorted(maps.Keys(writes[bucket])) {
@@ -169,31 +168,10 @@ func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, l *layer) (id string, er
 	for _, n := range l.told {
 		batch.Queue("SELECT pg_notify($1, $2)", n.channel(), n.text)
 	}
-	batch.Queue("SELECT pg_current_xact_id()::text").QueryRow(func(r pgx.Row) error { return r.Scan(&id) })
-	return id, tx.SendBatch(ctx, batch).Close()
-}
-
-// outcome asks how the transaction ended whose commit broke with cause.
-func (s *pgStore) outcome(ctx context.Context, id string, cause error) error {
-	var pg *pgconn.PgError
-	if errors.As(cause, &pg) && pg.SeverityUnlocalized == "ERROR" {
-		return unavailable(ctx, cause) // the server itself says that it did not commit
-	}
-	for {
-		var status *string
-		err := s.side.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", id).Scan(&status)
-		switch {
-		case err == nil && status != nil && *status == "committed":
-			return nil
-		case err == nil && status != nil && *status == "aborted":
-			return unavailable(ctx, cause)
-		}
-		select {
-		case <-time.After(longestPause):
-		case <-ctx.Done():
-			return fmt.Errorf("commit: %w: %w", cause, errOutcome())
-		}
-	}
+	m = nextMark(tx.Conn())
+	m.queue(batch)
+	err = tx.SendBatch(ctx, batch).Close()
+	return m, err
 }
 
 // Buckets are the tables that have a bucket's form.
