@@ -190,7 +190,7 @@ func (t *token) readSigningCertificate(v cryptobyte.String) error {
 
 // readInfo reads TSTInfo.
 func (t *token) readInfo(in cryptobyte.String) error {
-	var body, imprint, stated cryptobyte.String
+	var body, imprint, stated, nonce cryptobyte.String
 	var version int64
 	var policy asn1.ObjectIdentifier
 	if !in.ReadASN1(&body, cryptobyte_asn1.SEQUENCE) || !in.Empty() ||
@@ -201,10 +201,11 @@ func (t *token) readInfo(in cryptobyte.String) error {
 		!body.ReadASN1(&stated, cryptobyte_asn1.GeneralizedTime) ||
 		!body.SkipOptionalASN1(cryptobyte_asn1.SEQUENCE) ||
 		!body.SkipOptionalASN1(cryptobyte_asn1.BOOLEAN) ||
-		!body.SkipOptionalASN1(cryptobyte_asn1.INTEGER) ||
+		!body.ReadOptionalASN1(&nonce, nil, cryptobyte_asn1.INTEGER) ||
 		!body.SkipOptionalASN1(tag(0)) {
 		return errors.New("not a TSTInfo")
 	}
+	t.nonce = nonce
 	var q request
 	if failure := q.readImprint(imprint); failure != none {
 		return fmt.Errorf("its imprint is of no use: %s", failure)

@@ -121,6 +121,7 @@ type token struct {
 	imprintHash crypto.Hash
 	imprint     []byte
 	at          time.Time
+	nonce       []byte // content of the INTEGER; nil: none
 	// SignedData.
 	certificates       []*x509.Certificate
 	issuer             []byte // Name
