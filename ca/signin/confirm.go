@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"net/http"
 	"regexp"
 	"slices"
 	"time"
@@ -99,14 +100,15 @@ func (d *Desk) Confirmed(ctx context.Context, who Who, p Purpose) (Proof, error)
 	return found, nil
 }
 
-// confirm keeps a proof of the same person for the purpose in the session.
-func (d *Desk) confirm(ctx context.Context, who Who, p Purpose, h heard) error {
-	now := d.now()
-	return d.Store.Update(ctx, func(tx store.Tx) error {
+// confirm keeps a proof of the same person for the purpose in the session, and
+// gives the session a cookie that nobody has seen before.
+func (d *Desk) confirm(ctx context.Context, who Who, p Purpose, h heard) (*http.Cookie, error) {
+	now, token := d.now(), session.NewToken()
+	err := d.Store.Update(ctx, func(tx store.Tx) error {
 		if err := h.use(tx); err != nil {
 			return err
 		}
-		return d.sessions.Change(tx, who.session, now, func(s *signed) error {
+		return d.sessions.Raise(tx, who.session, token, now, func(s *signed) error {
 			if !s.same(h.signed) {
 				return errOtherPerson()
 			}
@@ -118,6 +120,10 @@ func (d *Desk) confirm(ctx context.Context, who Who, p Purpose, h heard) error {
 			return nil
 		})
 	})
+	if err != nil {
+		return nil, err
+	}
+	return session.Cookie(token), nil
 }
 
 // confirmNonce binds a challenge to the session and to the purpose.

@@ -49,6 +49,10 @@ func TestAProofServesOnceForItsPurposeInItsSession(t *testing.T) {
 	if a := w.confirm(key, revoke, w.challenge(revoke)); a.status != http.StatusSeeOther || a.to != "/my/devices" {
 		t.Fatalf("%d to %q: %s", a.status, a.to, told(a.page))
 	}
+	if _, err := b.Confirmed(t.Context(), who, revoke); fault.Code(err) != "session_none" {
+		t.Errorf("the session of before is confirmed: %v", err)
+	}
+	who, _ = w.who()
 	p, err := b.Confirmed(t.Context(), who, revoke)
 	must(t, err)
 	if p.By() != signin.ByKey {
@@ -67,6 +71,25 @@ func TestAProofServesOnceForItsPurposeInItsSession(t *testing.T) {
 	}
 	if err := b.Store.Update(t.Context(), signin.Proof{}.Use); fault.Code(err) != "confirm_needed" {
 		t.Errorf("a proof that nobody gave serves: %v", err)
+	}
+}
+
+// TestWhoSawTheCookieBeforeAConfirmationHasNothingAfterIt is session fixation
+// at the second step: the cookie changes, and the old one opens nothing.
+func TestWhoSawTheCookieBeforeAConfirmationHasNothingAfterIt(t *testing.T) {
+	b := newBench(t, nil)
+	key, _ := b.fixture.IssueTo(t, catest.Zahra, ca.NaturalSign, "r-1")
+	w, thief := b.browser(t), b.browser(t)
+	w.signIn(key)
+	for name, value := range w.cookies {
+		thief.cookies[name] = value
+	}
+	if !thief.in() {
+		t.Fatal("the cookie opens nothing before either")
+	}
+	w.confirm(key, revoke, w.challenge(revoke))
+	if thief.in() || !w.in() {
+		t.Errorf("after the confirmation the old cookie opens the session: %t, the new one: %t", thief.in(), w.in())
 	}
 }
 
@@ -99,7 +122,6 @@ func TestWhatDoesNotProveThePurposeConfirmsNothing(t *testing.T) {
 	w.signIn(key)
 	other := b.browser(t)
 	other.signIn(key)
-	who, _ := w.who()
 	for _, c := range []struct {
 		name string
 		do   func() answer
@@ -121,6 +143,7 @@ func TestWhatDoesNotProveThePurposeConfirmsNothing(t *testing.T) {
 		{"another key of the same person", func() answer { return w.confirm(second, revoke, w.challenge(revoke)) }, true},
 	} {
 		a := c.do()
+		who, _ := w.who() // its cookie is another once it has confirmed
 		if _, err := b.Confirmed(t.Context(), who, revoke); (err == nil) != c.ok {
 			t.Errorf("%s: confirmed: %v, %d %s", c.name, err == nil, a.status, told(a.page))
 		}

@@ -69,12 +69,14 @@ func (d *Desk) refuseConfirm(c echo.Context, p Purpose, to string, err error) er
 func (d *Desk) enterConfirm(c echo.Context, p Purpose, to string, h heard) error {
 	ctx := c.Request().Context()
 	who, err := d.Who(ctx, c.Request())
-	if err == nil {
-		err = d.confirm(ctx, who, p, h)
-	}
 	if err != nil {
 		return d.refuseConfirm(c, p, to, err)
 	}
+	cookie, err := d.confirm(ctx, who, p, h)
+	if err != nil {
+		return d.refuseConfirm(c, p, to, err)
+	}
+	c.SetCookie(cookie)
 	return c.Redirect(http.StatusSeeOther, Local(to))
 }
 

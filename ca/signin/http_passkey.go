@@ -95,9 +95,11 @@ func (d *Desk) postConfirmPasskey(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.confirm(ctx, who, p, h); err != nil {
+	cookie, err := d.confirm(ctx, who, p, h)
+	if err != nil {
 		return err
 	}
+	c.SetCookie(cookie)
 	return gone(c, c.QueryParam("to"))
 }
 

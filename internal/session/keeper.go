@@ -93,13 +93,18 @@ func idOf(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// NewToken returns a token that opens nothing yet.
+func NewToken() string {
+	b := make([]byte, tokenSize)
+	rand.Read(b) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
 // Begin begins a session of the subject and returns it with its token.
 // former is the token that the browser had, "" for none: it ends. also, if not
 // nil, runs in the transaction: what is used up by signing in.
 func (k *Keeper[T]) Begin(ctx context.Context, former, subject, device string, of T, also func(store.Tx) error) (Session[T], string, error) {
-	b := make([]byte, tokenSize)
-	rand.Read(b) // never fails (crypto/rand)
-	token, now := base64.RawURLEncoding.EncodeToString(b), k.now()
+	token, now := NewToken(), k.now()
 	s := Session[T]{ID: idOf(token), Subject: subject, Device: shorten(device), Began: now, Seen: now, Of: of}
 	err := k.Store.Update(ctx, func(tx store.Tx) error {
 		if also != nil {
@@ -244,6 +249,24 @@ func (k *Keeper[T]) Change(tx store.Tx, id string, now time.Time, fn func(*T) er
 		return err
 	}
 	return store.Save(tx, sessionBucket, id, s)
+}
+
+// Raise is Change for what lets the session do more from then on: it goes over
+// to the token, a new one, and the one that somebody may have seen before opens
+// nothing.
+func (k *Keeper[T]) Raise(tx store.Tx, id, token string, now time.Time, fn func(*T) error) error {
+	s, err := k.Get(tx, id, now)
+	if err != nil {
+		return err
+	}
+	if err := fn(&s.Of); err != nil {
+		return err
+	}
+	if err := k.drop(tx, id); err != nil {
+		return err
+	}
+	s.ID = idOf(token)
+	return k.save(tx, s)
 }
 
 // List returns the living sessions of a subject, oldest first.

@@ -231,6 +231,33 @@ func TestAChangeOfAnEndedSessionIsRefused(t *testing.T) {
 	}
 }
 
+func TestARaisedSessionGoesOverToItsNewToken(t *testing.T) {
+	b := newBench(t)
+	s, old := b.begin(t, "", "h-1")
+	token := session.NewToken()
+	raise := func(fn func(*facts) error) error {
+		return b.Store.Update(t.Context(), func(tx store.Tx) error { return b.Raise(tx, s.ID, token, b.clock, fn) })
+	}
+	if err := raise(func(*facts) error { return session.ErrNone() }); err == nil || !b.open(t, old) || b.open(t, token) {
+		t.Errorf("what was refused moved the session: %v", err)
+	}
+	if err := raise(func(f *facts) error { f.Way += "!"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if b.open(t, old) || !b.open(t, token) {
+		t.Errorf("the old token opens it: %t, the new one: %t", b.open(t, old), b.open(t, token))
+	}
+	if got, err := b.Load(t.Context(), token); err != nil || got.Of.Way != "key!" || !got.Began.Equal(s.Began) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if list, err := b.List(t.Context(), "h-1"); err != nil || len(list) != 1 {
+		t.Errorf("%d sessions, %v", len(list), err)
+	}
+	if err := raise(func(*facts) error { return nil }); err == nil {
+		t.Error("a session that has gone over was raised again")
+	}
+}
+
 func TestTheCookieIsForThisHostAlone(t *testing.T) {
 	w := httptest.NewRecorder()
 	http.SetCookie(w, session.Cookie("abc"))
