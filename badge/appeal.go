@@ -138,35 +138,41 @@ func errNoneToAppeal() error {
 // DecideAppeal lets an officer answer an appeal: one who decided nothing of
 // the badge before, and has no part in it.
 func (d *Desk) DecideAppeal(ctx context.Context, leaf *x509.Certificate, id ID, outcome AppealOutcome, reasons string) (Badge, error) {
-	if outcome != Upheld && outcome != Rejected {
+	return d.decideAppeal(ctx, SignedDeed{Badge: id, Deed: DeedKind(outcome), Reasons: reasons}, d.plainly(leaf))
+}
+
+// decideAppeal is DecideAppeal in that office.
+func (d *Desk) decideAppeal(ctx context.Context, s SignedDeed, by office) (Badge, error) {
+	if !s.Deed.answers() {
 		return Badge{}, fault.New(fault.Invalid, "badge_appeal_outcome", "an appeal is upheld or rejected; say which")
 	}
-	if reasons == "" || len(reasons) > maxReasons {
-		return Badge{}, errReasons()
-	}
-	sealed, err := d.Seal.Seal(deedBucket, string(id), "reasons", []byte(reasons))
+	sealed, err := d.sealReasons(s)
 	if err != nil {
-		return Badge{}, fmt.Errorf("seal reasons: %w", err)
+		return Badge{}, err
 	}
 	now := d.now()
 	var b Badge
-	err = d.Store.Update(ctx, func(tx store.Tx) error {
+	err = by(ctx, func(tx store.Tx, leaf *x509.Certificate, approval string) error {
 		var o ca.OperatorRecord
 		var err error
-		if o, b, err = d.officer(tx, leaf, ca.MayReview, id, now); err != nil {
+		if o, b, err = d.officer(tx, leaf, ca.MayReview, s.Badge, now); err != nil {
 			return err
 		}
 		if !b.Appeal.open() {
 			return fault.New(fault.Conflict, "badge_appeal_over", "no appeal is open for this badge; look at it again")
 		}
-		before, err := deeds(tx, id)
+		if err := s.stands(b, approval); err != nil {
+			return err
+		}
+		before, err := deeds(tx, s.Badge)
 		if err != nil {
 			return err
 		}
 		if decidedBy(before, o) {
 			return errOwnBadge()
 		}
-		return b.endAppeal(tx, Deed{At: now, By: o.Name, Person: o.Holder, Kind: DeedKind(outcome), Ground: "appeal", Reasons: sealed}, outcome)
+		deed := Deed{At: now, By: o.Name, Person: o.Holder, Kind: s.Deed, Ground: "appeal", Reasons: sealed, Approval: approval}
+		return b.endAppeal(tx, deed, AppealOutcome(s.Deed))
 	})
 	return b, err
 }

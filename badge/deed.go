@@ -64,7 +64,8 @@ type Deed struct {
 	Kind   DeedKind    `json:"kind"`
 	Ground Ground      `json:"ground"`
 	// Reasons are for the business and for whoever decides an appeal.
-	Reasons seal.Sealed `json:"reasons,omitzero"`
+	Reasons  seal.Sealed `json:"reasons,omitzero"`
+	Approval string      `json:"approval,omitempty"` // the matter that was signed (ca/approval); "": done by certificate alone
 }
 
 // maxReasons bounds what is written as a reason, octets.
@@ -115,28 +116,33 @@ func signedFor(tx store.Tx, h ca.HolderID, id ID) (found bool, err error) {
 // is his certificate. Nobody acts upon a badge of his own, or of a business
 // that he acts for.
 func (d *Desk) Do(ctx context.Context, leaf *x509.Certificate, id ID, kind DeedKind, ground Ground, reasons string) (Badge, error) {
-	if !kind.fits(ground) {
+	return d.do(ctx, SignedDeed{Badge: id, Deed: kind, Ground: ground, Reasons: reasons}, d.plainly(leaf))
+}
+
+// do is Do in that office.
+func (d *Desk) do(ctx context.Context, s SignedDeed, by office) (Badge, error) {
+	if !s.Deed.fits(s.Ground) {
 		return Badge{}, fault.New(fault.Invalid, "badge_deed_ground", "a badge is suspended for fraud, misuse or court_order, revoked at once only for fraud, and a suspension is lifted as resolved; for anything else suspend it, with notice")
 	}
-	if reasons == "" || len(reasons) > maxReasons {
-		return Badge{}, errReasons()
-	}
-	sealed, err := d.Seal.Seal(deedBucket, string(id), "reasons", []byte(reasons))
+	sealed, err := d.sealReasons(s)
 	if err != nil {
-		return Badge{}, fmt.Errorf("seal reasons: %w", err)
+		return Badge{}, err
 	}
 	now := d.now()
 	var b Badge
-	err = d.Store.Update(ctx, func(tx store.Tx) error {
+	err = by(ctx, func(tx store.Tx, leaf *x509.Certificate, approval string) error {
 		var o ca.OperatorRecord
 		var err error
-		if o, b, err = d.officer(tx, leaf, ca.MayEnd, id, now); err != nil {
+		if o, b, err = d.officer(tx, leaf, ca.MayEnd, s.Badge, now); err != nil {
+			return err
+		}
+		if err := s.stands(b, approval); err != nil {
 			return err
 		}
 		if err := ca.CountAloneIn(tx, o, 1, now); err != nil {
 			return err
 		}
-		deed := Deed{At: now, By: o.Name, Person: o.Holder, Kind: kind, Ground: ground, Reasons: sealed}
+		deed := Deed{At: now, By: o.Name, Person: o.Holder, Kind: s.Deed, Ground: s.Ground, Reasons: sealed, Approval: approval}
 		hash, err := canonicalSHA256(deed)
 		if err != nil {
 			return err
@@ -153,8 +159,20 @@ func (d *Desk) Do(ctx context.Context, leaf *x509.Certificate, id ID, kind DeedK
 	if err != nil {
 		return Badge{}, err
 	}
-	d.Log.Info("badge changed by an operator", "badge", id, "deed", kind, "ground", ground)
+	d.Log.Info("badge changed by an operator", "badge", s.Badge, "deed", s.Deed, "ground", s.Ground)
 	return b, nil
+}
+
+// sealReasons checks the reasons of a deed and seals them.
+func (d *Desk) sealReasons(s SignedDeed) (sealed seal.Sealed, err error) {
+	if s.Reasons == "" || len(s.Reasons) > maxReasons {
+		return sealed, errReasons()
+	}
+	sealed, err = d.Seal.Seal(deedBucket, string(s.Badge), "reasons", []byte(s.Reasons))
+	if err != nil {
+		return sealed, fmt.Errorf("seal reasons: %w", err)
+	}
+	return sealed, nil
 }
 
 // undergo is what a deed does to the badge.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/approval"
 	"mohr/ca/signature"
 	"mohr/complaints"
 	"mohr/internal/gateway"
@@ -95,6 +96,7 @@ func (c *Config) Validate() error {
 type Desk struct {
 	Config
 	texts       *i18n.Catalog
+	approvals   *approval.Desk
 	portal      string // host of Audience
 	eyes        []eye  // one a resolver
 	credentials credentials
@@ -140,6 +142,10 @@ func New(c Config) (*Desk, error) {
 		Config: c, texts: texts, portal: u.Host, badges: store.NewMemo[Badge](keptImages),
 		certificates: store.NewMemo[ca.Certificate](keptImages), stood: store.NewKept[ID, Badge](c.Store, keptImages), drawings: memo.New[drawn, []byte](2 * keptImages),
 		codes: memo.New[tokenOf, []byte](keptImages),
+	}
+	d.approvals, err = approval.New(approval.Config{Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now})
+	if err != nil {
+		return nil, fmt.Errorf("badge: %w", err)
 	}
 	if d.frame, err = parseFrame(); err != nil {
 		return nil, fmt.Errorf("badge: %w", err)

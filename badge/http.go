@@ -38,6 +38,7 @@ func (d *Desk) Routes(s *web.Server) {
 	web.Handle(s, op("GET", "/badges/statistics", "badge-statistics", "Badges over time: requested, granted, suspended, revoked, withdrawn, in force, by month of the Solar Hijri calendar"), d.apiMonths)
 	d.routesOperators(s)
 	d.routesShowing(s)
+	d.routesConsole(s)
 
 	s.Echo.GET("/badge", d.pageLookup)
 	s.Echo.GET("/badge/service", d.pageService)

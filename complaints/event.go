@@ -67,6 +67,7 @@ type Event struct {
 	Of        string    `json:"of,omitempty"`        // duplicate, merged, joined: the other complaint; rested: the outage
 	Business  string    `json:"business,omitempty"`  // moved: to whom; filed after that: from whom
 	Words     string    `json:"words,omitempty"`     // salted commitment to what was written beside the reason
+	Approval  string    `json:"approval,omitempty"`  // of officers: the matter that was signed (ca/approval)
 	Salt      []byte    `json:"salt"`                // makes the ledger's commitment say nothing
 }
 

@@ -14,6 +14,8 @@ import (
 func (d *Desk) routesConsole(s *web.Server) {
 	s.Echo.GET("/console/complaints", d.consoleQueue)
 	s.Echo.GET("/console/complaints/:id", d.consoleCase)
+	s.Echo.GET("/console/complaints/:id/ruling", d.consoleRuling)
+	s.Echo.POST("/console/complaints/:id/ruling", d.consolePostRuling)
 }
 
 func (d *Desk) consoleQueue(c echo.Context) error {
@@ -29,22 +31,6 @@ func (d *Desk) consoleQueue(c echo.Context) error {
 type casePage struct {
 	Case
 	followPage
-}
-
-// Commands are the rulings that the state allows, as commands.
-func (p casePage) Commands() (list []string) {
-	words := map[Kind]string{
-		KindAdmitted: "admit", KindInadmissible: "set-aside", KindDuplicate: "set-aside", KindMerged: "merge", KindMoved: "move", KindWithdrawn: "withdraw",
-		KindOrderFound: "test-order", KindOrderNotFound: "test-order", KindDecided: "decide", KindAppealGranted: "appeal", KindAppealRefused: "appeal",
-	}
-	seen := map[string]bool{}
-	for _, k := range p.Kinds {
-		if word := words[k]; word != "" && !seen[word] {
-			seen[word] = true
-			list = append(list, "mohr complaints "+word+" "+p.Case.ID+" --help")
-		}
-	}
-	return list
 }
 
 func (d *Desk) consoleCase(c echo.Context) error {

@@ -27,6 +27,15 @@ const (
 // timeOver stands in news for the one change that is nobody's deed.
 const timeOver Kind = "time_over"
 
+// NewsKinds are what a consumer is told of; "complaints.news." and each is a
+// text.
+func NewsKinds() []Kind {
+	return []Kind{
+		KindServed, KindHolding, KindAnswer, KindNoSuchOrder, timeOver, KindInadmissible, KindDuplicate, KindMerged, KindJoined, KindMoved, KindWithdrawn,
+		KindRested, KindOrderFound, KindOrderNotFound, KindDecided, KindAppealed, KindAppealGranted, KindAppealRefused,
+	}
+}
+
 // news is a message to the consumer that waits to be sent.
 type news struct {
 	Complaint string        `json:"complaint"`

@@ -22,6 +22,18 @@ type ruling struct {
 	more   []Event // admitted or served after it, joined at the other, filed at the other
 	by     ca.OperatorRecord
 	serves Event
+	seen   int // events that the officer saw who signed it; 0: he signed nothing
+}
+
+// office is how an officer acts: it calls the deed in its transaction, with
+// the certificate that the deed rests on.
+type office func(ctx context.Context, deed func(store.Tx, *x509.Certificate) error) error
+
+// plainly is for who is known by the certificate of the connection.
+func (d *Desk) plainly(leaf *x509.Certificate) office {
+	return func(ctx context.Context, deed func(store.Tx, *x509.Certificate) error) error {
+		return d.Store.Update(ctx, func(tx store.Tx) error { return deed(tx, leaf) })
+	}
 }
 
 // Rule does what the officer rules whose certificate leaf is, and returns the
@@ -30,6 +42,11 @@ type ruling struct {
 // rule on a complaint, and who made a decision does not decide of the appeal
 // against it, under this name or another.
 func (d *Desk) Rule(ctx context.Context, leaf *x509.Certificate, id string, in Ruling, dry bool) (c Complaint, err error) {
+	return d.carryOut(ctx, id, in, dry, ruling{}, d.plainly(leaf))
+}
+
+// carryOut is Rule in that office. signed says what an officer signed of it.
+func (d *Desk) carryOut(ctx context.Context, id string, in Ruling, dry bool, signed ruling, by office) (c Complaint, err error) {
 	if err := in.check(); err != nil {
 		return c, err
 	}
@@ -42,11 +59,15 @@ func (d *Desk) Rule(ctx context.Context, leaf *x509.Certificate, id string, in R
 	if err != nil {
 		return c, err
 	}
+	r.event.Approval, r.seen = signed.event.Approval, signed.seen
 	var told string
-	err = d.Store.Update(ctx, func(tx store.Tx) error {
+	err = by(ctx, func(tx store.Tx, leaf *x509.Certificate) error {
 		m, events, err := loadMatter(tx, id, in.Business)
 		if err != nil {
 			return err
+		}
+		if r.seen != 0 && r.seen != len(events) {
+			return errChanged()
 		}
 		o, err := d.acting(tx, leaf, r.event.At, append(m.businesses(), in.To)...)
 		if err != nil {
@@ -71,6 +92,9 @@ func (d *Desk) Rule(ctx context.Context, leaf *x509.Certificate, id string, in R
 	}
 	if err != nil {
 		return Complaint{}, err
+	}
+	if told == "" { // the same signed ruling again
+		return c, nil
 	}
 	d.tell(ctx, told)
 	if in.Kind == KindMoved {

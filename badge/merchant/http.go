@@ -114,6 +114,11 @@ func (d *Desk) postCalendar(c echo.Context, v Visitor, at place) error {
 	if err != nil {
 		return err
 	}
+	if since, err := d.feedSince(c.Request().Context(), v, at.Business); err != nil {
+		return err
+	} else if !since.IsZero() && !web.Sure(f) { // calendars that read the old one stop
+		return web.Ask(c, web.Question{Text: "merchant.sure.calendar", Action: at.Path + "/calendar", Fields: f, Back: at.Path})
+	}
 	if f.Get("do") == "end" {
 		if err := d.EndFeed(c.Request().Context(), v, at.Business); err != nil {
 			return err

@@ -107,7 +107,7 @@ func (d *Desk) showRecord(c echo.Context, at place, told *web.FormError) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	p := recordPage{place: at, Taken: c.QueryParam("taken") != ""}
+	p := recordPage{place: at, Taken: c.QueryParam("taken") != "", Consents: c.QueryParam("consent") != ""}
 	var err error
 	if p.Record, err = d.Complaints.Record(ctx, at.Business); err != nil {
 		return err

@@ -131,11 +131,12 @@ type Embed struct {
 	Code          string // "": the picture itself
 }
 
-// Embeds are the ways to show the badge, each with its preview.
-func (p badgePage) Embeds() []Embed {
+// Embeds are the ways to show the badge, each with its preview, for a reader
+// of that language.
+func (p badgePage) Embeds(reader string) []Embed {
 	at := "/badge/" + string(p.Record.ID)
 	frame := fmt.Sprintf(`<iframe src="%s/frame" width="276" height="128"></iframe>`, p.Record.Page)
-	list := []Embed{{"frame", at + ".svg", 260, 112, frame}}
+	list := []Embed{{"frame", at + ".svg?lang=" + reader, 260, 112, frame}}
 	for _, lang := range []string{i18n.Persian, i18n.English} {
 		query := "?lang=" + lang
 		code := fmt.Sprintf(`<a href="%s%s"><img src="%s%s" width="260" height="112" alt=""></a>`, p.Record.Page, query, p.Record.Image, query)
@@ -196,7 +197,8 @@ func (p complaintPage) Signed() (string, error) {
 type recordPage struct {
 	place
 	complaints.Own
-	Taken bool
+	Consents bool // it is asked once more whether it may be published
+	Taken    bool
 }
 
 // figuresView is a record with the view that shows it.

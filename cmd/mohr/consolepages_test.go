@@ -41,7 +41,7 @@ func (s *running) atReview(t *testing.T) *application {
 }
 
 // consolePages are the operators' pages that need nothing but the right.
-var consolePages = []string{"/console", "/console/reviews", "/console/complaints", "/console/plans", "/console/plans/new", "/console/certificates", "/console/health", "/console/audit"}
+var consolePages = []string{"/console", "/console/reviews", "/console/complaints", "/console/plans", "/console/plans/new", "/console/certificates", "/console/health", "/console/audit", "/console/badges", "/console/key"}
 
 // TestTheOperatorsPagesInABrowser walks through all of them with something on
 // each, and does what pages can do.
@@ -122,7 +122,8 @@ func TestOnlyOperatorsSeeTheirPages(t *testing.T) {
 	forms := map[string]url.Values{
 		"/console/certificates": {"national_code": {zahra.NationalCode}}, "/console/reviews/" + a.id: {},
 		"/console/reviews/" + a.id + "/proposals": {"outcome": {"rejected"}, "reasons": {"x"}},
-		"/console/plans/new":                      {"serials": {holder.holder.Certificate.SerialNumber.Text(16)}, "reason": {"unspecified"}},
+		"/console/complaints/c-1/ruling":          {"kind": {"decided"}}, "/console/badges/b-1": {"deed": {"suspend"}},
+		"/console/plans/new": {"serials": {holder.holder.Certificate.SerialNumber.Text(16)}, "reason": {"unspecified"}},
 	}
 	for _, lang := range []string{"fa", "en"} {
 		for _, path := range append([]string{"/console/plans/p-1", "/console/complaints/c-1", "/console/certificates?q=1"}, consolePages...) {

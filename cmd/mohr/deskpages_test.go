@@ -1,9 +1,17 @@
 package main
 
 import (
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"mohr/badge"
+	"mohr/complaints"
 	"mohr/internal/browser"
 )
 
@@ -98,6 +106,91 @@ func TestTheLogIsSearchedInABrowser(t *testing.T) {
 			seen(t, tab, "log-no-day")
 			if !tab.Has("#to[aria-invalid=true]") {
 				t.Error("a day that is none is not told")
+			}
+		})
+	}
+}
+
+// officeKey puts the operator's key into the tab's browser, as if it had been
+// made there.
+func (s *running) officeKey(t *testing.T, tab *browser.Tab) {
+	t.Helper()
+	key, err := os.ReadFile(filepath.Join(s.data, "operator.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, err := os.ReadFile(filepath.Join(s.data, "operator.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(key)
+	in, err := json.Marshal([]string{base64.StdEncoding.EncodeToString(block.Bytes), string(chain)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	tab.Run(`const [der, chain] = `+string(in)+`, keys = await import("/static/keys.js");
+		const privateKey = await crypto.subtle.importKey("pkcs8", keys.fromBase64(der), { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
+		await keys.put({ id: "office", privateKey, chain: keys.fromPEM(chain), created: new Date() });
+		return (await keys.certified()).length`, &n)
+	if n != 1 {
+		t.Fatal("the browser does not keep the operator's key")
+	}
+}
+
+// TestAnOfficerSignsInABrowser: a decision and a badge's suspension, prepared,
+// shown in plain words, signed with a key of the browser.
+func TestAnOfficerSignsInABrowser(t *testing.T) {
+	s := startService(t, "")
+	merchant := s.apply(t, zahra, zahraCompany).certify(t)
+	var asked badge.Record
+	s.anyone.done(t, sendBadge(s.badgeJWS(t, merchant.holder, zahraCompany, zahraOtherShop)), http.StatusCreated, &asked)
+	s.prove(t, asked)
+	s.check(t, asked.ID)
+	desk := s.operatorsWay(t)
+	chromium := browser.Start(t)
+	for i, l := range []browser.Look{{Lang: "fa", Narrow: true}, {Lang: "en"}} {
+		t.Run(l.String(), func(t *testing.T) {
+			ticket := s.complain(t, zahraCompany, "T-3"+string(rune('0'+i)))
+			s.anyone.done(t, sendAnswer(ticket.ID, s.answerJWS(t, merchant.holder, ticket.ID)), http.StatusOK, nil)
+			s.says(t, ticket, "escalate", map[string]string{"text": "پول پس داده نشد."})
+			tab := chromium.Tab(t, l)
+			tab.Go(desk + "/console/key")
+			tab.Click("[data-make]")
+			tab.Wait("[data-request]:not([hidden])")
+			seen(t, tab, "console-key")
+			s.officeKey(t, tab)
+			tab.Go(desk + "/console/complaints/" + ticket.ID)
+			seen(t, tab, "console-complaint")
+			tab.Follow("a[href$='kind=decided']")
+			seen(t, tab, "console-ruling")
+			tab.Fill("#text", "Half of it.")
+			tab.Follow("main form button")
+			tab.Wait("[data-keys] button")
+			tab.Open("details")
+			seen(t, tab, "console-ruling-ready")
+			tab.Follow("[data-keys] button")
+			seen(t, tab, "console-ruled")
+			if c := s.follow(t, ticket); c.State != complaints.StateDecided {
+				t.Errorf("the complaint is %s", c.State)
+			}
+
+			tab.Go(desk + "/console/badges?q=" + zahraOtherShop)
+			seen(t, tab, "console-badges")
+			tab.Follow("main li a[href^='/console/badges/']")
+			seen(t, tab, "console-badge")
+			tab.Fill("#deed", []string{"suspend", "lift"}[i])
+			tab.Fill("#ground", []string{"misuse", "resolved"}[i])
+			tab.Fill("#reasons", "shown on another site")
+			tab.Follow("main form[method=post] button")
+			tab.Wait("[data-keys] button")
+			seen(t, tab, "console-badge-ready")
+			tab.Follow("[data-keys] button")
+			seen(t, tab, "console-badge-done")
+			var r badge.Record
+			s.anyone.done(t, get("/api/v1/badges/"+string(asked.ID), ""), http.StatusOK, &r)
+			if want := []badge.State{badge.Suspended, badge.Active}[i]; r.State != want || !tab.Has("[role=status]") {
+				t.Errorf("the badge is %s, want %s", r.State, want)
 			}
 		})
 	}

@@ -145,6 +145,10 @@ func (s *running) readsCalendar(t *testing.T, tab *browser.Tab) {
 		t.Helper()
 		tab.Go(s.shopDesk(""))
 		tab.Follow("form[action$='/calendar'] button")
+		if tab.Has(".confirm") {
+			seen(t, tab, "merchant-calendar-sure")
+			tab.Follow(".confirm form button")
+		}
 		seen(t, tab, "merchant-calendar")
 		return strings.TrimPrefix(strings.TrimSpace(tab.Text("pre")), s.Config.Portal)
 	}
@@ -163,6 +167,8 @@ func (s *running) readsCalendar(t *testing.T, tab *browser.Tab) {
 	s.anyone.done(t, get(fresh, ""), http.StatusOK, nil)
 	tab.Go(s.shopDesk(""))
 	tab.Follow("form[action$='/calendar'] button[value=end]")
+	s.anyone.done(t, get(fresh, ""), http.StatusOK, nil) // it was only asked
+	tab.Follow(".confirm form button")
 	if a := s.anyone.send(t, get(fresh, "")); a.status != http.StatusNotFound {
 		t.Errorf("the ended address: %d", a.status)
 	}

@@ -19,6 +19,7 @@ import (
 	"mohr/ca"
 	"mohr/cmd/mohr/service"
 	"mohr/hsm"
+	"mohr/internal/i18n"
 )
 
 // running is the whole program, served by this process on ports of its own,
@@ -65,6 +66,9 @@ func (s *running) serve(t *testing.T, conf service.Config) {
 		ended <- service.Serve(ctx, conf, service.Dev{On: true}, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s *service.Served) { ready <- s })
 	}()
 	s.stop = sync.OnceFunc(func() {
+		if s.Served != nil {
+			s.checkMessages(t)
+		}
 		for _, c := range []*client{s.anyone, s.operator} {
 			if c != nil {
 				c.http.CloseIdleConnections() // the service would wait for the first word on one never used
@@ -82,6 +86,34 @@ func (s *running) serve(t *testing.T, conf service.Config) {
 		t.Fatalf("the service did not start: %v", err)
 	case s.Served = <-ready:
 		t.Cleanup(s.stop)
+	}
+}
+
+// checkMessages holds every message that was sent against what none may say:
+// it passes through other hands, and lies on a telephone for all to read.
+func (s *running) checkMessages(t *testing.T) {
+	res, err := http.Get("http://" + s.Ops.Addr().String() + "/dev/outbox")
+	if err != nil {
+		t.Errorf("the outbox: %v", err)
+		return
+	}
+	defer res.Body.Close()
+	var box struct{ Messages []struct{ To, Text string } }
+	if err := json.NewDecoder(res.Body).Decode(&box); err != nil {
+		t.Errorf("the outbox: %v", err)
+	}
+	secret := regexp.MustCompile(`\bm[a-z]{2}_|whsec_|BEGIN |https?://\S*[?#]`)
+	for _, m := range box.Messages {
+		if secret.MatchString(m.Text) {
+			t.Errorf("a message has a secret: %s", m.Text)
+		}
+		for _, who := range []applicant{zahra, davood, mina, narges} {
+			for _, private := range []string{who.NationalCode, strings.TrimPrefix(who.Mobile, "+98"), who.BirthDate} {
+				if strings.Contains(i18n.FoldDigits(m.Text), private) {
+					t.Errorf("%s is in a message: %s", private, m.Text)
+				}
+			}
+		}
 	}
 }
 

@@ -18,6 +18,21 @@ type Sample struct {
 	Args []any  // what stands in it, for example
 }
 
+// Word is an argument that is itself a text of the catalogue.
+type Word string
+
+// In writes the message by text, which fills a text of the catalogue.
+func (s Sample) In(text func(key string, args ...any) string) string {
+	args := make([]any, len(s.Args))
+	for i, a := range s.Args {
+		if w, ok := a.(Word); ok {
+			a = text(string(w))
+		}
+		args[i] = a
+	}
+	return text(s.Key, args...)
+}
+
 // Octets of one SMS, and of each of several that belong together (3GPP TS
 // 23.040, 9.2.3.24.1): seven-bit characters, or UTF-16 where one is none.
 const (

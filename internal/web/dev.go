@@ -45,7 +45,8 @@ type message struct {
 func (f *face) messages(samples []notify.Sample) (list []message) {
 	for _, s := range samples {
 		for _, lang := range []string{i18n.Persian, i18n.English} {
-			m := message{Sample: s, Lang: lang, Dir: map[string]string{i18n.Persian: "rtl", i18n.English: "ltr"}[lang], Text: f.texts.Text(lang, s.Key, s.Args...)}
+			m := message{Sample: s, Lang: lang, Dir: map[string]string{i18n.Persian: "rtl", i18n.English: "ltr"}[lang]}
+			m.Text = s.In(func(key string, args ...any) string { return f.texts.Text(lang, key, args...) })
 			m.Parts = notify.Parts(m.Text)
 			list = append(list, m)
 		}

@@ -5,13 +5,16 @@ import (
 	"html/template"
 )
 
-// ToSign is a statement that is signed elsewhere than in this browser, for the
-// part of a page {{template "sign-elsewhere" ($.ToSign .Data.Elsewhere)}}: it
-// is taken to the key as a file, and what comes of it is put into a form.
+// ToSign is a statement that a page has signed. Its part
+// {{template "sign-elsewhere" ($.ToSign .Data.Elsewhere)}} takes it to the key
+// as a file, and what comes of it is put into a form; "sign-here" is that and,
+// before it, a button for each key of this browser (statements.js).
 type ToSign struct {
-	Document []byte // the bytes that are signed; nil: the part is not shown
-	Action   string // address that takes what comes of it, in the field statement
-	Fields   []Hidden
+	Document  []byte // the bytes that are signed elsewhere; nil: that is not shown
+	Challenge string // JSON, for a key of this browser: type, aud, nonce
+	More      string // JSON, for the same: what the statement says beside its claims
+	Action    string // address that takes what comes of it, in the field statement
+	Fields    []Hidden
 }
 
 // Hidden is a field that comes with a form unseen.

@@ -52,7 +52,7 @@ func (v View) Console() bool {
 // Desks are the parts of the operators' pages.
 func (v View) Desks() []Door {
 	desks := []Door{{Path: consoleRoot, Text: "web.console.overview"}}
-	for _, name := range []string{"reviews", "complaints", "plans", "certificates", "health", "audit"} {
+	for _, name := range []string{"reviews", "complaints", "badges", "plans", "certificates", "health", "audit", "key"} {
 		desks = append(desks, Door{Path: consoleRoot + "/" + name, Text: "web.console." + name})
 	}
 	for i, d := range desks {

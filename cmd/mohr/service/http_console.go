@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"mohr/badge"
 	"mohr/ca"
 	"mohr/ca/custody"
 	"mohr/ca/incident"
@@ -25,6 +26,7 @@ import (
 func (r *rooms) routesConsole() {
 	r.web.Echo.GET("/console", r.consoleOverview)
 	r.web.Echo.GET("/console/health", r.consoleHealth)
+	r.web.Echo.GET("/console/key", r.consoleKey)
 }
 
 // overviewPage is the Data of the first page of the operators. What the
@@ -33,6 +35,7 @@ type overviewPage struct {
 	Operator   ca.OperatorRecord
 	Reviews    *[]enroll.ReviewItem
 	Complaints *[]complaints.Queued
+	Appeals    *[]badge.Badge // open, of badges
 	Plans      *[]incident.Plan
 	Faults     *[]string
 }
@@ -73,6 +76,7 @@ func (r *rooms) consoleOverview(c echo.Context) error {
 	err := errors.Join(
 		see(ca.MayReview, func() error { return into(&p.Reviews)(r.enroll.Reviews(ctx)) }),
 		see(ca.MayRule, func() error { return into(&p.Complaints)(r.complaints.Queue(ctx, web.PeerCertificate(ctx), "")) }),
+		see(ca.MayReview, func() error { return into(&p.Appeals)(r.badge.Appeals(ctx)) }),
 		see(ca.MayRead, func() error { return into(&p.Plans)(r.waitingPlans(ctx)) }),
 		see(ca.MayRead, func() error { return into(&p.Faults)(r.faults(ctx), nil) }),
 	)
@@ -83,6 +87,19 @@ func (r *rooms) consoleOverview(c echo.Context) error {
 		return denied
 	}
 	return web.Page(c, http.StatusOK, "console", p)
+}
+
+// consoleKey is the page on which an operator makes a key in the browser that
+// signs what he does in office.
+func (r *rooms) consoleKey(c echo.Context) error {
+	ctx := c.Request().Context()
+	var err error
+	for _, right := range []ca.Right{ca.MayRead, ca.MayReview, ca.MayRule} {
+		if _, err = r.CA.May(ctx, web.PeerCertificate(ctx), right); err == nil {
+			return web.Page(c, http.StatusOK, "console-key", nil)
+		}
+	}
+	return err
 }
 
 // into keeps what was read.

@@ -3,6 +3,7 @@ package service
 import (
 	"time"
 
+	"mohr/complaints"
 	"mohr/internal/notify"
 )
 
@@ -11,7 +12,7 @@ func samples(portal string, now time.Time) []notify.Sample {
 	later := now.AddDate(0, 0, 14)
 	const serial = "1415fe424440451df9b895fb08d63149152"
 	const badge = "/badge/b-0f8a6b1c2d3e4f5061728394a5b6c7d8"
-	return []notify.Sample{
+	list := []notify.Sample{
 		{Key: "code_message", To: "holder", Args: []any{"482913"}},
 		{Key: "enroll.sms.news", To: "holder", Args: []any{portal + "/enroll/a-0f8a6b1c2d3e4f5061728394a5b6c7d8"}},
 		{Key: "enroll.sms.issued", To: "holder", Args: []any{serial, now, portal + "/enroll/lock"}},
@@ -28,4 +29,9 @@ func samples(portal string, now time.Time) []notify.Sample {
 		{Key: "badge_notice_suspended", To: "business", Args: []any{"shop.example", later, portal + badge}},
 		{Key: "badge_notice_revoked", To: "business", Args: []any{"shop.example", later, portal + badge}},
 	}
+	for _, what := range complaints.NewsKinds() {
+		word := notify.Word("complaints.news." + string(what))
+		list = append(list, notify.Sample{Key: "complaints.message.news", To: "consumer", Args: []any{"c-0f8a6b1c2d3e4f50", word, portal + "/complaints/c-0f8a6b1c2d3e4f50"}})
+	}
+	return list
 }

@@ -7,7 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"mohr/badge"
+	"mohr/complaints"
+	"mohr/enroll"
 	"mohr/internal/notify"
+	"mohr/internal/otp"
+	"mohr/renew"
 )
 
 // maxParts is how many SMS a message may take.
@@ -22,7 +27,7 @@ func TestEveryMessageIsWordedInBothLanguages(t *testing.T) {
 	for _, s := range samples("https://mohr.example", time.Now()) {
 		said := map[string]string{}
 		for _, lang := range []string{"fa", "en"} {
-			text := texts.Text(lang, s.Key, s.Args...)
+			text := s.In(func(key string, args ...any) string { return texts.Text(lang, key, args...) })
 			said[lang] = text
 			if text == s.Key || strings.Contains(text, "%!") || strings.Contains(text, "\n") {
 				t.Errorf("%s in %s: %q", s.Key, lang, text)
@@ -42,5 +47,31 @@ func TestEveryMessageIsWordedInBothLanguages(t *testing.T) {
 		if said["fa"] == said["en"] {
 			t.Errorf("%s has one language only", s.Key)
 		}
+	}
+}
+
+// TestEveryTextThatIsSentHasASample: a message that nobody sees beforehand
+// would be worded by nobody, and looked through for secrets by nobody.
+func TestEveryTextThatIsSentHasASample(t *testing.T) {
+	shown := map[string]bool{}
+	for _, s := range samples("https://mohr.example", time.Now()) {
+		shown[s.Key] = true
+		for _, a := range s.Args {
+			if w, ok := a.(notify.Word); ok {
+				shown[string(w)] = true
+			}
+		}
+	}
+	sent := regexp.MustCompile(`(?m)^(code_message|enroll\.sms\.\w+|renew\.(?:remind|notice)(?:_anew)?|complaints\.(?:message|news)\.\w+|badge_notice_\w+):`)
+	n := 0
+	for _, file := range [][]byte{otp.Texts, enroll.Texts, renew.Texts, complaints.Texts, badge.Texts} {
+		for _, m := range sent.FindAllSubmatch(file, -1) {
+			if n++; !shown[string(m[1])] {
+				t.Errorf("%s is sent and has no sample", m[1])
+			}
+		}
+	}
+	if n < 30 {
+		t.Errorf("only %d texts are sent", n)
 	}
 }

@@ -1,5 +1,5 @@
 // Statements of forms, signed with a key of this browser. A form says in
-// data-nonce where its nonce is to be had, in data-more what else is signed,
+// data-challenge what it answers, or in data-nonce where that is to be had, in data-more what else is signed,
 // and by data-field which of its fields are; with data-jti it wants an id of
 // its own. Without a key here, the page shows a command that does the same.
 
@@ -13,6 +13,7 @@ function tell(text) {
 }
 
 async function challenge(form) {
+  if (form.dataset.challenge) return JSON.parse(form.dataset.challenge);
   const res = await fetch(form.dataset.nonce, { headers: { Accept: "application/json" } });
   if (!res.ok) throw new Error(`${form.dataset.nonce}: ${res.status}`);
   return res.json();
