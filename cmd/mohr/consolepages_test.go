@@ -14,15 +14,18 @@ import (
 
 // operatorsWay is a way for a browser to the mtls listener with the operator's
 // certificate, which a browser of a test has nowhere to keep.
-func (s *running) operatorsWay(t *testing.T) string {
+func (s *running) operatorsWay(t *testing.T) string { return s.way(t, s.operator) }
+
+// way is one for a browser to where the client goes, with its certificate.
+func (s *running) way(t *testing.T, c *client) string {
 	t.Helper()
-	to, err := url.Parse(s.operator.base)
+	to, err := url.Parse(c.base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	way := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
-		Transport: s.operator.http.Transport,
+		Transport: c.http.Transport,
 	})
 	t.Cleanup(way.Close)
 	return way.URL

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"crypto/tls"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"mohr/ca"
 	"mohr/internal/browser"
 )
 
@@ -19,7 +23,10 @@ func TestTheHoldersPagesInABrowser(t *testing.T) {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
 			s.endsWhatWasBegun(t, tab, []applicant{zahra, davood}[i])
-			s.waitsOnThePage(t, tab, []applicant{mina, narges}[i])
+			who := []applicant{mina, narges}[i]
+			s.waitsOnThePage(t, tab, who)
+			s.makesASecret(t, tab, who)
+			s.renewsWhatTheBrowserShows(t, tab, who)
 		})
 	}
 	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true}} {
@@ -91,6 +98,49 @@ func (s *running) waitsOnThePage(t *testing.T, tab *browser.Tab, who applicant) 
 	}
 	if tab.Has("#waiting") || !tab.Has("form[action$='/face']") {
 		t.Errorf("it waits still:\n%s", tab.Text("main"))
+	}
+}
+
+// makesASecret goes on with that application to the secret for other software.
+func (s *running) makesASecret(t *testing.T, tab *browser.Tab, who applicant) {
+	tab.Follow("form[action$='/face'] button")
+	tab.Follow("a[href$='/secret']")
+	seen(t, tab, "secret")
+	tab.Follow("form[action$='/secret/code'] button")
+	tab.Fill("#code", "1")
+	tab.Follow("form[action$='/secret'] button")
+	seen(t, tab, "secret-refused")
+	code, err := s.code(t, who.Mobile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.Fill("#code", code)
+	tab.Follow("form[action$='/secret'] button")
+	seen(t, tab, "secret-made")
+	if secret := tab.Text("#secret"); len(secret) < 30 || strings.Contains(tab.URL(), secret) {
+		t.Errorf("the secret is %q at %s", secret, tab.URL())
+	}
+}
+
+// renewsWhatTheBrowserShows goes to the listener that asks for certificates by
+// a way that shows the person's, for a browser of a test has nowhere to keep it.
+func (s *running) renewsWhatTheBrowserShows(t *testing.T, tab *browser.Tab, who applicant) {
+	tab.Go(s.Config.Portal + "/renew/tls")
+	seen(t, tab, "renew-tls-unshown")
+	h := (&foreign{running: s, env: map[string]string{}}).applyAs(t, who, ca.NaturalAuth).certify(t).holder
+	shown := &tls.Certificate{PrivateKey: h.Signer, Leaf: h.Certificate, Certificate: [][]byte{h.Certificate.Raw, h.Chain[0].Raw}}
+	c, err := serverFlags{server: s.operator.base, root: filepath.Join(s.data, "root.pem")}.dial(shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.Go(s.way(t, c) + "/renew/tls")
+	seen(t, tab, "renew-tls")
+	tab.Upload("#csr", s.requestFile(t))
+	tab.Follow("main form button")
+	seen(t, tab, "renewed-tls")
+	serial := ca.SerialText(h.Certificate.SerialNumber)
+	if !slices.ContainsFunc(s.certificates(t), func(c ca.Entry) bool { return c.Replaces == serial }) {
+		t.Errorf("nothing took the certificate's place:\n%s", tab.Text("main"))
 	}
 }
 
