@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"mohr/ca/evidence"
 	"mohr/ca/mandate"
 	"mohr/ca/signin"
 	"mohr/internal/fault"
@@ -50,11 +51,15 @@ func (d *Desk) pageMandates(c echo.Context, who signin.Who) error {
 
 // shownMandates asks for the proof where it is missing; done: it has answered.
 func (d *Desk) shownMandates(c echo.Context, who signin.Who, legalID string) (shown mandate.Shown, done bool, err error) {
-	shown, err = d.MandatesOf(c.Request().Context(), who, legalID)
+	id, err := evidence.ParseLegalID(legalID)
+	if err != nil {
+		return shown, false, err
+	}
+	shown, err = d.MandatesOf(c.Request().Context(), who, id)
 	if fault.Code(err) != "confirm_needed" {
 		return shown, false, err
 	}
-	return shown, true, d.SignIn.AskConfirm(c, mandatesPurpose(legalID), c.Request().URL.RequestURI())
+	return shown, true, d.SignIn.AskConfirm(c, mandatesPurpose(id), c.Request().URL.RequestURI())
 }
 
 func (d *Desk) pageMandatesOf(c echo.Context, who signin.Who) error {

@@ -11,7 +11,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"mohr/ca/approval"
-	"mohr/ca/evidence"
 	"mohr/ca/mandate"
 	"mohr/ca/signin"
 	"mohr/internal/fault"
@@ -31,19 +30,16 @@ func errNoPerson() error {
 }
 
 // MandatesOf returns who acts for an organisation, for who may see it and has
-// just proven again who they are. The proof is for looking and not used up.
+// just proven again who they are; legalID is in its one form. The proof is for
+// looking and not used up.
 func (d *Desk) MandatesOf(ctx context.Context, who signin.Who, legalID string) (mandate.Shown, error) {
 	if who.Holder == "" {
 		return mandate.Shown{}, errNoPerson()
 	}
-	id, err := evidence.ParseLegalID(legalID)
-	if err != nil {
+	if _, err := d.SignIn.Confirmed(ctx, who, mandatesPurpose(legalID)); err != nil {
 		return mandate.Shown{}, err
 	}
-	if _, err := d.SignIn.Confirmed(ctx, who, mandatesPurpose(id)); err != nil {
-		return mandate.Shown{}, err
-	}
-	return d.Mandates.Of(ctx, seer(who), id)
+	return d.Mandates.Of(ctx, seer(who), legalID)
 }
 
 // lives are the days for which a mandate can be given on the page.

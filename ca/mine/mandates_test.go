@@ -85,6 +85,12 @@ func TestAMandateIsGivenAndEndedByWhatIsSigned(t *testing.T) {
 	if w := b.send("GET", list, nil); w.Code != http.StatusSeeOther || !strings.Contains(w.Header().Get("Location"), "/signin/confirm") {
 		t.Fatalf("shown without a fresh proof: %d", w.Code)
 	}
+	if w := b.send("GET", "/my/mandates/of?legal_id=1", nil); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `id="legal_id_error"`) {
+		t.Errorf("no such id: %d %s", w.Code, w.Body)
+	}
+	if w := b.send("GET", "/my/mandates/of?legal_id="+url.QueryEscape("۱۴۰۰۳۴۵۶۷۸۰"), nil); !strings.Contains(w.Header().Get("Location"), url.QueryEscape("mandates/"+company)) {
+		t.Errorf("Persian digits: %d %q", w.Code, w.Header().Get("Location"))
+	}
 	b.proves(boss, "mandates/"+company)
 	if w := b.send("GET", list, nil); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "/my/mandates/new") {
 		t.Fatalf("the list: %d %s", w.Code, w.Body)

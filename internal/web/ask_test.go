@@ -46,3 +46,14 @@ func TestAQuestionCarriesTheFormAndNoYes(t *testing.T) {
 		t.Errorf("it said %q", said)
 	}
 }
+
+func TestADayIsWrittenInTheReadersCalendar(t *testing.T) {
+	for lang, want := range map[string]string{"fa": "۸ آذر ۱۴۰۵", "en": "29 November 2026"} {
+		if said := (web.View{Lang: lang}).Day("2026-11-29"); said != want {
+			t.Errorf("%s: %q", lang, said)
+		}
+		if said := (web.View{Lang: lang}).Day("x"); said != "x" {
+			t.Errorf("%s: what is no day became %q", lang, said)
+		}
+	}
+}
