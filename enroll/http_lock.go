@@ -52,7 +52,7 @@ func (d *Desk) postLockCode(c echo.Context) error {
 	}
 	l, err := d.ProveLock(c.Request().Context(), id, token, v.Get("code"))
 	if err != nil {
-		return showLock(c, lockPage{ID: id}, err)
+		return showLock(c, lockPage{LockForm: LockForm{Lift: v.Get("lift") == "yes"}, ID: id}, err)
 	}
 	p := lockPage{ID: id, Done: &l, Listed: l.Lifts.IsZero() && !l.Since.IsZero()}
 	if p.Listed {

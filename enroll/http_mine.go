@@ -144,5 +144,5 @@ func (m mineDesk) postLock(c echo.Context, who signin.Who) error {
 		return err
 	}
 	c.SetCookie(tokenCookie(Application{ID: id}, token))
-	return web.Page(c, http.StatusOK, "enroll-lock", lockPage{ID: id})
+	return web.Page(c, http.StatusOK, "enroll-lock", lockPage{LockForm: LockForm{Lift: lift}, ID: id})
 }

@@ -97,7 +97,7 @@ func TestAPersonLocksWithABrowser(t *testing.T) {
 		b.wants(b.post("/enroll/lock", form), 422, `role="alert"`)
 		form.Set("national_code", sara.code)
 		w := b.post("/enroll/lock", form)
-		b.wants(w, 200, `name="code"`)
+		b.wants(w, 200, `name="code"`, map[string]string{"fa": "تمدیدی صادر نمی‌شود", "en": "new or renewed"}[lang])
 		path := regexp.MustCompile(`/enroll/lock/a-[0-9a-f]+`).FindString(w.Body.String())
 		b.wants(b.post(path, url.Values{"code": {wrong(b.regs.code(sara.mobile))}}), 403, `role="alert"`, `name="code"`)
 		b.wants(b.post(path, url.Values{"code": {b.regs.code(sara.mobile)}}), 200, "<time")
