@@ -24,6 +24,7 @@ type applyFlags struct {
 	serverFlags
 	who                      applicant
 	profile, legalID, locale string
+	application              string
 	key, csr, out, bundle    string
 	ekIssuers                string
 	secret                   string
@@ -40,6 +41,7 @@ func applyCommand() *cobra.Command {
   mohr apply --profile organisation-sign --legal-id 14003456780 --key holder.key --out holder.pem
   mohr apply --key 'tpmkms:name=holder;storage-directory=keys;device=/dev/tpmrm0' --out holder.pem
   mohr apply --csr token.csr --out token.pem
+  mohr apply --application a-0123... --key holder.key --out holder.pem
   mohr apply --profile natural-auth --secret est --json > secret.json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !slices.Contains([]string{"", "est", "cmp", "scep"}, f.secret) {
@@ -56,6 +58,7 @@ func applyCommand() *cobra.Command {
 	c.Flags().StringVar(&f.who.NationalCode, "national-code", "", "national code, 10 digits")
 	c.Flags().StringVar(&f.who.BirthDate, "birth-date", "", "date of birth, YYYY-MM-DD")
 	c.Flags().StringVar(&f.who.Mobile, "mobile", "", "mobile number, +989...")
+	c.Flags().StringVar(&f.application, "application", "", "number of an application begun elsewhere: go on with it here, by a code to its phone")
 	c.Flags().StringVar(&f.profile, "profile", ca.NaturalSign, "natural-sign or organisation-sign")
 	c.Flags().StringVar(&f.legalID, "legal-id", "", "legal id of the organisation, for organisation-sign")
 	c.Flags().StringVar(&f.locale, "locale", "fa", "language of messages: fa or en")
@@ -95,7 +98,7 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 		to       *string
 		question string
 	}{{&f.who.NationalCode, "National code: "}, {&f.who.BirthDate, "Date of birth (YYYY-MM-DD): "}, {&f.who.Mobile, "Mobile: "}} {
-		if *q.to == "" {
+		if *q.to == "" && !(q.to == &f.who.Mobile && f.application != "") { // whose phone it is is known there
 			answer, err := ask(q.question)
 			if err != nil {
 				return err
@@ -113,7 +116,7 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 	if err != nil {
 		return err
 	}
-	a := &applying{api: api, profile: f.profile, legalID: f.legalID, locale: f.locale, csr: csr, device: device, ask: ask,
+	a := &applying{api: api, id: f.application, profile: f.profile, legalID: f.legalID, locale: f.locale, csr: csr, device: device, ask: ask,
 		say: func(format string, args ...any) { fmt.Fprintf(talk, format+"\n", args...) }}
 	if f.secret != "" {
 		a.stopAt = "csr"

@@ -51,15 +51,8 @@ const maxSteps = 60
 // run takes the application from its creation to the certificate's PEM chain,
 // or to the need where it is to stop.
 func (a *applying) run(ctx context.Context, who applicant) ([]byte, error) {
-	in := map[string]any{"person": who, "profile": a.profile, "locale": a.locale}
-	if a.legalID != "" {
-		in["legal_id"] = a.legalID
-	}
-	if a.device != nil {
-		in["key_home"] = "token"
-	}
-	var s applicationState
-	if err := a.api.call(ctx, request{method: http.MethodPost, path: "/api/v1/applications", in: in}, &s); err != nil {
+	s, err := a.open(ctx, who)
+	if err != nil {
 		return nil, err
 	}
 	a.id, a.api.token = s.ID, s.Token
@@ -85,6 +78,33 @@ func (a *applying) run(ctx context.Context, who applicant) ([]byte, error) {
 		}
 	}
 	return nil, errors.New("the application does not move on; try again later")
+}
+
+// open opens an application or, where one is named that was begun elsewhere,
+// takes it over with a code: it goes on here, and there no more.
+func (a *applying) open(ctx context.Context, who applicant) (s applicationState, err error) {
+	post := func(path string, in any, out any) error {
+		return a.api.call(ctx, request{method: http.MethodPost, path: path, in: in}, out)
+	}
+	if a.id != "" {
+		err = post(a.path("/resume"), map[string]any{"national_code": who.NationalCode, "birth_date": who.BirthDate}, nil)
+		if err != nil {
+			return s, err
+		}
+		err = a.withCode("The code from the SMS, to go on here: ", func(code string) error {
+			return post(a.path("/resume/code"), map[string]any{"code": code}, &s)
+		})
+		return s, err
+	}
+	in := map[string]any{"person": who, "profile": a.profile, "locale": a.locale}
+	if a.legalID != "" {
+		in["legal_id"] = a.legalID
+	}
+	if a.device != nil {
+		in["key_home"] = "token"
+	}
+	err = post("/api/v1/applications", in, &s)
+	return s, err
 }
 
 func (a *applying) path(rest string) string { return "/api/v1/applications/" + a.id + rest }
