@@ -37,7 +37,13 @@ func (d *Desk) Routes(s *web.Server) {
 // startPage is the Data of the page that opens an application.
 type startPage struct {
 	Form
-	Error *web.FormError
+	SignIn bool // the policy has certificates for signing in
+	Error  *web.FormError
+}
+
+func (d *Desk) newStart(f Form, told *web.FormError) startPage {
+	_, signIn := d.Policy.Rules(ca.NaturalAuth)
+	return startPage{f, signIn, told}
 }
 
 // startFields are the fields of that page that faults speak of.
@@ -47,7 +53,7 @@ var startFields = web.Fields{
 }
 
 func (d *Desk) pageStart(c echo.Context) error {
-	return web.Page(c, http.StatusOK, "enroll-start", startPage{Form: Form{Profile: ca.NaturalSign}})
+	return web.Page(c, http.StatusOK, "enroll-start", d.newStart(Form{Profile: ca.NaturalSign}, nil))
 }
 
 func (d *Desk) postStart(c echo.Context) error {
@@ -62,7 +68,7 @@ func (d *Desk) postStart(c echo.Context) error {
 	a, token, err := d.Create(c.Request().Context(), f)
 	if err != nil {
 		if told := web.FormFault(c, err, startFields); told != nil {
-			return web.Page(c, told.Status, "enroll-start", startPage{f, told})
+			return web.Page(c, told.Status, "enroll-start", d.newStart(f, told))
 		}
 		return err
 	}

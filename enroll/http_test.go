@@ -89,7 +89,7 @@ func TestAPersonAppliesWithABrowser(t *testing.T) {
 			b := &browser{desk: newDesk(t, nil), cookies: map[string]*http.Cookie{}, lang: lang}
 			sara := person(1)
 			b.regs.know(sara)
-			b.wants(b.get("/enroll"), 200, `name="national_code"`, `lang="`+lang+`"`)
+			b.wants(b.get("/enroll"), 200, `name="national_code"`, `lang="`+lang+`"`, `value="natural-auth"`)
 			form := url.Values{"national_code": {"123"}, "birth_date": {"۱۳۶۹/۱/۱"}, "mobile": {sara.mobile}, "names_latin": {`"><script>`}, "profile": {"natural-sign"}}
 			b.wants(b.post("/enroll", form), 422, `role="alert"`, `&#34;&gt;&lt;script&gt;`)
 			form.Set("national_code", sara.code)

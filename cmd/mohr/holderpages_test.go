@@ -17,7 +17,8 @@ var holderLooks = []browser.Look{{Lang: "fa", Phone: true, NoScript: true}, {Lan
 
 // TestTheHoldersPagesInABrowser has one service and one browser for all of them.
 func TestTheHoldersPagesInABrowser(t *testing.T) {
-	s := startService(t, "")
+	f := startForeign(t) // whose policy has certificates for signing in
+	s := f.running
 	chromium := browser.Start(t)
 	for i, l := range holderLooks {
 		t.Run(l.String(), func(t *testing.T) {
@@ -26,7 +27,7 @@ func TestTheHoldersPagesInABrowser(t *testing.T) {
 			who := []applicant{mina, narges}[i]
 			s.waitsOnThePage(t, tab, who)
 			s.makesASecret(t, tab, who)
-			s.renewsWhatTheBrowserShows(t, tab, who)
+			f.renewsWhatTheBrowserShows(t, tab, who)
 		})
 	}
 	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true}} {
@@ -122,22 +123,22 @@ func (s *running) makesASecret(t *testing.T, tab *browser.Tab, who applicant) {
 
 // renewsWhatTheBrowserShows goes to the listener that asks for certificates by
 // a way that shows the person's, for a browser of a test has nowhere to keep it.
-func (s *running) renewsWhatTheBrowserShows(t *testing.T, tab *browser.Tab, who applicant) {
-	tab.Go(s.Config.Portal + "/renew/tls")
+func (f *foreign) renewsWhatTheBrowserShows(t *testing.T, tab *browser.Tab, who applicant) {
+	tab.Go(f.Config.Portal + "/renew/tls")
 	seen(t, tab, "renew-tls-unshown")
-	h := (&foreign{running: s, env: map[string]string{}}).applyAs(t, who, ca.NaturalAuth).certify(t).holder
+	h := f.applyAs(t, who, ca.NaturalAuth).certify(t).holder
 	shown := &tls.Certificate{PrivateKey: h.Signer, Leaf: h.Certificate, Certificate: [][]byte{h.Certificate.Raw, h.Chain[0].Raw}}
-	c, err := serverFlags{server: s.operator.base, root: filepath.Join(s.data, "root.pem")}.dial(shown)
+	c, err := serverFlags{server: f.operator.base, root: filepath.Join(f.data, "root.pem")}.dial(shown)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab.Go(s.way(t, c) + "/renew/tls")
+	tab.Go(f.way(t, c) + "/renew/tls")
 	seen(t, tab, "renew-tls")
-	tab.Upload("#csr", s.requestFile(t))
+	tab.Upload("#csr", f.requestFile(t))
 	tab.Follow("main form button")
 	seen(t, tab, "renewed-tls")
 	serial := ca.SerialText(h.Certificate.SerialNumber)
-	if !slices.ContainsFunc(s.certificates(t), func(c ca.Entry) bool { return c.Replaces == serial }) {
+	if !slices.ContainsFunc(f.certificates(t), func(c ca.Entry) bool { return c.Replaces == serial }) {
 		t.Errorf("nothing took the certificate's place:\n%s", tab.Text("main"))
 	}
 }
