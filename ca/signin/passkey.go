@@ -173,6 +173,7 @@ func (d *Desk) AddPasskey(ctx context.Context, who Who, name string, answer []by
 	}
 	ceremony := d.ceremony(challenge)
 	ceremony.UserID, ceremony.CredParams = u.WebAuthnID(), webauthn.CredentialParametersDefault()
+	ceremony.Extensions = protocol.AuthenticationExtensions{PRF: &protocol.PRFInputs{}}.Session() // as PasskeyCreation asked
 	credential, err := d.passkeys.CreateCredential(u, ceremony, parsed)
 	if err != nil {
 		d.Log.InfoContext(ctx, "new passkey refused", "error", err)
