@@ -115,7 +115,7 @@ func ended(s *Status, leaf bool, at time.Time) *finding {
 func unknown(c *x509.Certificate, s *Status, at time.Time) *finding {
 	name := oneLine(c.Subject.CommonName)
 	switch {
-	case withoutRevocation(c):
+	case Unrevocable(c):
 		return nil
 	case s == nil:
 		return unsure(TryLater, "nothing is known of a revocation of %s", name)
@@ -125,7 +125,8 @@ func unknown(c *x509.Certificate, s *Status, at time.Time) *finding {
 	return nil
 }
 
-func withoutRevocation(c *x509.Certificate) bool {
+// Unrevocable reports whether c says that no revocation of it is ever told.
+func Unrevocable(c *x509.Certificate) bool {
 	for _, e := range c.Extensions {
 		if e.Id.Equal(oidNoRevAvail) || e.Id.Equal(oidShortTerm) {
 			return true
@@ -141,7 +142,7 @@ func (j *judge) carriesAll(links []Link) bool {
 	for _, p := range paths {
 		ok := true
 		for n, c := range p[:len(p)-1] {
-			ok = ok && (withoutRevocation(c) || carried.status(c, p[n+1]) != nil)
+			ok = ok && (Unrevocable(c) || carried.status(c, p[n+1]) != nil)
 		}
 		if ok && len(p) == len(links) {
 			return true

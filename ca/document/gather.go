@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"fmt"
 
 	"mohr/ca/document/suite"
@@ -27,29 +28,30 @@ func Stamp(ctx context.Context, stamper Stamper, data []byte) ([]byte, error) {
 	return token, nil
 }
 
-// Gather returns what the source says of the chains of a signature: its
-// signer's, and those of the units that stamped it, with their certificates.
+// Gather returns what the source says of the chains of a signature, its
+// signer's and those of the units that stamped it, with their certificates. It
+// asks for all of them; the error says what it did not get. A stamp that does
+// not hold is passed over: the judge says so.
 func Gather(ctx context.Context, source Source, s Signature) (all Values, err error) {
 	if s.Signer == nil {
-		return all, fmt.Errorf("gather values: the signer's certificate is not in the signature")
+		return all, errors.New("gather values: the signer's certificate is not in the signature")
 	}
 	chains := [][]*x509.Certificate{chainOf(s.Signer, s.Carried.Certificates)}
 	for _, raw := range s.Stamps {
 		t, err := timestamp.Open(raw, func(h crypto.Hash) []byte { return suite.Digest(h, s.Stamped) })
-		if err != nil {
-			return all, fmt.Errorf("gather values: %w", err)
+		if err == nil {
+			chains = append(chains, chainOf(t.Unit, t.Certificates))
 		}
-		chains = append(chains, chainOf(t.Unit, t.Certificates))
 	}
+	var missing []error
 	for _, chain := range chains {
 		v, err := source.Values(ctx, chain)
 		if err != nil {
-			return all, fmt.Errorf("gather values: %w", err)
+			missing = append(missing, fmt.Errorf("gather values: %w", err))
 		}
-		v.Certificates = append(chain, v.Certificates...)
-		all = all.With(v)
+		all = all.With(Values{Certificates: chain}).With(v)
 	}
-	return all, nil
+	return all, errors.Join(missing...)
 }
 
 // chainOf orders those of others that lead up from leaf. Nothing is believed

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,13 +36,24 @@ type Values struct {
 	OCSPs        [][]byte // DER of OCSPResponse (RFC 6960 section 4.2.1)
 }
 
-// With returns both.
+// With returns both, each once.
 func (v Values) With(more Values) Values {
 	return Values{
-		Certificates: append(v.Certificates[:len(v.Certificates):len(v.Certificates)], more.Certificates...),
-		CRLs:         append(v.CRLs[:len(v.CRLs):len(v.CRLs)], more.CRLs...),
-		OCSPs:        append(v.OCSPs[:len(v.OCSPs):len(v.OCSPs)], more.OCSPs...),
+		Certificates: joined(v.Certificates, more.Certificates, (*x509.Certificate).Equal),
+		CRLs:         joined(v.CRLs, more.CRLs, bytes.Equal),
+		OCSPs:        joined(v.OCSPs, more.OCSPs, bytes.Equal),
 	}
+}
+
+// joined returns the elements of both lists, each once.
+func joined[T any](a, b []T, equal func(T, T) bool) []T {
+	out := slices.Clone(a)
+	for _, e := range b {
+		if !slices.ContainsFunc(out, func(have T) bool { return equal(have, e) }) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // Signature is one signature as a reader found it, well-formed and not believed.

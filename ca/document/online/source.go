@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +36,7 @@ func (s Source) Values(ctx context.Context, chain []*x509.Certificate) (document
 	var v document.Values
 	var missing []error
 	for n, c := range chain {
-		if bytes.Equal(c.RawSubject, c.RawIssuer) || unrevocable(c) {
+		if bytes.Equal(c.RawSubject, c.RawIssuer) || document.Unrevocable(c) {
 			continue
 		}
 		var issuer *x509.Certificate
@@ -54,17 +53,6 @@ func (s Source) Values(ctx context.Context, chain []*x509.Certificate) (document
 		return v, fmt.Errorf("%w: %w", fault.New(fault.Unavailable, "revocation_unavailable", "the authority of a certificate does not say whether it was revoked; try again later"), err)
 	}
 	return v, nil
-}
-
-// unrevocable reports whether no revocation is ever told (RFC 9608, ETSI EN
-// 319 412-1 section 5.2).
-func unrevocable(c *x509.Certificate) bool {
-	for _, e := range c.Extensions {
-		if e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 56}) || e.Id.Equal(asn1.ObjectIdentifier{0, 4, 0, 194121, 2, 1}) {
-			return true
-		}
-	}
-	return false
 }
 
 // one asks for one certificate: OCSP where its issuer is known, then CRLs.
