@@ -51,7 +51,7 @@ func checkPage(t *testing.T, a answer, status int, lang string) {
 	if inline := regexp.MustCompile(`(?i)<script>|<style|\sstyle=|\son[a-z]+=|javascript:`).Find(a.body); inline != nil {
 		t.Errorf("the page has %q inline", inline)
 	}
-	if broken := regexp.MustCompile(`%!|<no value>|ZgotmplZ|\b(web|enroll|renew|complaints|badge|statistics|open|log|lookup|ca|incident|console)\.[a-z_]+\.[a-z_]+\b`).Find(a.body); broken != nil {
+	if broken := regexp.MustCompile(`%!|<no value>|ZgotmplZ|\b(web|enroll|renew|complaints|badge|statistics|open|log|lookup|validate|ca|incident|console)\.[a-z_]+\.[a-z_]+\b`).Find(a.body); broken != nil {
 		t.Errorf("the page shows %q", broken)
 	}
 }
@@ -85,7 +85,7 @@ func TestEveryPageIsThereInBothLanguages(t *testing.T) {
 	paths := []string{
 		"/", "/enroll", "/enroll/revoke", "/renew", "/badge", "/badge?domain=" + zahraOtherShop, "/badge/request", "/badge/" + string(s.badge.ID),
 		"/complaints", "/complaints/new", "/complaints/new?business=" + zahraCompany, "/complaints/" + s.complaint.ID,
-		"/businesses", "/businesses/" + zahraCompany, "/repository/", "/statistics", "/open", "/log/entries", "/certificates", "/certificates?serial=1",
+		"/businesses", "/businesses/" + zahraCompany, "/repository/", "/statistics", "/open", "/log/entries", "/certificates", "/certificates?serial=1", "/validate",
 	}
 	for _, lang := range []string{"fa", "en"} {
 		for _, path := range paths {

@@ -38,9 +38,12 @@ func run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
+	var judged judgedError
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &judged):
+		return judged.exitCode()
 	case errors.As(err, &usage):
 		fmt.Fprintf(os.Stderr, "mohr: %v\nSee: mohr %s--help\n", err, commandPath(root, args))
 		return exitUsage
@@ -86,7 +89,7 @@ func newRoot() *cobra.Command {
 		applyCommand(), renewCommand(), revokeCommand(), signInCommand(), badgeCommand(), acmeCommand(), complaintsCommand(), mandateCommand(),
 		certCommand(), planCommand(), approveCommand(), reviewCommand(), policyCommand(), connectorCommand(), chipCommand(), keyCommand(), operatorCommand(), ceremonyCommand(),
 		checkCommand(), doctorCommand(), backupCommand(), restoreCommand(), pruneCommand(), compactCommand(), storeCommand(),
-		logCommand(), verifyBundleCommand(), receiptCommand(), versionCommand(),
+		signCommand(), verifyCommand(), logCommand(), verifyBundleCommand(), receiptCommand(), versionCommand(),
 	)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"usage": wrongUse, "extract": extract, "serve": serveScript, "halt": stopScript, // stop is a word of testscript itself: it ends the script
+			"usage": wrongUse, "judged": judged, "extract": extract, "serve": serveScript, "halt": stopScript, // stop is a word of testscript itself: it ends the script
 			"apply-with-code": applyWithCode, "put-proof": putProof, "old-nonce": oldNonce,
 		},
 	})
@@ -50,6 +51,19 @@ func wrongUse(ts *testscript.TestScript, neg bool, args []string) {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != exitUsage {
 		ts.Fatalf("mohr %v ended with %v, want exit code %d", args, err, exitUsage)
+	}
+}
+
+// judged runs mohr and wants an exit code; what it prints is for stdout:
+// judged CODE ARGS...
+func judged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: judged CODE ARGS...")
+	}
+	err := ts.Exec("mohr", args[1:]...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
+		ts.Fatalf("mohr %v ended with %v, want exit code %s", args[1:], err, args[0])
 	}
 }
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/x509"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"mohr/badge/merchant"
 	"mohr/ca"
 	"mohr/ca/custody"
+	"mohr/ca/document/desk"
 	"mohr/ca/incident"
 	"mohr/ca/lookup"
 	"mohr/ca/mine"
@@ -40,6 +42,7 @@ func (r *rooms) mount(context.Context) error {
 	r.opendata.Page(r.web, r.Config.Portal)
 	r.statistics.Routes(r.web)
 	(&lookup.Book{Store: r.Store}).Routes(r.web)
+	(&desk.Desk{Roots: append([]*x509.Certificate{r.CA.Root}, r.CA.Roots...), Source: r.ownStatuses(), Log: r.Log}).Routes(r.web)
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
 	r.mandate.Routes(r.web)
@@ -56,7 +59,7 @@ func (r *rooms) mount(context.Context) error {
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, mine.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, desk.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, mine.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}

@@ -17,6 +17,7 @@ import (
 	"mohr/ca/ceremony"
 	"mohr/ca/custody"
 	"mohr/ca/document"
+	"mohr/ca/document/desk"
 	"mohr/ca/document/pdf"
 	"mohr/ca/evidence"
 	"mohr/ca/held"
@@ -93,7 +94,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, document.Texts, pdf.Texts, receipt.Texts, session.Texts, signin.Texts, held.Texts, mine.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, scep.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, Texts, badge.Texts, merchant.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, scep.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, desk.Texts, Texts, badge.Texts, merchant.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
