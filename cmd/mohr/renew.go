@@ -75,6 +75,7 @@ type renewFlags struct {
 	holderFlags
 	newKey, csr, out, birthDate string
 	ekIssuers                   string
+	unattended, hook            string
 	json                        bool
 }
 
@@ -85,8 +86,14 @@ func renewCommand() *cobra.Command {
 		Example: `  mohr renew --key holder.key --cert holder.pem --new-key renewed.key --out renewed.pem
   mohr renew --key holder.key --cert holder.pem --csr token.csr --out renewed.pem
   mohr renew --key 'tpmkms:name=holder;storage-directory=keys;device=/dev/tpmrm0' --cert holder.pem \
-      --new-key 'tpmkms:name=renewed;storage-directory=keys;device=/dev/tpmrm0' --out renewed.pem`, Args: exactly(0),
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.OutOrStdout()) },
+      --new-key 'tpmkms:name=renewed;storage-directory=keys;device=/dev/tpmrm0' --out renewed.pem
+  mohr renew --unattended /var/lib/mohr-holder --hook /usr/local/bin/reload`, Args: exactly(0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.unattended != "" {
+				return f.keepRenewed(c.Context(), c.OutOrStdout())
+			}
+			return f.run(c.Context(), c.OutOrStdout())
+		},
 	}
 	f.register(c.Flags())
 	c.Flags().StringVar(&f.newKey, "new-key", "renewed.key", "the new key: file or key URI; made if it is not there")
@@ -94,6 +101,8 @@ func renewCommand() *cobra.Command {
 	c.Flags().StringVar(&f.ekIssuers, "ek-issuers", "", "PEM file with the issuers of the TPM's certificate, where the service lacks them")
 	c.Flags().StringVar(&f.out, "out", "renewed.pem", "file for the new certificate and its issuer")
 	c.Flags().BoolVar(&f.json, "json", false, "print as JSON")
+	c.Flags().StringVar(&f.unattended, "unattended", "", "folder with the pair in use: renew it if it is time, else do nothing (docs/unattended.md)")
+	c.Flags().StringVar(&f.hook, "hook", "", "with --unattended: program to run when a new pair is in place")
 	c.Flags().StringVar(&f.birthDate, "birth-date", "", "date of birth, YYYY-MM-DD, where the service asks for it")
 	return c
 }
