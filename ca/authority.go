@@ -54,7 +54,10 @@ type Config struct {
 	Simulated bool                // a development hierarchy: may issue under the test policy OID, and only so
 	// IssuerOf chooses another issuing CA for a profile than the built-in one,
 	// of the same kind: "organisation-seal": "sign-rsa3072".
-	IssuerOf  map[string]IssuerID
+	IssuerOf map[string]IssuerID
+	// Keyless says that the issuers' keys are on other nodes: this one answers
+	// for certificates, and issues none. Their Signer is nil.
+	Keyless   bool
 	ShardSize int // certificates a CRL shard takes at most; zero: 10,000
 	// Clock says why the time is not to be trusted: then nothing is planned
 	// or signed. It must be fast. nil: the time is trusted.
@@ -98,7 +101,7 @@ func (c *Config) Validate() error {
 	for n, i := range slices.Concat(c.Issuers, c.Retired) {
 		need(i.ID != "", "an issuer has no name")
 		need(!names[i.ID], fmt.Sprintf("issuer %s is there twice", i.ID))
-		need(i.Certificate != nil && (i.Signer != nil || n >= len(c.Issuers)), fmt.Sprintf("issuer %s has no certificate or no key", i.ID))
+		need(i.Certificate != nil && (i.Signer != nil || n >= len(c.Issuers) || c.Keyless), fmt.Sprintf("issuer %s has no certificate or no key", i.ID))
 		names[i.ID] = true
 	}
 	return errors.Join(errs...)

@@ -139,6 +139,9 @@ func existingIn(tx store.Tx, o Order) (*intent, Certificate, error) {
 
 // plan does steps 1 to 3: check, build, lint.
 func (a *Authority) plan(ctx context.Context, o Order) (*intent, linted, error) {
+	if a.Keyless {
+		return nil, linted{}, fault.New(fault.Unavailable, "issuer_elsewhere", "this node has no issuing key and issues nothing; send the request to the portal")
+	}
 	if err := a.Clock(); err != nil {
 		return nil, linted{}, err
 	}

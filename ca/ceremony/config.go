@@ -31,6 +31,10 @@ type Config struct {
 	// out. nil: all can.
 	Makes func(a hsm.Algorithm) bool
 
+	// Keyless opens the hierarchy without any key, for a node that issues and
+	// signs nothing of an authority; one that is not there is Unavailable.
+	Keyless bool
+
 	Publish    string           // base URL of the plain listener, for a development hierarchy
 	Name       string           // of the operator, for a development hierarchy
 	Production bool             // only a hierarchy of a ceremony for production is opened, nothing is made

@@ -39,7 +39,7 @@ func Open(ctx context.Context, c Config) (*Hierarchy, error) {
 		return nil, err
 	}
 	switch {
-	case is == "" && c.Production:
+	case is == "" && (c.Production || c.Keyless):
 		return nil, errMissing()
 	case is != "" && is != want:
 		return nil, errEnvironment(is, want)
@@ -54,6 +54,9 @@ func Open(ctx context.Context, c Config) (*Hierarchy, error) {
 	h, err := c.enter(ctx, p, false)
 	if err != nil {
 		return nil, err
+	}
+	if c.Keyless {
+		return h.hierarchy(ctx)
 	}
 	if last == "" || last == builtin || h.members[ca.RootName].Ceremony == builtin {
 		if err := h.holdBuiltin(ctx); err != nil {
@@ -121,6 +124,10 @@ func (h *hall) hierarchy(ctx context.Context) (*Hierarchy, error) {
 			if !slices.ContainsFunc(got.Roots, root.Equal) {
 				got.Roots = append(got.Roots, root)
 			}
+		}
+		if h.Keyless && !now.After(cert.NotAfter) {
+			got.Issuers = append(got.Issuers, i)
+			continue
 		}
 		if i.Signer, err = h.answering(ctx, m, now); err != nil {
 			return nil, err

@@ -78,8 +78,11 @@ func (r *Responder) list(ctx context.Context, id ca.IssuerID, n int) (*list, err
 	if err != nil {
 		return nil, fmt.Errorf("crl %s: %w", shardKey(id, n), err)
 	}
-	if i.retired {
+	switch {
+	case i.retired:
 		return r.lastList(ctx, i, n)
+	case r.Authority.Keyless:
+		return r.signedElsewhere(ctx, i, n)
 	}
 	l, err := r.current(ctx, i, n, revision, life.late)
 	if err != nil {
@@ -179,6 +182,34 @@ func (r *Responder) servesOn(ctx context.Context, i *issuer, n, revision int) (*
 		return nil, false
 	}
 	return newList(&c), true
+}
+
+// signedElsewhere is the newest CRL that a node with the issuer's key has signed. It
+// may lack what was revoked since that node's job ran, a minute ago at most:
+// so may every copy that a reader was allowed to keep.
+func (r *Responder) signedElsewhere(ctx context.Context, i *issuer, n int) (*list, error) {
+	s, key := r.lists.of(i.ID, n), shardKey(i.ID, n)
+	had := s.current.Load()
+	var newer *CRL
+	err := r.Store.View(ctx, func(tx store.Tx) error {
+		newer = nil
+		last, err := store.Load[state](tx, stateBucket, key)
+		if err != nil || had != nil && had.Number == last.Number {
+			return err
+		}
+		c, err := store.Load[CRL](tx, crlBucket, key)
+		newer = &c
+		return err
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, fmt.Errorf("crl %s: %w", key, errUnavailable())
+	case err != nil:
+		return nil, fmt.Errorf("crl %s: %w", key, err)
+	case newer != nil:
+		return r.lists.keep(s, newer), nil
+	}
+	return had, nil
 }
 
 // lastList is all there is of an issuing CA whose life is over.

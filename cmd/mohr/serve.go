@@ -16,8 +16,8 @@ import (
 
 type serveFlags struct {
 	service.Config
-	file, people, logLevel string
-	dev                    bool
+	file, people, logLevel, roles string
+	dev                           bool
 }
 
 func serveCommand() *cobra.Command {
@@ -30,6 +30,9 @@ func serveCommand() *cobra.Command {
 			conf, err := f.config(c)
 			if err != nil {
 				return err
+			}
+			if c.Flags().Changed("roles") {
+				conf.Roles = service.ParseRoles(f.roles)
 			}
 			log, err := newLog(c.ErrOrStderr(), f.logLevel)
 			if err != nil {
@@ -57,6 +60,7 @@ func serveCommand() *cobra.Command {
 	c.Flags().StringVar(&f.Ops, "ops", "", "address for health, metrics and profiles")
 	c.Flags().StringVar(&f.Keys, "keys", "", "where the service's keys live: file:DIR or a pkcs11: URI")
 	c.Flags().StringVar(&f.Policy, "policy", "", "assurance policy file (YAML)")
+	c.Flags().StringVar(&f.roles, "roles", "", "what this node does: portal,ca,status,jobs (default all)")
 	c.Flags().StringVar(&f.logLevel, "log", "warn", "log level: debug, info, warn, error")
 	return c
 }

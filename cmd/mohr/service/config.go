@@ -105,6 +105,13 @@ type Config struct {
 	// SCEP says that clients may enroll and renew by SCEP, too (docs/scep.md);
 	// default false.
 	SCEP bool `yaml:"scep"`
+	// Roles are what this node does: portal, ca, status, jobs; default all
+	// (docs/roles.md).
+	Roles Roles `yaml:"roles"`
+	// Notice is how long a node that is told to stop goes on while /readyz
+	// says that it is not ready, so that balancers send nothing any more; default
+	// 0s.
+	Notice time.Duration `yaml:"notice"`
 	// Limits bound what each listener takes on at once (docs/overload.md).
 	Limits door.Limits `yaml:"limits"`
 	// Traces says where spans of requests are sent (docs/traces.md); default
@@ -177,6 +184,10 @@ func (c *Config) Validate() error {
 			errs = append(errs, errors.New(what))
 		}
 	}
+	if c.Roles.statusOnly() {
+		need(c.Publish != "" && c.Portal != "", "a status node needs publish and portal, as the other nodes have them")
+		return errors.Join(append(errs, c.Limits.Validate())...)
+	}
 	need(c.Registry.URL != "", "registry.url is missing; for a trial run use serve --dev")
 	need(c.Registry.PublicKey != "", "registry.public_key is missing")
 	need(c.Registry.Environment == "simulated" || c.Registry.Environment == "production", "registry.environment is neither simulated nor production")
@@ -185,7 +196,7 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
 	need(c.ACMEOrders >= 0, "acme_orders_per_hour is below 0")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
-	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Limits.Validate(), c.Traces.Validate())...)
+	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Roles.Validate(), c.Limits.Validate(), c.Traces.Validate())...)
 }
 
 // objection is how long an invited business may object.

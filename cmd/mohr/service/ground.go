@@ -286,7 +286,7 @@ func (g *Ground) stampKey(ctx context.Context) (ca.SigningKey, error) {
 
 // responder returns the OCSP responder's key for an issuing CA.
 func (g *Ground) responder(ctx context.Context, issuer ca.IssuerID) (ca.SigningKey, error) {
-	return g.serviceKey(ctx, "ocsp-"+string(issuer), ca.Service{Profile: ca.OCSPResponder, CommonName: "OCSP " + string(issuer), Issuer: issuer})
+	return g.serviceKey(ctx, responderPurpose(issuer), responderService(issuer))
 }
 
 // renewTLS is a job: listeners show a current certificate from now on.

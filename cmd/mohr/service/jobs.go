@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"mohr/ca/ceremony"
@@ -82,7 +83,11 @@ func (r *rooms) startJobs(ctx context.Context) (*jobs.Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name of this node: %w", err)
 	}
-	return jobs.Start(ctx, jobs.Config{Store: r.Store, Log: r.Log, Node: node}, r.schedule()...)
+	list := r.schedule()
+	if !r.Config.Roles.Has(RoleJobs) {
+		list = slices.DeleteFunc(list, func(j jobs.Job) bool { return !j.Everywhere })
+	}
+	return jobs.Start(ctx, jobs.Config{Store: r.Store, Log: r.Log, Node: node}, list...)
 }
 
 // ready says what is missing for the service to do its work: a store that

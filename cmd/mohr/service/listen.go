@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"mohr/internal/control"
@@ -18,15 +19,20 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// listeners are the four doors of the service.
+// listeners are the doors of the service; nil where its roles need none.
 type listeners struct{ HTTPS, MTLS, HTTP, Ops net.Listener }
 
-// openListeners binds all four; port 0 picks a free one.
+// openListeners binds what the roles need; port 0 picks a free one.
 func openListeners(c Config) (l listeners, err error) {
+	portal, status := c.Roles.Has(RolePortal), c.Roles.Has(RoleStatus)
 	for _, door := range []struct {
 		name, addr string
+		needed     bool
 		to         *net.Listener
-	}{{"https", c.HTTPS, &l.HTTPS}, {"mtls", c.MTLS, &l.MTLS}, {"http", c.HTTP, &l.HTTP}, {"ops", c.Ops, &l.Ops}} {
+	}{{"https", c.HTTPS, portal, &l.HTTPS}, {"mtls", c.MTLS, portal, &l.MTLS}, {"http", c.HTTP, portal || status, &l.HTTP}, {"ops", c.Ops, true, &l.Ops}} {
+		if !door.needed {
+			continue
+		}
 		if *door.to, err = net.Listen("tcp", door.addr); err != nil {
 			l.close()
 			return l, fmt.Errorf("listen (--%s): %w; choose another address, or port 0 for a free one", door.name, err)
@@ -43,9 +49,18 @@ func (l listeners) close() {
 	}
 }
 
-// ReadyLine is what scripts wait for.
+// ReadyLine is what scripts wait for: what is bound.
 func (l listeners) ReadyLine() string {
-	return fmt.Sprintf("mohr ready https=%s mtls=%s http=%s ops=%s", l.HTTPS.Addr(), l.MTLS.Addr(), l.HTTP.Addr(), l.Ops.Addr())
+	line := "mohr ready"
+	for _, door := range []struct {
+		name string
+		at   net.Listener
+	}{{"https", l.HTTPS}, {"mtls", l.MTLS}, {"http", l.HTTP}, {"ops", l.Ops}} {
+		if door.at != nil {
+			line += " " + door.name + "=" + door.at.Addr().String()
+		}
+	}
+	return line
 }
 
 // PortOf returns the port an address was bound to.
@@ -79,42 +94,82 @@ const (
 	headerTimeout = 5 * time.Second
 )
 
-// serveAll serves until ctx ends, then drains. owner is the door for who owns
-// the data directory.
+// served is one listener with what it leads to.
+type served struct {
+	listener net.Listener
+	door     *door.Door
+	handler  http.Handler
+	tls      *tls.Config
+}
+
+// serveAll serves until ctx ends, then drains: what was let in is finished,
+// and health is the last to go. owner is the door for who owns the data
+// directory; nil: there is none.
 func serveAll(ctx context.Context, l listeners, d doors, owner net.Listener, h handlers, tlsConfig, mtlsConfig *tls.Config, log *slog.Logger) error {
-	servers := []struct {
-		listener net.Listener
-		door     *door.Door
-		handler  http.Handler
-		tls      *tls.Config
-	}{
+	public := []served{
 		{l.HTTPS, d.HTTPS, h.watched("https", d.HTTPS.Handler(h.portal, h.portalBusy)), tlsConfig},
 		{l.MTLS, d.MTLS, h.watched("mtls", d.MTLS.Handler(h.portal, h.portalBusy)), mtlsConfig},
-		{l.HTTP, d.HTTP, h.watched("http", d.HTTP.Handler(h.plain, h.plainBusy)), nil}, {l.Ops, d.Ops, h.ops, nil},
+		{l.HTTP, d.HTTP, h.watched("http", d.HTTP.Handler(h.plain, h.plainBusy)), nil},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return control.Serve(ctx, owner, h.control) })
-	for _, s := range servers {
-		server := s.door.Server(s.handler, s.tls)
-		// What a client does wrong in its handshake is no event of ours.
-		server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
-		g.Go(func() error {
-			listener := s.door.Listen(s.listener)
-			serve := func() error { return server.Serve(listener) }
-			if s.tls != nil {
-				serve = func() error { return server.ServeTLS(listener, "", "") }
-			}
-			if err := serve(); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
-			}
-			return nil
-		})
-		g.Go(func() error {
-			<-ctx.Done()
-			drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
-			defer cancel()
-			return server.Shutdown(drain)
-		})
+	if owner != nil {
+		g.Go(func() error { return control.Serve(ctx, owner, h.control) })
 	}
+	var drained sync.WaitGroup
+	for _, s := range public {
+		if s.listener != nil {
+			drained.Add(1)
+			s.run(g, ctx.Done(), log, drained.Done)
+		}
+	}
+	gone := make(chan struct{})
+	g.Go(func() error {
+		<-ctx.Done()
+		drained.Wait()
+		close(gone)
+		return nil
+	})
+	served{l.Ops, d.Ops, h.ops, nil}.run(g, gone, log, func() {})
 	return g.Wait()
+}
+
+// run serves in g until end, then drains and says so.
+func (s served) run(g *errgroup.Group, end <-chan struct{}, log *slog.Logger, drained func()) {
+	server := s.door.Server(s.handler, s.tls)
+	// What a client does wrong in its handshake is no event of ours.
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	g.Go(func() error {
+		listener := s.door.Listen(s.listener)
+		serve := func() error { return server.Serve(listener) }
+		if s.tls != nil {
+			serve = func() error { return server.ServeTLS(listener, "", "") }
+		}
+		if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		defer drained()
+		<-end
+		drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		defer cancel()
+		return server.Shutdown(drain)
+	})
+}
+
+// leaving is a service that is told to stop: first it says that it is not
+// ready, and after a while, in which balancers learn of it, it drains.
+func leaving(ctx context.Context, notice time.Duration, ready func(context.Context) error) (stop context.Context, noticed func(context.Context) error) {
+	stop, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		time.Sleep(notice)
+		cancel()
+	})
+	return stop, func(asked context.Context) error {
+		if ctx.Err() != nil {
+			return errors.New("this node is stopping")
+		}
+		return ready(asked)
+	}
 }

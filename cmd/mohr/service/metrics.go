@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"time"
 
+	"mohr/ca/status"
+	"mohr/hsm"
+	"mohr/internal/clock"
 	"mohr/internal/door"
 	"mohr/internal/jobs"
 	"mohr/internal/store"
@@ -17,10 +20,24 @@ import (
 // gauges are what an operator sets alarms on: ages and queues, read when they
 // are asked for. Labels are from closed sets: authorities, key purposes.
 type gauges struct {
-	*rooms
-	doors  doors
-	runner *jobs.Runner
+	node
+	*rooms // nil on a node that has none
 }
+
+// node is what every node has to say.
+type node struct {
+	version string
+	ready   func(context.Context) error
+	store   store.Store
+	clock   *clock.Guard
+	ring    *hsm.Keyring
+	status  *status.Responder
+	doors   doors
+	runner  *jobs.Runner
+}
+
+// figure sends one.
+type figure func(d *prometheus.Desc, v float64, labels ...string)
 
 // What is measured. An age is in seconds.
 var (
@@ -64,19 +81,43 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	gauge(buildInfo, 1, g.Config.Version)
-	gauge(readiness, one(g.ready(ctx) == nil))
-	gauge(clockTrusted, one(g.Clock.Check() == nil))
-	gauge(tlsLeft, time.Until(g.tls.Load().Leaf.NotAfter).Seconds())
-	failed := errors.Join(g.answering(ctx, gauge), g.waiting(ctx, gauge))
-	g.doors.collect(gauge, to)
-	if s, ok := g.Store.(store.Measured); ok {
+	count := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	failed := g.answering(ctx, gauge)
+	g.node.collect(ctx, gauge, count)
+	g.doors.collect(gauge, count)
+	if s, ok := g.store.(store.Measured); ok {
 		collectStore(to, s.Stats())
 	}
-	for _, k := range g.Ring.Keys() {
-		to <- prometheus.MustNewConstMetric(keySignatures, prometheus.CounterValue, float64(k.Uses.Signatures), k.URI)
-		to <- prometheus.MustNewConstMetric(keyFailures, prometheus.CounterValue, float64(k.Uses.Failures), k.URI)
+	if g.rooms != nil {
+		gauge(tlsLeft, time.Until(g.tls.Load().Leaf.NotAfter).Seconds())
+		failed = errors.Join(failed, g.waiting(ctx, gauge))
+		g.registers(gauge)
 	}
+	gauge(collectionFailed, one(failed != nil))
+}
+
+// collect sends how the node itself is.
+func (n node) collect(ctx context.Context, gauge, count figure) {
+	gauge(buildInfo, 1, n.version)
+	gauge(readiness, one(n.ready(ctx) == nil))
+	gauge(clockTrusted, one(n.clock.Check() == nil))
+	for _, k := range n.ring.Keys() {
+		count(keySignatures, float64(k.Uses.Signatures), k.URI)
+		count(keyFailures, float64(k.Uses.Failures), k.URI)
+	}
+	for name, runs := range n.runner.Runs() {
+		gauge(jobInterval, runs.Every.Seconds(), name)
+		if !runs.Done.IsZero() {
+			gauge(jobDone, float64(runs.Done.Unix()), name)
+		}
+		count(jobFailures, float64(runs.Failures), name)
+	}
+}
+
+// registers sends which of them answer.
+func (g *gauges) registers(gauge figure) {
 	well := map[string]bool{} // a connector may answer for several kinds
 	for _, h := range g.registry.health() {
 		before, known := well[h.Name]
@@ -85,18 +126,10 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	for name, answers := range well {
 		gauge(registerWell, one(answers), name)
 	}
-	for name, runs := range g.runner.Runs() {
-		gauge(jobInterval, runs.Every.Seconds(), name)
-		if !runs.Done.IsZero() {
-			gauge(jobDone, float64(runs.Done.Unix()), name)
-		}
-		to <- prometheus.MustNewConstMetric(jobFailures, prometheus.CounterValue, float64(runs.Failures), name)
-	}
-	gauge(collectionFailed, one(failed != nil))
 }
 
 // waiting sends what concerns queues.
-func (g *gauges) waiting(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) error {
+func (g *gauges) waiting(ctx context.Context, gauge figure) error {
 	deed, err := g.Ledger.WaitingSince(ctx)
 	gauge(logWaiting, age(deed))
 	begun, failed := g.CA.WaitingSince(ctx)
@@ -117,21 +150,21 @@ func age(then time.Time) float64 {
 }
 
 // collect sends what each door has let in and refused.
-func (d doors) collect(gauge func(*prometheus.Desc, float64, ...string), to chan<- prometheus.Metric) {
+func (d doors) collect(gauge, count figure) {
 	for name, one := range map[string]*door.Door{"https": d.HTTPS, "mtls": d.MTLS, "http": d.HTTP, "ops": d.Ops} {
 		s := one.Stats()
 		gauge(doorConnections, float64(s.Connections), name)
 		gauge(doorRequests, float64(s.InFlight), name)
 		gauge(doorWaiting, float64(s.Waiting), name)
 		for reason, n := range map[string]uint64{"full": s.Full, "late": s.Late, "network": s.Many, "connections": s.Turned, "idle": s.Ended} {
-			to <- prometheus.MustNewConstMetric(doorRefused, prometheus.CounterValue, float64(n), name, reason)
+			count(doorRefused, float64(n), name, reason)
 		}
 	}
 }
 
 // answering sends what concerns CRLs and OCSP.
-func (g *gauges) answering(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) error {
-	list, err := g.status.Health(ctx)
+func (n node) answering(ctx context.Context, gauge figure) error {
+	list, err := n.status.Health(ctx)
 	now := time.Now()
 	for _, h := range list {
 		issuer := string(h.Issuer)

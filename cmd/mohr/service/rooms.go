@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"mohr/badge"
@@ -64,7 +63,7 @@ type rooms struct {
 	chips      chips
 	dialer     *gateway.Dialer // to shops
 	status     *status.Responder
-	responders map[ca.IssuerID]*atomic.Pointer[ca.SigningKey]
+	responders responders
 	unit       *timestamp.Unit
 	receipts   *receipt.Issuer
 	verifier   *signature.Verifier
@@ -127,22 +126,13 @@ func (r *rooms) openTexts(context.Context) (err error) {
 }
 
 func (r *rooms) openStatus(ctx context.Context) (err error) {
-	r.responders = map[ca.IssuerID]*atomic.Pointer[ca.SigningKey]{}
-	for _, i := range r.CA.Issuers {
-		r.responders[i.ID] = &atomic.Pointer[ca.SigningKey]{}
-	}
+	r.responders = newResponders(r.CA)
 	if err := r.renewResponders(ctx); err != nil {
 		return err
 	}
 	r.status, err = status.New(status.Config{
 		Authority: r.CA, Store: r.Store, Log: r.Log, Clock: r.Clock.Check,
-		Responder: func(id ca.IssuerID) (ca.SigningKey, bool) {
-			p, ok := r.responders[id]
-			if !ok || p.Load() == nil {
-				return ca.SigningKey{}, false
-			}
-			return *p.Load(), true
-		},
+		Responder: r.responders.of,
 	})
 	if err != nil {
 		return err

@@ -59,15 +59,15 @@ Development service: no certificate of it has legal effect.
 
 // fillAddresses sets what follows from the bound addresses, where the
 // configuration does not say otherwise.
-func (c *Config) fillAddresses(publish, portal, mtls string) {
-	if c.Publish == "" {
-		c.Publish = publish
+func (c *Config) fillAddresses(l listeners) {
+	if c.Publish == "" && l.HTTP != nil {
+		c.Publish = "http://" + l.HTTP.Addr().String()
 	}
-	if c.Portal == "" {
-		c.Portal = portal
+	if c.Portal == "" && l.HTTPS != nil {
+		c.Portal = fmt.Sprintf("https://localhost:%d", PortOf(l.HTTPS))
 	}
-	if c.PortalMTLS == "" {
-		c.PortalMTLS = beside(c.Portal, mtls)
+	if c.PortalMTLS == "" && l.MTLS != nil {
+		c.PortalMTLS = beside(c.Portal, fmt.Sprintf("https://localhost:%d", PortOf(l.MTLS)))
 	}
 	if c.Keys == "" {
 		c.Keys = hsm.FileURI(filepath.Join(c.Data, "keys"))
@@ -94,12 +94,15 @@ func beside(portal, address string) string {
 // Serve opens everything, calls ready once it serves, and serves until ctx
 // ends; then it drains.
 func Serve(ctx context.Context, c Config, dev Dev, log *slog.Logger, ready func(*Served)) error {
+	if dev.On && len(c.Roles) > 0 {
+		return fmt.Errorf("%w: a development service has all roles; leave out --roles", ErrConfig)
+	}
 	l, err := openListeners(c)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	c.fillAddresses("http://"+l.HTTP.Addr().String(), fmt.Sprintf("https://localhost:%d", PortOf(l.HTTPS)), fmt.Sprintf("https://localhost:%d", PortOf(l.MTLS)))
+	c.fillAddresses(l)
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
@@ -116,6 +119,9 @@ func Serve(ctx context.Context, c Config, dev Dev, log *slog.Logger, ready func(
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	s.Config = c
+	if c.Roles.statusOnly() {
+		return s.serveStatus(ctx, stop, log, ready)
+	}
 	return s.open(ctx, stop, log, ready)
 }
 
@@ -160,8 +166,10 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	defer closeTraces(traces, log)
 	d := s.Config.doors()
 	h := handlers{control: g.control(), portal: r.web.Handler(), portalBusy: web.Refuser(r.web.Echo), requests: requests(), traces: traces}
-	h.ops = opsHandler(r.ready, []prometheus.Collector{&gauges{r, d, runner}, h.requests}, dev)
 	h.plain, h.plainBusy = r.plain()
+	ctx, check := leaving(ctx, s.Config.Notice, r.ready)
+	all := &gauges{node{s.Config.Version, check, g.Store, g.Clock, g.Ring, r.status, d, runner}, r}
+	h.ops = opsHandler(check, []prometheus.Collector{all, h.requests}, dev)
 	ready(s) // the doors are bound: who knocks from now on is served
 	return serveAll(ctx, s.listeners, d, owner, h, g.tlsConfig(false), g.tlsConfig(true), log)
 }
