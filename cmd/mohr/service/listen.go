@@ -49,6 +49,20 @@ func (l listeners) close() {
 	}
 }
 
+// addresses are base URLs of what is bound, "" for what is not.
+func (l listeners) addresses() (publish, portal, mtls string) {
+	if l.HTTP != nil {
+		publish = "http://" + l.HTTP.Addr().String()
+	}
+	if l.HTTPS != nil {
+		portal = fmt.Sprintf("https://localhost:%d", PortOf(l.HTTPS))
+	}
+	if l.MTLS != nil {
+		mtls = fmt.Sprintf("https://localhost:%d", PortOf(l.MTLS))
+	}
+	return publish, portal, mtls
+}
+
 // ReadyLine is what scripts wait for: what is bound.
 func (l listeners) ReadyLine() string {
 	line := "mohr ready"

@@ -59,15 +59,15 @@ Development service: no certificate of it has legal effect.
 
 // fillAddresses sets what follows from the bound addresses, where the
 // configuration does not say otherwise.
-func (c *Config) fillAddresses(l listeners) {
-	if c.Publish == "" && l.HTTP != nil {
-		c.Publish = "http://" + l.HTTP.Addr().String()
+func (c *Config) fillAddresses(publish, portal, mtls string) {
+	if c.Publish == "" {
+		c.Publish = publish
 	}
-	if c.Portal == "" && l.HTTPS != nil {
-		c.Portal = fmt.Sprintf("https://localhost:%d", PortOf(l.HTTPS))
+	if c.Portal == "" {
+		c.Portal = portal
 	}
-	if c.PortalMTLS == "" && l.MTLS != nil {
-		c.PortalMTLS = beside(c.Portal, fmt.Sprintf("https://localhost:%d", PortOf(l.MTLS)))
+	if c.PortalMTLS == "" && mtls != "" {
+		c.PortalMTLS = beside(c.Portal, mtls)
 	}
 	if c.Keys == "" {
 		c.Keys = hsm.FileURI(filepath.Join(c.Data, "keys"))
@@ -102,7 +102,7 @@ func Serve(ctx context.Context, c Config, dev Dev, log *slog.Logger, ready func(
 		return err
 	}
 	defer l.close()
-	c.fillAddresses(l)
+	c.fillAddresses(l.addresses())
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
