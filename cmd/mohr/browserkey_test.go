@@ -62,8 +62,9 @@ func revokeHere(t *testing.T, tab *browser.Tab) {
 // TestAKeyOfTheBrowserGoesAllTheWay: from the application over signing in and
 // a renewal to the end of the certificate, with nothing but the browser.
 func TestAKeyOfTheBrowserGoesAllTheWay(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true}, {Lang: "fa", Phone: true}, {Lang: "en", Dark: true}} {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)

@@ -6,6 +6,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,13 +50,15 @@ var consolePages = []string{"/console", "/console/reviews", "/console/complaints
 // TestTheOperatorsPagesInABrowser walks through all of them with something on
 // each, and does what pages can do.
 func TestTheOperatorsPagesInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
 	merchant := s.apply(t, zahra, zahraCompany).certify(t)
 	a := s.atReview(t)
+	ticket := s.complain(t, zahraCompany, "T-1")
 	serial := merchant.holder.Certificate.SerialNumber.Text(16)
 	desk := s.operatorsWay(t)
-	chromium := browser.Start(t)
-	for _, l := range readers {
+	chromium := browser.Shared(t)
+	for _, l := range append(slices.Clone(readers), others...) {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
 			open := func(path, name string) {
@@ -68,6 +71,7 @@ func TestTheOperatorsPagesInABrowser(t *testing.T) {
 					t.Errorf("%s does not say where one is", path)
 				}
 			}
+			open("/console/complaints/"+ticket.ID, "console-complaint")
 			open("/console/certificates?q="+serial, "console-certificate")
 			if !tab.Has("section .tag.ok") {
 				t.Error("the certificate is not found by its serial")

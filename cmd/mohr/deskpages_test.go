@@ -18,8 +18,9 @@ import (
 // TestADeskWithPicturesAndAWebhookInABrowser: a consumer's picture is shown to
 // the business that is meant; a webhook is set, tried and taken away.
 func TestADeskWithPicturesAndAWebhookInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Narrow: true, Dark: true}} {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
@@ -77,12 +78,13 @@ func TestADeskWithPicturesAndAWebhookInABrowser(t *testing.T) {
 // TestTheLogIsSearchedInABrowser finds what was done to a certificate by its
 // serial, and deeds by their kind and day.
 func TestTheLogIsSearchedInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
 	serial := s.apply(t, zahra, "").certify(t).holder.Certificate.SerialNumber.Text(16)
 	s.await(t, "entry about the certificate", func() bool {
 		return s.anyone.send(t, pageOf("/log/entries?id="+serial, "en")).status == 200
 	})
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for _, l := range []browser.Look{{Lang: "fa", Narrow: true}, {Lang: "en", NoScript: true}} {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)

@@ -17,9 +17,10 @@ var holderLooks = []browser.Look{{Lang: "fa", Phone: true, NoScript: true}, {Lan
 
 // TestTheHoldersPagesInABrowser has one service and one browser for all of them.
 func TestTheHoldersPagesInABrowser(t *testing.T) {
+	t.Parallel()
 	f := startForeign(t) // whose policy has certificates for signing in
 	s := f.running
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for i, l := range holderLooks {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)

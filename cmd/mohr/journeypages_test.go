@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"mohr/badge"
 	"mohr/internal/browser"
+	"mohr/internal/pkitest"
 )
 
 // shots is where pictures of the main pages go: make screenshots.
@@ -28,7 +31,7 @@ var pictured = []string{"home", "enroll-start", "enroll-key", "enroll-certificat
 func seen(t *testing.T, tab *browser.Tab, name string) {
 	t.Helper()
 	holdPage(t, tab, name)
-	if *shots != "" && (*everyShot || !tab.NoScript && slices.Contains(pictured, name)) {
+	if *shots != "" && (*everyShot || !tab.NoScript && !tab.Quick && slices.Contains(pictured, name)) {
 		tab.Shot(filepath.Join(*shots, name+"-"+tab.Look.String()+".png"))
 	}
 }
@@ -36,11 +39,13 @@ func seen(t *testing.T, tab *browser.Tab, name string) {
 // TestAPersonGetsACertificateInABrowser goes the whole way by clicks, and
 // counts them.
 func TestAPersonGetsACertificateInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
-	chromium := browser.Start(t)
-	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true, NoScript: true}, {Lang: "fa", Phone: true}, {Lang: "en", Dark: true}} {
+	again := startService(t, "") // where nobody has a certificate yet
+	chromium := browser.Shared(t)
+	for i, l := range append([]browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true, NoScript: true}, {Lang: "fa", Phone: true}, {Lang: "en", Dark: true}}, others...) {
 		t.Run(l.String(), func(t *testing.T) {
-			who := []applicant{zahra, davood, mina, narges}[i]
+			s, who := []*running{s, again}[i/4], []applicant{zahra, davood, mina, narges}[i%4]
 			tab := chromium.Tab(t, l)
 			clicks := 0
 			next := func(selector string) { tab.Follow(selector); clicks++ }
@@ -75,6 +80,8 @@ func TestAPersonGetsACertificateInABrowser(t *testing.T) {
 			if !tab.Has(`a[href$="/certificate.pem"]`) {
 				t.Error("there is no certificate to fetch")
 			}
+			tab.Follow("a[href$='/export']")
+			seen(t, tab, "enroll-export")
 			t.Logf("%d clicks from the first page to the certificate", clicks)
 		})
 	}
@@ -91,9 +98,26 @@ func (s *running) requestFile(t *testing.T) string {
 	return file
 }
 
+// onPaper is where the code leads that the badge has on paper.
+func (s *scene) onPaper(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "code.png")
+	png := s.anyone.done(t, get("/badge/"+string(s.badge.ID)+".qr.png", ""), http.StatusOK, nil).body
+	if err := os.WriteFile(file, png, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(pkitest.Need(t, "zbarimg", "zbar-tools"), "--quiet", "--raw", file).Output()
+	path, ours := strings.CutPrefix(strings.TrimSpace(string(out)), s.Config.Portal)
+	if err != nil || !ours {
+		t.Fatalf("the code says %q: %v", out, err)
+	}
+	return path
+}
+
 // TestTheRecordOfAShopInABrowser looks at what a consumer sees: badge, record,
 // complaint, from the badge's page on.
 func TestTheRecordOfAShopInABrowser(t *testing.T) {
+	t.Parallel()
 	s := newScene(t)
 	s.prove(t, s.badge)
 	if r := s.check(t, s.badge.ID); r.State != badge.Active {
@@ -102,12 +126,13 @@ func TestTheRecordOfAShopInABrowser(t *testing.T) {
 	for _, state := range []string{"invited", "public"} {
 		s.operator.done(t, post("/api/v1/businesses/"+zahraCompany+"/publication", "", map[string]string{"state": state}), http.StatusOK, nil)
 	}
-	chromium := browser.Start(t)
-	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true, NoScript: true}, {Lang: "fa", Phone: true}, {Lang: "en", Dark: true}} {
+	paper := s.onPaper(t)
+	chromium := browser.Shared(t)
+	for i, l := range append([]browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true, NoScript: true}, {Lang: "fa", Phone: true}, {Lang: "en", Dark: true}}, others...) {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
 			for _, p := range []struct{ name, path string }{
-				{"badge", "/badge/" + string(s.badge.ID)}, {"badge-service", "/badge/service"}, {"badge-fakes", "/badge/fakes"},
+				{"badge", "/badge/" + string(s.badge.ID)}, {"badge-service", "/badge/service"}, {"badge-fakes", "/badge/fakes"}, {"badge-token", paper}, {"badge-token-wrong", "/badge/qr/x"},
 				{"badge-lookup", "/badge?domain=" + zahraOtherShop}, {"badge-search", "/badge?q=" + zahraCompany}, {"badge-search-none", "/badge?q=nobody"}, {"businesses", "/businesses"}, {"record", "/businesses/" + zahraCompany},
 			} {
 				tab.Go(s.Config.Portal + p.path)
@@ -151,6 +176,39 @@ func TestTheRecordOfAShopInABrowser(t *testing.T) {
 			tab.Fill("#code", code)
 			tab.Follow("main form:has(#code) button")
 			seen(t, tab, "complaint-filed")
+		})
+	}
+}
+
+// TestACertificateIsRenewedByUploadInABrowser: by three files that programs
+// made, where there are no scripts.
+func TestACertificateIsRenewedByUploadInABrowser(t *testing.T) {
+	t.Parallel()
+	s := startService(t, "")
+	chromium := browser.Shared(t)
+	for i, l := range []browser.Look{{Lang: "fa", NoScript: true}, {Lang: "en", Narrow: true, NoScript: true}, {Lang: "fa", Phone: true, NoScript: true, Quick: true}, {Lang: "en", NoScript: true, Quick: true}} {
+		t.Run(l.String(), func(t *testing.T) {
+			r := s.renewal(t, s.apply(t, []applicant{zahra, davood, mina, narges}[i], "").certify(t).holder, nil)
+			tab := chromium.Tab(t, l)
+			upload := func(document []byte) {
+				for field, content := range map[string][]byte{"statement": r.Statement, "document": document, "csr": r.CSR} {
+					file := filepath.Join(t.TempDir(), field)
+					if err := os.WriteFile(file, content, 0o600); err != nil {
+						t.Fatal(err)
+					}
+					tab.Upload("#"+field, file)
+				}
+				tab.Follow("form[action='/renew'] button")
+			}
+			tab.Go(s.Config.Portal + "/renew")
+			seen(t, tab, "renew")
+			upload([]byte("{}"))
+			seen(t, tab, "renew-error")
+			upload(r.Document)
+			seen(t, tab, "renew-done")
+			if !tab.Has("a[href$='/certificate']") {
+				t.Errorf("there is no new certificate to fetch: %s", tab.Prose())
+			}
 		})
 	}
 }

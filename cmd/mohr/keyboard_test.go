@@ -31,8 +31,9 @@ func walked(t *testing.T, tab *browser.Tab, name string) {
 // TestAPersonGetsAndRenewsACertificateByKeysAlone: no pointer, and no script
 // of the test that moves the focus.
 func TestAPersonGetsAndRenewsACertificateByKeysAlone(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for i, l := range byKeys {
 		t.Run(l.String(), func(t *testing.T) {
 			who := []applicant{zahra, davood}[i]
@@ -94,9 +95,10 @@ func TestAPersonGetsAndRenewsACertificateByKeysAlone(t *testing.T) {
 // TestAConsumerComplainsByKeysAlone: the steps of a complaint, from the home
 // page to the receipt.
 func TestAConsumerComplainsByKeysAlone(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
 	s.apply(t, zahra, zahraCompany).certify(t)
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for i, l := range append(byKeys, browser.Look{Lang: "fa", Narrow: true, NoScript: true}) {
 		t.Run(l.String(), func(t *testing.T) {
 			mobile := []string{"+989991110000", "+989991110001", "+989991110002"}[i]

@@ -57,7 +57,8 @@ func (s *running) signsIn(t *testing.T, tab *browser.Tab, path string) {
 // TestAMerchantsDeskInABrowser: a badge asked for and granted, a complaint
 // answered, an invitation objected to, a calendar: all signed in the browser.
 func TestAMerchantsDeskInABrowser(t *testing.T) {
-	chromium := browser.Start(t)
+	t.Parallel()
+	chromium := browser.Shared(t)
 	for _, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true}} {
 		t.Run(l.String(), func(t *testing.T) {
 			s := startService(t, "", func(c *service.Config) { c.PublicationObjection = new(time.Hour) })
@@ -177,10 +178,11 @@ func (s *running) readsCalendar(t *testing.T, tab *browser.Tab) {
 // TestAMerchantsDeskWithoutScripts: who has the key elsewhere signs in and does
 // all by the commands that the pages show.
 func TestAMerchantsDeskWithoutScripts(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
 	c := s.apply(t, zahra, zahraCompany).certify(t)
 	first := s.complain(t, zahraCompany, "T-1")
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for _, l := range []browser.Look{{Lang: "fa", Narrow: true, NoScript: true}, {Lang: "en", NoScript: true, Dark: true}} {
 		tab := chromium.Tab(t, l)
 		s.signsInBy(t, tab, c, "/my/shop")
@@ -214,6 +216,7 @@ const notYours = "you do not act for this business here"
 
 // TestOnlyWhoActsForABusinessSeesItsDesk: each page, for each kind of visitor.
 func TestOnlyWhoActsForABusinessSeesItsDesk(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
 	shop := s.apply(t, zahra, zahraCompany).certify(t)
 	signatory, clerk := s.apply(t, zahra, "").certify(t), s.apply(t, mina, "").certify(t)
@@ -227,7 +230,7 @@ func TestOnlyWhoActsForABusinessSeesItsDesk(t *testing.T) {
 	}, mandate.Granted)
 	complaintPages := []string{"/complaints", "/complaints/" + first.ID, "/record", "/notices"}
 	badgePages := []string{"/badges/new", "/badges/" + string(asked.ID)}
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for _, test := range []struct {
 		name              string
 		by                *certified
@@ -257,6 +260,9 @@ func TestOnlyWhoActsForABusinessSeesItsDesk(t *testing.T) {
 		t.Errorf("who has a mandate cannot choose the business: %s", tab.Prose())
 	}
 	seen(t, tab, "merchant-choose")
+	inPersian := chromium.Tab(t, browser.Look{Lang: "fa", Phone: true})
+	s.signsInBy(t, inPersian, clerk, "/my/shop")
+	seen(t, inPersian, "merchant-choose")
 	tab.Go(s.shopDesk(""))
 	tab.Follow("form[action$='/calendar'] button")
 	feed := strings.TrimPrefix(strings.TrimSpace(tab.Text("pre")), s.Config.Portal)

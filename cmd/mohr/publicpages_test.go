@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,10 +21,6 @@ import (
 	"mohr/internal/browser"
 	"mohr/internal/store"
 )
-
-// readers are the looks in which pages are read through, both languages, both
-// sizes, light and dark, with and without scripts.
-var readers = []browser.Look{{Lang: "fa"}, {Lang: "en", Narrow: true, NoScript: true}, {Lang: "fa", Phone: true, Dark: true}, {Lang: "en", Dark: true}}
 
 // country is a data directory in which three years of complaints were brought
 // in before the service began.
@@ -62,17 +59,15 @@ func country(t *testing.T) string {
 // TestTheFiguresOfTheCountryInABrowser reads the statistics, all and chosen,
 // and the open data.
 func TestTheFiguresOfTheCountryInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, country(t))
 	s.await(t, "the country's figures", func() bool { return s.anyone.send(t, get("/api/v1/statistics", "")).status == http.StatusOK })
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for _, l := range readers {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
 			tab.Go(s.Config.Portal + "/statistics")
 			seen(t, tab, "statistics")
-			if requests, octets := tab.Weight(); requests > mostRequests || octets > mostOctets {
-				t.Errorf("%d requests and %d octets, at most %d and %d", requests, octets, mostRequests, mostOctets)
-			}
 			for _, want := range []string{"svg.chart.columns rect.c3", "svg.chart.course circle", "svg.chart.rows rect.mark", "section table tbody tr"} {
 				if !tab.Has(want) {
 					t.Errorf("the page has no %s", want)
@@ -104,9 +99,10 @@ func (s *running) await(t *testing.T, what string, is func() bool) {
 
 // TestTheLogIsLookedThroughInABrowser finds an entry and its proof.
 func TestTheLogIsLookedThroughInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
 	s.await(t, "log of ten entries", func() bool { return s.anyone.send(t, pageOf("/log/entries?id=9", "en")).status == http.StatusOK })
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for _, l := range readers {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
@@ -130,6 +126,7 @@ func TestTheLogIsLookedThroughInABrowser(t *testing.T) {
 // TestACertificateIsCheckedInABrowser brings certificates by file, by text and
 // by number.
 func TestACertificateIsCheckedInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
 	mine := s.apply(t, zahra, "").certify(t)
 	leaf := mine.holder.Certificate
@@ -138,7 +135,7 @@ func TestACertificateIsCheckedInABrowser(t *testing.T) {
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for _, l := range readers {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
@@ -171,8 +168,9 @@ func TestACertificateIsCheckedInABrowser(t *testing.T) {
 
 // TestEveryPartOfTheDesignInABrowser looks at the pages of who makes pages.
 func TestEveryPartOfTheDesignInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for _, l := range looks {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
@@ -190,10 +188,11 @@ func TestEveryPartOfTheDesignInABrowser(t *testing.T) {
 // TestAConsumerFollowsAComplaintInABrowser goes from the receipt's number to
 // the answer, and says that it was none.
 func TestAConsumerFollowsAComplaintInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
 	merchant := s.apply(t, zahra, zahraCompany).certify(t)
-	chromium := browser.Start(t)
-	for i, l := range readers {
+	chromium := browser.Shared(t)
+	for i, l := range append(slices.Clone(readers), others...) {
 		t.Run(l.String(), func(t *testing.T) {
 			ticket := s.complain(t, zahraCompany, fmt.Sprintf("T-2%03d", i))
 			tab := chromium.Tab(t, l)

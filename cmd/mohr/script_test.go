@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,13 +13,29 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mohr/internal/browser"
 	"mohr/internal/pkitest"
 )
 
 // TestMain lets the test binary be mohr itself, for scripts and for tests
 // that kill it.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mohr": main})
+	testscript.Main(allTests{m}, map[string]func(){"mohr": main})
+}
+
+// allTests ends what they shared, and sees whether they left a page out.
+type allTests struct{ *testing.M }
+
+func (m allTests) Run() int {
+	code := m.M.Run()
+	browser.End()
+	if code == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
+		if list := visited.missing(); len(list) > 0 {
+			fmt.Fprintf(os.Stderr, "FAIL: no test looked at these pages in a browser, or say in visited_test.go why none has to:\n%s\n", strings.Join(list, "\n"))
+			return 1
+		}
+	}
+	return code
 }
 
 // TestScripts runs the journeys and their refusals as whole sessions.

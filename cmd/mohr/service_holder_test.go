@@ -235,12 +235,18 @@ func (s *running) prove(t *testing.T, r badge.Record) {
 
 // complain files a complaint against the business, each from a consumer of
 // its own: one contact may file only a few a day.
-func (s *running) complain(t *testing.T, business, order string) (ticket complaints.Ticket) {
+func (s *running) complain(t *testing.T, business, order string) complaints.Ticket {
+	t.Helper()
+	return s.complainOf(t, business, order, "سفارش من با یک هفته تأخیر رسید.")
+}
+
+// complainOf files one with a text.
+func (s *running) complainOf(t *testing.T, business, order, text string) (ticket complaints.Ticket) {
 	t.Helper()
 	mobile := fmt.Sprintf("+98999%07d", rand.IntN(10_000_000))
 	var draft complaints.Draft
 	s.anyone.done(t, post("/api/v1/complaints", "", map[string]any{
-		"business": business, "category": "late_delivery", "text": "سفارش من با یک هفته تأخیر رسید.",
+		"business": business, "category": "late_delivery", "text": text,
 		"purchase": map[string]any{"order": order, "day": time.Now().UTC().AddDate(0, 0, -9).Format(time.DateOnly), "amount": 1_250_000},
 		"contact":  map[string]any{"mobile": mobile},
 	}), http.StatusCreated, &draft)

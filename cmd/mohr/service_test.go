@@ -52,6 +52,7 @@ func startService(t *testing.T, data string, edits ...func(*service.Config)) *ru
 	s := &running{data: data, dir: t.TempDir(), ring: hsm.Open(hsm.Config{})}
 	s.serve(t, conf)
 	s.dial(t)
+	visited.offer(s.Routes)
 	return s
 }
 

@@ -30,8 +30,9 @@ func (s *running) keyArgs(certFile, keyFile string) []string {
 // TestAPersonSignsInInABrowser: by a statement of the command, without
 // scripts too; then with a passkey that was added after another proof.
 func TestAPersonSignsInInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startService(t, "")
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for i, l := range []browser.Look{{Lang: "fa"}, {Lang: "en", Phone: true, NoScript: true}, {Lang: "fa", Phone: true}, {Lang: "en", Dark: true}} {
 		t.Run(l.String(), func(t *testing.T) {
 			who := []applicant{zahra, davood, mina, narges}[i]

@@ -26,6 +26,7 @@ func TestEveryPromiseInTheDocsHasItsTest(t *testing.T) {
 		{"reliability.md", []string{"fault"}, 4, 40},
 		{"identity-tests.md", []string{"number", "down", "attack"}, 3, 50},
 		{"security.md", []string{"threat"}, 3, 30},
+		{"portal-tests.md", []string{"page", "journey", "attack"}, 3, 40},
 	} {
 		rows := 0
 		for _, cells := range tableRows(t, filepath.Join("..", "..", "docs", page.file)) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +18,6 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
-
-	"mohr/internal/pkitest"
 )
 
 // patience bounds one step of a Tab, against a browser that hangs: a slow
@@ -33,6 +32,7 @@ type Look struct {
 	Narrow   bool   // 320 wide: the smallest that must work (WCAG 1.4.10)
 	Dark     bool
 	NoScript bool
+	Quick    bool // See leaves axe out: other looks had it
 }
 
 // String names the look, for the name of a subtest or a file.
@@ -63,65 +63,25 @@ func (l Look) size() (width, height int64) {
 	return 1280, 900
 }
 
-// Chromium is a running browser. Its tabs share nothing: each has a profile
-// of its own.
-type Chromium struct {
-	t   testing.TB
-	ctx context.Context
-}
-
-// Start starts Chromium until the test ends. Names that are not localhost lead
-// nowhere; resolve may map others, as in "MAP shop.example 127.0.0.1".
-func Start(t testing.TB, resolve ...string) *Chromium {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(pkitest.Need(t, "chromium", "chromium")),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(Profile(t)),
-		chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("host-resolver-rules", strings.Join(append(resolve, "MAP * ~NOTFOUND", "EXCLUDE localhost", "EXCLUDE 127.0.0.1"), ",")),
-		chromedp.WSURLReadTimeout(patience))
-	alloc, end := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(func() {
-		chromedp.Cancel(ctx) // waits until the browser has gone
-		cancel()
-		end()
-	})
-	if err := chromedp.Run(ctx); err != nil {
-		t.Fatalf("start Chromium: %v", err)
-	}
-	return &Chromium{t, ctx}
-}
-
-// Profile returns a folder for a browser's profile. It is removed when the test
-// has ended, as far as can be: a process of the browser may still write there,
-// and that fails no test.
-func Profile(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "mohr-browser")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 // Tab is one page and what it did. Its methods fail the test.
 type Tab struct {
 	Look
 	t   testing.TB
 	ctx context.Context
 
-	mu       sync.Mutex // guards what follows
-	faults   []string
-	requests int
-	octets   float64 // received over the network, the font apart
-	fonts    map[network.RequestID]bool
+	mu     sync.Mutex // guards what follows
+	faults []string
+	loaded []string // addresses
+	octets float64  // received over the network, the font apart
+	fonts  map[network.RequestID]bool
 }
 
 // Tab opens a tab with a profile of its own.
 func (c *Chromium) Tab(t testing.TB, l Look) *Tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithTargetID(c.profile(t)))
+	profile, id := c.profile(t)
+	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithTargetID(id))
+	t.Cleanup(func() { c.forget(profile) })
 	t.Cleanup(cancel)
 	tab := &Tab{Look: l, t: t, ctx: ctx, fonts: map[network.RequestID]bool{}}
 	chromedp.ListenTarget(ctx, tab.hear)
@@ -143,27 +103,43 @@ func (c *Chromium) Tab(t testing.TB, l Look) *Tab {
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}, // what scrolls has scrolled
 		}),
+		emulation.SetFocusEmulationEnabled(true), // other tabs have other windows
 		emulation.SetScriptExecutionDisabled(l.NoScript),
+		chromedp.ActionFunc(func(ctx context.Context) error {
+			_, err := page.AddScriptToEvaluateOnNewDocument(axe).WithWorldName(world).Do(ctx)
+			return err
+		}),
 	)
 	return tab
 }
 
 // profile opens a window with a profile of its own.
-func (c *Chromium) profile(t testing.TB) (id target.ID) {
+func (c *Chromium) profile(t testing.TB) (profile cdp.BrowserContextID, id target.ID) {
 	t.Helper()
-	err := chromedp.Run(c.ctx, chromedp.ActionFunc(func(ctx context.Context) error {
-		b := cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser)
-		profile, err := target.CreateBrowserContext().Do(b)
-		if err != nil {
+	err := c.do(func(ctx context.Context) (err error) {
+		if profile, err = target.CreateBrowserContext().Do(ctx); err != nil {
 			return err
 		}
-		id, err = target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(b)
+		id, err = target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(ctx)
 		return err
-	}))
+	})
 	if err != nil {
 		t.Fatalf("open a window: %v", err)
 	}
-	return id
+	return profile, id
+}
+
+// forget ends a profile and what is left of it. It fails no test: the browser
+// may have ended before.
+func (c *Chromium) forget(profile cdp.BrowserContextID) {
+	c.do(func(ctx context.Context) error { return target.DisposeBrowserContext(profile).Do(ctx) })
+}
+
+// do asks the browser itself, not one of its tabs.
+func (c *Chromium) do(f func(context.Context) error) error {
+	return chromedp.Run(c.ctx, chromedp.ActionFunc(func(ctx context.Context) error {
+		return f(cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser))
+	}))
 }
 
 // hear collects what a page may not do, and what it loads.
@@ -185,10 +161,12 @@ func (tab *Tab) hear(ev any) {
 	case *network.EventRequestWillBeSent:
 		switch e.Type {
 		case network.ResourceTypeDocument: // what came before, a form or a redirect, was another page
-			tab.requests, tab.octets = 1, 0
+			tab.loaded, tab.octets = []string{e.Request.URL}, 0
 		case network.ResourceTypeFetch, network.ResourceTypeXHR, network.ResourceTypeEventSource: // what is done on the page is not its weight
 		default:
-			tab.requests++
+			if !slices.Contains(tab.loaded, e.Request.URL) { // the second time it is at hand
+				tab.loaded = append(tab.loaded, e.Request.URL)
+			}
 		}
 	case *network.EventResponseReceived:
 		if e.Type == network.ResourceTypeFont {
@@ -232,7 +210,7 @@ func (tab *Tab) Go(url string) {
 func (tab *Tab) anew() {
 	tab.mu.Lock()
 	defer tab.mu.Unlock()
-	tab.requests, tab.octets = 0, 0
+	tab.loaded, tab.octets = nil, 0
 }
 
 // Fill puts text into the field, or picks the value of a list.
@@ -297,6 +275,9 @@ func (tab *Tab) Has(selector string) bool {
 	return n > 0
 }
 
+// world is where tests look at pages from.
+const world = "tests"
+
 // eval evaluates in a world that the page's scripts and policy do not reach,
 // also where scripts are off.
 func (tab *Tab) eval(expression string, into any) chromedp.Action {
@@ -311,12 +292,12 @@ func (tab *Tab) eval(expression string, into any) chromedp.Action {
 		if err != nil {
 			return err
 		}
-		world, err := page.CreateIsolatedWorld(tree.Frame.ID).WithWorldName("tests").Do(ctx)
+		id, err := page.CreateIsolatedWorld(tree.Frame.ID).WithWorldName(world).Do(ctx)
 		if err != nil {
 			return err
 		}
 		return chromedp.Evaluate(expression, into, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
-			return p.WithContextID(world).WithAwaitPromise(true)
+			return p.WithContextID(id).WithAwaitPromise(true)
 		}).Do(ctx)
 	})
 }
@@ -340,30 +321,18 @@ func (tab *Tab) Faults() []string {
 	return list
 }
 
-// Weight returns the requests and the octets, without the font, of what was
-// opened last.
-func (tab *Tab) Weight() (requests, octets int) {
+// Weight returns the addresses that were asked for and the octets, without the
+// font, of what was opened last.
+func (tab *Tab) Weight() (loaded []string, octets int) {
 	tab.mu.Lock()
 	defer tab.mu.Unlock()
-	return tab.requests, int(tab.octets)
-}
-
-// Title returns the title of the page.
-func (tab *Tab) Title() (title string) {
-	tab.t.Helper()
-	tab.do("read the title", chromedp.Title(&title))
-	return title
+	return slices.Clone(tab.loaded), int(tab.octets)
 }
 
 // Prose returns what the page says in its own language: all text but what is
 // marked as of another language or direction, and what is code.
 func (tab *Tab) Prose() (text string) {
 	tab.t.Helper()
-	tab.do("read the text", tab.eval(`(() => {
-const copy = document.body.cloneNode(true), lang = document.documentElement.lang, dir = document.documentElement.dir;
-for (const e of copy.querySelectorAll("[lang], [dir], pre, code, .code, script"))
-  if (e.matches("pre, code, .code, script") || e.lang && e.lang !== lang || e.dir && e.dir !== dir) e.remove();
-return copy.textContent;
-})()`, &text))
+	tab.do("read the text", tab.eval(proseScript, &text))
 	return text
 }

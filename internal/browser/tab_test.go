@@ -16,7 +16,7 @@ func TestATabSeesWhatAPageMayNotDo(t *testing.T) {
 	})
 	mux.HandleFunc("/bad", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'")
-		w.Write([]byte(`<!doctype html><html><title></title><script>console.error("x")</script><img src="/none"><p style="color:#eee">pale 12 <bdi dir="ltr">34</bdi></p><div style="width:3000px">wide</div></html>`))
+		w.Write([]byte(`<!doctype html><html><title></title><script>console.error("x")</script><img src="/none" width="3000"><p style="color:#eee">pale 12 <bdi dir="ltr">34</bdi></p></html>`))
 	})
 	server := httptest.NewTLSServer(mux)
 	defer server.Close()
@@ -24,18 +24,19 @@ func TestATabSeesWhatAPageMayNotDo(t *testing.T) {
 	for _, l := range []browser.Look{{}, {NoScript: true}} {
 		tab := chromium.Tab(t, l)
 		tab.Go(server.URL + "/good")
-		if found, faults := tab.Axe(), tab.Faults(); len(found)+len(faults) > 0 || tab.Title() != "Good" {
-			t.Errorf("%s: %v %v %q", l, found, faults, tab.Title())
+		if s, faults := tab.See(), tab.Faults(); len(s.Violations)+len(faults) > 0 || s.Title != "Good" || s.Path != "/good" || s.Status != http.StatusOK || s.Wider {
+			t.Errorf("%s: %+v %v", l, s, faults)
 		}
 		tab.Follow("a")
 		if !strings.HasSuffix(tab.URL(), "/bad") {
 			t.Fatalf("%s: at %s", l, tab.URL())
 		}
-		if found, faults := tab.Axe(), tab.Faults(); len(found) == 0 || len(faults) == 0 {
-			t.Errorf("%s: nothing is found wrong: %v %v", l, found, faults)
+		s := tab.See()
+		if faults := tab.Faults(); len(s.Violations) == 0 || len(faults) == 0 {
+			t.Errorf("%s: nothing is found wrong: %+v %v", l, s, faults)
 		}
-		if text := tab.Prose(); !strings.Contains(text, "12") || strings.Contains(text, "34") {
-			t.Errorf("%s: the prose is %q", l, text)
+		if !strings.Contains(s.Prose, "12") || strings.Contains(s.Prose, "34") {
+			t.Errorf("%s: the prose is %q", l, s.Prose)
 		}
 	}
 }
