@@ -150,7 +150,7 @@ func TestAnOfficerSignsInABrowser(t *testing.T) {
 	s.prove(t, asked)
 	s.check(t, asked.ID)
 	desk := s.operatorsWay(t)
-	chromium := browser.Start(t)
+	chromium := browser.Shared(t)
 	for i, l := range []browser.Look{{Lang: "fa", Narrow: true}, {Lang: "en"}} {
 		t.Run(l.String(), func(t *testing.T) {
 			ticket := s.complain(t, zahraCompany, "T-3"+string(rune('0'+i)))

@@ -11,11 +11,10 @@ import (
 )
 
 // Read takes a file with signatures apart by the reader of its format, which
-// its first octets tell. beside is the document where it is not inside, as it
-// always is in a PDF. What
-// is not well-formed is Invalid.
+// its first octets tell. beside is the document where it is not inside: a PDF
+// carries its own and speaks of no other. What is not well-formed is Invalid.
 func Read(raw []byte, beside document.Content) ([]document.Signature, error) {
-	if pades.Is(raw) {
+	if pades.Is(raw) && !beside.There() {
 		return pades.Read(raw)
 	}
 	text := bytes.TrimSpace(raw)
