@@ -86,7 +86,7 @@ func TestAnotherLibraryTakesOurSignatures(t *testing.T) {
 	}
 	for _, key := range []crypto.Signer{doctest.Key(t), p384, rsa2048} {
 		raw := b.sign(t, b.Issue(t, key, nil), text, enclose)
-		parsed, err := jose.ParseSigned(string(raw), []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.PS256})
+		parsed, err := jose.ParseSignedJSON(string(raw), []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.PS256})
 		if err != nil {
 			t.Fatalf("%T: %v", key, err)
 		}
