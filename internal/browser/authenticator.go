@@ -14,15 +14,14 @@ type Authenticator struct {
 	id  webauthn.AuthenticatorID
 }
 
-// Authenticator gives the tab a device that verifies its owner and knows the
-// PRF extension.
+// Authenticator gives the tab a device that verifies its owner.
 func (tab *Tab) Authenticator() *Authenticator {
 	tab.t.Helper()
 	a := &Authenticator{tab: tab}
 	tab.do("plug an authenticator in", webauthn.Enable(), chromedp.ActionFunc(func(ctx context.Context) (err error) {
 		a.id, err = webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
 			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
-			HasResidentKey: true, HasUserVerification: true, HasPrf: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
 		}).Do(ctx)
 		return err
 	}))
