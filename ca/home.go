@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"mohr/ca/evidence"
+	"mohr/hsm/attest"
 	"mohr/internal/fault"
 )
 
@@ -22,6 +23,13 @@ func (a *Authority) checkHome(o Order) error {
 		return nil
 	}
 	if attested == "" || attested != o.CSR.SPKISHA256() || attested != d.AttestedKey() || k.Format() != d.AttestedBy() {
+		return errUnattested()
+	}
+	if (d.Home() == evidence.HSM) != (k.Format() == attest.Held) {
+		return fmt.Errorf("order %s: a key vouched for by %s under a policy for the home %s", o.Request, k.Format(), d.Home())
+	}
+	// What the service holds, it holds for one person: nobody else is certified for it.
+	if k.Holder() != "" && k.Holder() != string(a.Holder(d.Identity().NationalCode)) {
 		return errUnattested()
 	}
 	if evidence.Environment(k.Environment()) == evidence.Simulated && !a.Simulated {

@@ -1,6 +1,7 @@
 package ca_test
 
 import (
+	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,9 @@ func TestAKeyIsHeldAgainstItsHome(t *testing.T) {
 		return d
 	}
 	token := decide(evidence.Token, evidence.DeviceRecord(key, nil))
+	_, heldCSR := catest.NewKey(t)
+	mine, others := vouched(t, heldCSR, string(f.Holder(catest.Zahra.NationalCode))), vouched(t, heldCSR, "another")
+	ours := decide(evidence.HSM, evidence.DeviceRecord(mine, nil))
 	byTPM := evidence.DeviceRecord(key, nil)
 	byTPM.Claims.Attestation = attest.TPM
 	for _, tt := range []struct {
@@ -46,8 +50,10 @@ func TestAKeyIsHeldAgainstItsHome(t *testing.T) {
 		{"the attested key's CSR without its attestation", ca.Order{Decision: token, CSR: csr}, "key_unattested"},
 		{"another attested key than the decision's", ca.Order{Decision: token, CSR: softCSR, Attested: another}, "key_unattested"},
 		{"an attestation of another kind than the decision's", ca.Order{Decision: decide(evidence.Token, byTPM), CSR: csr, Attested: key}, "key_unattested"},
-		{"a key of the service's HSM that nobody vouched for", ca.Order{Decision: decide(evidence.HSM), CSR: csr}, "key_unattested"},
-		{"a device's key as one of the service's HSM", ca.Order{Decision: decide(evidence.HSM), CSR: csr, Attested: key}, "key_unattested"},
+		{"a key of the service's HSM that nobody vouched for", ca.Order{Decision: ours, CSR: heldCSR}, "key_unattested"},
+		{"a device's key as one of the service's HSM", ca.Order{Decision: ours, CSR: csr, Attested: key}, "key_unattested"},
+		{"a key that the service holds for another person", ca.Order{Decision: ours, CSR: heldCSR, Attested: others}, "key_unattested"},
+		{"a key of the service's HSM as a device's", ca.Order{Decision: token, CSR: heldCSR, Attested: mine}, "key_unattested"},
 		{"the attested key", ca.Order{Decision: token, CSR: csr, Attested: key}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -61,9 +67,33 @@ func TestAKeyIsHeldAgainstItsHome(t *testing.T) {
 			}
 		})
 	}
+	c, err := f.Issue(t.Context(), ca.Order{Request: "held", Decision: ours, CSR: heldCSR, Attested: mine})
+	if err != nil || c.Home != evidence.HSM || c.PolicyOID != "2.999.1.1.3" {
+		t.Errorf("a held key: home %s, policy %s, %v", c.Home, c.PolicyOID, err)
+	}
 	if _, err := f.Issue(t.Context(), ca.Order{Request: "soft", Decision: decide(evidence.Software), CSR: softCSR, Attested: another}); err == nil || fault.Code(err) != "" {
 		t.Errorf("an attested key under a policy for software: %v", err)
 	}
+}
+
+// vouched is the request's key as the service holds it for a holder.
+func vouched(t *testing.T, csr ca.CSR, holder string) attest.Key {
+	t.Helper()
+	secret := make([]byte, 32)
+	v, err := attest.New(attest.Config{Environment: "simulated", Secret: secret, Held: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(csr.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := attest.Binding{Audience: catest.Portal, Purpose: "application/1", Nonce: "n"}
+	k, err := v.Verify(attest.NewVoucher(secret).Vouch(spki, holder, b), b, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
 
 // TestASimulatedDeviceMeetsNoProductionAuthority holds even where the evidence

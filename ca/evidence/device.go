@@ -10,9 +10,8 @@ import (
 )
 
 // statementsOf are the kinds of statements that show that a key lives in a
-// home. A key of the service's own HSM is shown by none of them: who makes it
-// knows.
-var statementsOf = map[KeyHome][]attest.Format{Token: {attest.TPM, attest.PIV}}
+// home. Of a key in the service's own HSM the service says so itself.
+var statementsOf = map[KeyHome][]attest.Format{Token: {attest.TPM, attest.PIV}, HSM: {attest.Held}}
 
 // attestation returns what is asked of the profile's homes: what the file
 // says, else any statement that there is.

@@ -37,6 +37,10 @@ func TestAKeyThatIsSaidToLiveInADeviceNeedsItsWord(t *testing.T) {
 		{"a kind that the policy does not take", tpmAlone, evidence.Token, []evidence.Record{device(attest.PIV)}, evidence.Waiting, []evidence.Type{evidence.DeviceAttestation}},
 		{"a kind that there is not", nil, evidence.Token, []evidence.Record{device("none")}, evidence.Waiting, []evidence.Type{evidence.DeviceAttestation}},
 		{"one that is too old", nil, evidence.Token, []evidence.Record{stale}, evidence.Waiting, []evidence.Type{evidence.DeviceAttestation}},
+		{"a key of the service's own without its word", nil, evidence.HSM, nil, evidence.Waiting, []evidence.Type{evidence.DeviceAttestation}},
+		{"a key of the service's own with a TPM's", nil, evidence.HSM, []evidence.Record{device(attest.TPM)}, evidence.Waiting, []evidence.Type{evidence.DeviceAttestation}},
+		{"a key of the service's own with its word", nil, evidence.HSM, []evidence.Record{device(attest.Held)}, evidence.Approved, nil},
+		{"a token with the service's word", nil, evidence.Token, []evidence.Record{device(attest.Held)}, evidence.Waiting, []evidence.Type{evidence.DeviceAttestation}},
 		{"one that names no key", nil, evidence.Token, []evidence.Record{strange}, evidence.Waiting, []evidence.Type{evidence.DeviceAttestation}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -51,7 +55,7 @@ func TestAKeyThatIsSaidToLiveInADeviceNeedsItsWord(t *testing.T) {
 			if d.Outcome() != tt.outcome || !slices.Equal(d.Missing(), tt.missing) {
 				t.Fatalf("got %s, missing %v: %v", d.Outcome(), d.Missing(), d.Trace())
 			}
-			if attested := tt.home == evidence.Token && tt.outcome == evidence.Approved; (d.AttestedKey() == "ab") != attested || (d.AttestedBy() != "") != attested {
+			if attested := tt.home != evidence.Software && tt.outcome == evidence.Approved; (d.AttestedKey() == "ab") != attested || (d.AttestedBy() != "") != attested {
 				t.Errorf("attested key %q by %q", d.AttestedKey(), d.AttestedBy())
 			}
 		})
@@ -82,7 +86,7 @@ func TestPoliciesThatSayWrongOfDevices(t *testing.T) {
 		"attestation: &devices {token: [none]}":        `attestation of token has "none"`,
 		"attestation: &devices {token: [tpm2, tpm2]}":  "has tpm2 twice",
 		"attestation: &devices {software: [tpm2]}":     `attestation has "software"`,
-		"attestation: &devices {hsm: [tpm2]}":          `attestation has "hsm"`,
+		"attestation: &devices {hsm: [tpm2]}":          `attestation of hsm has "tpm2"`,
 		"attestation: &devices {usb: [tpm2]}":          `attestation has "usb"`,
 		"attestation: &devices {token: [pkcs11, piv]}": `attestation of token has "pkcs11"`,
 	} {

@@ -93,7 +93,7 @@ func TestApproved(t *testing.T) {
 			evidence.Identity{NationalCode: code, GivenName: "علی رضا", Surname: "کریمی", BirthDate: "1990-03-21", Mobile: mobile}},
 		{"organisation-sign", evidence.Token, append(signatory(), record(evidence.DeviceAttestation, evidence.Claims{SPKISHA256: "ab", Attestation: attest.TPM})), "2.999.1.2.2",
 			evidence.Identity{NationalCode: code, GivenName: "علی رضا", Surname: "کریمی", BirthDate: "1990-03-21", Mobile: mobile, LegalID: legal, LegalName: "شرکت نمونه ۲۱", Title: "مدیرعامل"}},
-		{"natural-sign", evidence.HSM, signatory(), "2.999.1.1.3", // what is not asked for does not count
+		{"natural-sign", evidence.HSM, append(signatory(), record(evidence.DeviceAttestation, evidence.Claims{SPKISHA256: "ab", Attestation: attest.Held})), "2.999.1.1.3", // what is not asked for does not count
 			evidence.Identity{NationalCode: code, GivenName: "علی رضا", Surname: "کریمی", BirthDate: "1990-03-21", Mobile: mobile}},
 	} {
 		t.Run(tt.profile+" "+string(tt.home), func(t *testing.T) {

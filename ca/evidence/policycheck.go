@@ -118,7 +118,7 @@ func (c *check) ages(p profile) {
 	asks := p.rules("").Asks
 	for _, t := range types {
 		age, ok := p.Evidence.MaxAge[t]
-		asked := asks(t) || t == OfficerReview && p.Evidence.Officers > 0 || t == DeviceAttestation && len(p.attestation()) > 0
+		asked := asks(t) || t == OfficerReview && p.Evidence.Officers > 0 || t == DeviceAttestation && p.PolicyOIDs[Token] != ""
 		c.need(ok || !asked, "evidence.max_age has no %s", t)
 		if ok {
 			c.within("evidence.max_age of "+string(t), age, time.Second, maxEvidenceAge)

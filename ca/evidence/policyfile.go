@@ -130,7 +130,15 @@ func durations(spans map[Type]span) map[Type]time.Duration {
 	return ages
 }
 
+// heldAge is how long the service believes its own statement about a key that
+// it holds, where the file does not say: it may have been destroyed since.
+const heldAge = time.Hour
+
 func (p profile) rules(e Environment) Rules {
+	ages := durations(p.Evidence.MaxAge)
+	if _, ok := ages[DeviceAttestation]; !ok && p.PolicyOIDs[HSM] != "" {
+		ages[DeviceAttestation] = heldAge
+	}
 	return Rules{
 		Level:        p.Level,
 		PolicyOIDs:   maps.Clone(p.PolicyOIDs),
@@ -145,7 +153,7 @@ func (p profile) rules(e Environment) Rules {
 		TermsVersion: p.TermsVersion,
 		AnyOf:        p.Evidence.AnyOf,
 		RenewalAsks:  p.Renewal.Evidence,
-		EvidenceAges: durations(p.Evidence.MaxAge),
+		EvidenceAges: ages,
 		KnownAges:    durations(p.Evidence.Known),
 		FaceScore:    p.Evidence.FaceScore,
 		Officers:     p.Evidence.Officers,

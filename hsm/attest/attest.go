@@ -29,6 +29,7 @@ type Key struct {
 	spki        []byte
 	device      string
 	traits      string
+	holder      string
 	environment string
 	at          time.Time
 }
@@ -52,6 +53,10 @@ func (k Key) Device() string { return k.device }
 // how the key is guarded: "YubiKey 5.4.3, PIN once, touch always".
 func (k Key) Traits() string { return k.traits }
 
+// Holder is the id of the holder for whom the service keeps the key; "" for a
+// key that is in a device of its holder's.
+func (k Key) Holder() string { return k.holder }
+
 // Environment is "simulated" or "production": that of the roots.
 func (k Key) Environment() string { return k.environment }
 
@@ -71,6 +76,7 @@ type Statement struct {
 	Key          []byte   `json:"key,omitempty" doc:"tpm2: TPMT_PUBLIC of the holder's key"`
 	Info         []byte   `json:"certify_info,omitempty" doc:"tpm2: TPMS_ATTEST of TPM2_Certify over the key"`
 	Signature    []byte   `json:"signature" doc:"tpm2: TPMT_SIGNATURE over certify_info; piv: by the key, over the challenge's message"`
+	Holder       string   `json:"holder,omitempty" maxLength:"128" doc:"only in statements of the service itself"`
 }
 
 // Binding ties a statement to one deed of one service.
@@ -96,6 +102,7 @@ type Config struct {
 	TPM, PIV    fs.FS  // whose devices are believed, as Roots reads them; nil: no device of the kind is
 	Environment string // of both: "simulated" or "production"
 	Secret      []byte // 32 octets that all nodes share; activation secrets come from it
+	Held        []byte // 32 octets that all nodes share, of the Voucher; nil: no key is held here
 }
 
 // secretSize is the length of Config.Secret and of an activation's secret:
@@ -137,6 +144,12 @@ func New(c Config) (*Verifier, error) {
 		r, err := openRoots(c.PIV)
 		wrong = append(wrong, err)
 		v.kinds[PIV] = piv{roots: r}
+	}
+	if c.Held != nil {
+		if len(c.Held) != secretSize {
+			wrong = append(wrong, fmt.Errorf("attest: the voucher's secret is not of %d octets", secretSize))
+		}
+		v.kinds[Held] = held{c.Held}
 	}
 	if len(v.kinds) == 0 {
 		wrong = append(wrong, errors.New("attest: no device would be believed"))
