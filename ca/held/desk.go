@@ -8,6 +8,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/signin"
 	"mohr/hsm"
+	"mohr/hsm/attest"
 	"mohr/internal/nonce"
 	"mohr/internal/seal"
 	"mohr/internal/store"
@@ -22,6 +23,8 @@ type Config struct {
 	Home     string // URI of what wraps the keys: see hsm.Keyring.Wrap
 	Seal     *seal.Box
 	Nonces   *nonce.Source
+	Voucher  attest.Voucher   // says of a key that it is held here
+	Offered  bool             // the policy has certificates for keys that are held here
 	Audience string           // base URL of the portal: challenges name it
 	Limits   Limits           // zero: the usual ones
 	Now      func() time.Time // nil: time.Now

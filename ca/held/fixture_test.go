@@ -17,6 +17,7 @@ import (
 	"mohr/ca/catest"
 	"mohr/ca/evidence"
 	"mohr/ca/held"
+	"mohr/ca/mine"
 	"mohr/ca/signature"
 	"mohr/ca/signin"
 	"mohr/ca/signin/signintest"
@@ -61,18 +62,19 @@ func newBench(t testing.TB, change func(*held.Config)) *bench {
 	t.Cleanup(func() { ring.Close() })
 	c := held.Config{
 		Store: storetest.Twice(b.fixture.Store), CA: b.fixture.Authority, SignIn: desk, Ring: ring, Home: hsm.KeyURI(hsm.FileURI(t.TempDir()), "holders"),
-		Seal: box, Nonces: b.nonces, Audience: catest.Portal, Now: now,
+		Seal: box, Nonces: b.nonces, Offered: true, Audience: catest.Portal, Now: now,
 	}
 	if change != nil {
 		change(&c)
 	}
 	b.Desk, err = held.New(c)
 	must(t, err)
-	texts, err := i18n.Parse(web.Texts, ca.Texts, evidence.Texts, session.Texts, signin.Texts, held.Texts)
+	texts, err := i18n.Parse(web.Texts, ca.Texts, evidence.Texts, session.Texts, signin.Texts, mine.Texts, held.Texts)
 	must(t, err)
-	s, err := web.New(web.Config{Store: b.fixture.Store, Texts: texts, Pages: []fs.FS{signin.Pages}, Portal: catest.Portal, Now: now})
+	s, err := web.New(web.Config{Store: b.fixture.Store, Texts: texts, Pages: []fs.FS{signin.Pages, held.Pages}, Portal: catest.Portal, Now: now})
 	must(t, err)
 	desk.Routes(s)
+	b.Routes(s)
 	b.portal = s.Handler()
 	code, err := evidence.ParseNationalCode(catest.Zahra.NationalCode)
 	must(t, err)

@@ -22,6 +22,7 @@ const (
 	keyBucket       = "held_keys"       // id -> Key
 	holderBucket    = "held_holders"    // holder/id -> id
 	signatureBucket = "held_signatures" // key/time/id -> Signature
+	statedBucket    = "held_stated"     // key/hash of a statement -> when it was signed
 )
 
 // State is what becomes of a key.

@@ -74,7 +74,7 @@ func (d *Desk) authorise(ctx context.Context, who signin.Who, w Wanted, p Proof)
 		if err := save(tx, k); err != nil {
 			return err
 		}
-		if err := store.Save(tx, signatureBucket, use.place(), use); err != nil {
+		if err := use.save(tx); err != nil {
 			return err
 		}
 		return ledger.Append(tx, leaf)
@@ -121,10 +121,7 @@ func (d *Desk) mayUse(tx store.Tx, who signin.Who, w Wanted, a signin.Assertion,
 // good now.
 func certified(tx store.Tx, k Key, now time.Time) error {
 	good := false
-	err := ca.EachOfKey(tx, k.ID, func(c ca.Certificate) error {
-		good = good || c.State == ca.Issued && c.Holder == k.Holder && c.Business == k.Business && c.Revoked == nil && !now.Before(c.NotBefore) && now.Before(c.NotAfter)
-		return nil
-	})
+	err := eachGood(tx, k, now, func(ca.Certificate) { good = true })
 	if err == nil && !good {
 		err = fault.New(fault.Denied, "held_uncertified", "this key has no certificate that is good now, without which it signs its own request only; apply for one, or use another key")
 	}

@@ -25,6 +25,7 @@ type Config struct {
 	Mandates *mandate.Desk
 	Receipts Receipts
 	Proofs   Proofs
+	Held     bool // the service holds keys for holders, too (ca/held)
 
 	Now func() time.Time // nil: time.Now
 }

@@ -29,6 +29,7 @@ func (d *Desk) Routes(s *web.Server) {
 type listPage struct {
 	Who  signin.Who
 	List []Held
+	Held bool // keys are held here, too
 }
 
 func (d *Desk) pageList(c echo.Context, who signin.Who) error {
@@ -36,7 +37,7 @@ func (d *Desk) pageList(c echo.Context, who signin.Who) error {
 	if err != nil {
 		return err
 	}
-	return web.Page(c, http.StatusOK, "mine", listPage{who, list})
+	return web.Page(c, http.StatusOK, "mine", listPage{who, list, d.Config.Held})
 }
 
 func (d *Desk) pageOne(c echo.Context, who signin.Who) error {

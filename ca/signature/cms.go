@@ -19,7 +19,7 @@ func (v *Verifier) CMS(ctx context.Context, raw, detached []byte) (Signed, error
 	if err != nil {
 		return Signed{}, err
 	}
-	standing, err := v.signer(ctx, o.leaf)
+	standing, err := v.signer(ctx, o.leaf, o.signer.attrs.signed)
 	if err != nil {
 		return Signed{}, err
 	}

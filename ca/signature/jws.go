@@ -32,7 +32,7 @@ func (v *Verifier) JWS(ctx context.Context, raw []byte, typ string) (Signed, err
 	if err != nil {
 		return Signed{}, err
 	}
-	standing, err := v.signer(ctx, j.chain[0])
+	standing, err := v.signer(ctx, j.chain[0], j.input)
 	if err != nil {
 		return Signed{}, err
 	}

@@ -53,16 +53,26 @@ func hexSHA256(b []byte) string {
 // Verifier checks signatures by our certificates. It is safe for concurrent use.
 type Verifier struct {
 	Authority *ca.Authority
+	// Stated refuses a hash (hex SHA-256) that a key (hex SHA-256 of its
+	// SubjectPublicKeyInfo) signed for something else than a statement, as far as
+	// the service knows: of the keys that it holds. nil: it holds none.
+	Stated func(ctx context.Context, key, hash string) error
 }
 
-// signer returns the standing of the certificate that made a signature.
-func (v *Verifier) signer(ctx context.Context, leaf *x509.Certificate) (ca.Standing, error) {
+// signer returns the standing of the certificate that made a signature, which
+// is over what was signed, as a statement.
+func (v *Verifier) signer(ctx context.Context, leaf *x509.Certificate, signed []byte) (ca.Standing, error) {
 	standing, err := v.Authority.Standing(ctx, leaf)
 	if err != nil {
 		return ca.Standing{}, err
 	}
 	if !signs(leaf) {
 		return ca.Standing{}, fault.New(fault.Denied, "signer_usage", "the key usage of this certificate does not allow signing; use a signature certificate")
+	}
+	if v.Stated != nil {
+		if err := v.Stated(ctx, standing.Record().SPKISHA256, hexSHA256(signed)); err != nil {
+			return ca.Standing{}, err
+		}
 	}
 	return standing, nil
 }

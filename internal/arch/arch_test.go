@@ -220,9 +220,9 @@ func TestTheRulesCanBreak(t *testing.T) {
 
 // TestNoWayLeadsToAHeldKeyAroundItsHolder: what takes a holder's key into its
 // home is called by one function alone, and that takes what only the check of
-// the holder's proof makes.
+// the holder's proof makes; and one room alone says that a key is held for somebody.
 func TestNoWayLeadsToAHeldKeyAroundItsHolder(t *testing.T) {
-	uses, makes := map[string]int{}, map[string]int{}
+	uses, makes, vouches := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, s := range sources(t) {
 		if s.test || s.dir == "hsm" || strings.HasPrefix(s.dir, "hsm/") {
 			continue
@@ -238,6 +238,9 @@ func TestNoWayLeadsToAHeldKeyAroundItsHolder(t *testing.T) {
 					if n.Sel.Name == "SignWrapped" {
 						uses[function]++
 					}
+					if n.Sel.Name == "NewVoucher" || n.Sel.Name == "Voucher" && s.dir != "ca/held" {
+						vouches[function]++
+					}
 				case *ast.CompositeLit:
 					// The empty one opens nothing: it has no key.
 					if id, ok := n.Type.(*ast.Ident); ok && id.Name == "authorised" && s.dir == "ca/held" && len(n.Elts) > 0 {
@@ -250,6 +253,9 @@ func TestNoWayLeadsToAHeldKeyAroundItsHolder(t *testing.T) {
 	}
 	if len(uses) != 1 || uses["ca/held/sign.go sign"] != 1 {
 		t.Errorf("hsm.Keyring.SignWrapped belongs in ca/held/sign.go's sign, once: %v", uses)
+	}
+	if len(vouches) != 1 || vouches["cmd/mohr/service/attestation.go openHeld"] != 1 {
+		t.Errorf("attest.Voucher belongs to ca/held, which gets it from openHeld: %v", vouches)
 	}
 	if len(makes) != 1 || makes["ca/held/sign.go authorise"] != 1 {
 		t.Errorf("only authorise of ca/held/sign.go makes what sign takes: %v", makes)

@@ -5,8 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
+	"mohr/ca"
+	"mohr/ca/evidence"
+	"mohr/ca/held"
+	"mohr/hsm"
 	"mohr/hsm/attest"
+	"mohr/internal/store"
 )
 
 // AttestationConfig says whose devices are believed when they vouch for
@@ -36,11 +42,43 @@ func (c AttestationConfig) Validate(production bool) error {
 // from starting.
 func (r *rooms) openAttestation(context.Context) (err error) {
 	c := r.Config.Attestation
-	if c.TPM == "" && c.PIV == "" {
+	if c.TPM == "" && c.PIV == "" && r.Config.Held == "" {
 		return nil
 	}
-	r.attestation, err = attest.New(attest.Config{TPM: folder(c.TPM), PIV: folder(c.PIV), Environment: c.Environment, Secret: r.box.Derive("attestation")})
+	ours := attest.Config{TPM: folder(c.TPM), PIV: folder(c.PIV), Environment: c.Environment, Secret: r.box.Derive("attestation")}
+	if r.Config.Held != "" {
+		ours.Held = r.box.Derive("held keys")
+	}
+	if ours.Environment == "" { // no device's: what is held is of our own kind
+		ours.Environment = "simulated"
+		if r.Config.Production {
+			ours.Environment = "production"
+		}
+	}
+	r.attestation, err = attest.New(ours)
 	return err
+}
+
+// openHeld opens the room that keeps holders' keys, where it is offered.
+func (r *rooms) openHeld(context.Context) (err error) {
+	if r.Config.Held == "" {
+		return nil
+	}
+	rules, _ := r.policy.Rules(ca.NaturalSign)
+	r.held, err = held.New(held.Config{
+		Store: r.Store, CA: r.CA, SignIn: r.signin, Ring: r.Ring, Home: hsm.KeyURI(r.Config.Held, "holders"), Seal: r.box, Nonces: r.nonces,
+		Voucher: attest.NewVoucher(r.box.Derive("held keys")), Offered: rules.PolicyOIDs[evidence.HSM] != "", Audience: r.Config.Portal, Log: r.Log,
+	})
+	return err
+}
+
+// forget has the rooms forget what they keep of a person who signs in: the keys
+// that are held for them, too, whether any is held for others now or not.
+func (r *rooms) forget(tx store.Tx, h ca.HolderID, at time.Time) error {
+	if err := held.Forget(tx, h, at); err != nil {
+		return err
+	}
+	return r.signin.Forget(tx, h, at)
 }
 
 func folder(dir string) fs.FS {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -76,6 +77,10 @@ type Config struct {
 	Chip ChipConfig `yaml:"chip"`
 	// Attestation says which devices may keep holders' keys; default none.
 	Attestation AttestationConfig `yaml:"attestation"`
+	// Held says where the keys are wrapped that the service holds for holders,
+	// as Keys does: "file:DIR", for trials, or a pkcs11: or tpmkms: URI
+	// (docs/held-keys.md). Default none are held; with --dev where Keys are.
+	Held string `yaml:"held"`
 	// BadgeRules is a file of rules in place of the built-in ones.
 	BadgeRules string `yaml:"badge_rules"`
 	// LicenceRegistries are connector files for kinds of licences that another
@@ -195,6 +200,7 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.Policy != "", "production is set, but no policy file is")
 	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
 	need(c.ACMEOrders >= 0, "acme_orders_per_hour is below 0")
+	need(!c.Production || !strings.HasPrefix(c.Held, "file:"), "production is set, but held keys are in files")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
 	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Roles.Validate(), c.Limits.Validate(), c.Traces.Validate())...)
 }

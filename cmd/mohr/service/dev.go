@@ -64,6 +64,9 @@ func openDevWorld(ctx context.Context, c *Config, o Dev, log *slog.Logger) (*dev
 		w.close()
 		return nil, err
 	}
+	if c.Held == "" {
+		c.Held = c.Keys
+	}
 	if c.PublicationObjection == nil {
 		c.PublicationObjection = new(time.Duration)
 	}

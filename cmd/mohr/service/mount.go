@@ -13,6 +13,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/custody"
 	"mohr/ca/document/desk"
+	"mohr/ca/held"
 	"mohr/ca/incident"
 	"mohr/ca/lookup"
 	"mohr/ca/mine"
@@ -48,6 +49,9 @@ func (r *rooms) mount(context.Context) error {
 	r.mandate.Routes(r.web)
 	r.acme.Routes(r.web)
 	r.signin.Routes(r.web)
+	if r.held != nil {
+		r.held.Routes(r.web)
+	}
 	r.merchant.Routes(r.web, r.visitors)
 	r.mine.Routes(r.web)
 	r.enroll.RoutesMine(r.web, r.signin)
@@ -59,7 +63,7 @@ func (r *rooms) mount(context.Context) error {
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, desk.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, mine.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, desk.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, held.Pages, mine.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"mohr/badge"
 	"mohr/badge/merchant"
@@ -48,7 +47,6 @@ import (
 	"mohr/internal/otp"
 	"mohr/internal/seal"
 	"mohr/internal/session"
-	"mohr/internal/store"
 	"mohr/internal/web"
 	"mohr/internal/web/repository"
 	"mohr/renew"
@@ -82,6 +80,7 @@ type rooms struct {
 	incident   *incident.Desk
 	mandate    *mandate.Desk
 	signin     *signin.Desk
+	held       *held.Desk // nil: no key is held here
 	merchant   *merchant.Desk
 	mine       *mine.Desk
 	documents  *repository.Set
@@ -98,8 +97,10 @@ func allTexts() (*i18n.Catalog, error) {
 
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
-	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openEnroll, r.openSignIn, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openMerchant, r.mount} {
+	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA, Stated: func(ctx context.Context, key, hash string) error {
+		return held.Stated(ctx, g.Store, key, hash)
+	}}}
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openSignIn, r.openHeld, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openMerchant, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -186,7 +187,7 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
 		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Attestation: r.attestation, Clients: clients, Log: r.Log,
-		Forget: func(tx store.Tx, h ca.HolderID, at time.Time) error { return r.signin.Forget(tx, h, at) }, // opened after this room
+		Forget: r.forget,
 	})
 	return err
 }
@@ -276,7 +277,7 @@ func (r *rooms) openBadge(context.Context) error {
 
 func (r *rooms) openACME(context.Context) (err error) {
 	var applications acme.Applications
-	if r.attestation != nil {
+	if r.attestation != nil && r.attestation.Takes(attest.TPM) {
 		applications = r.enroll
 	}
 	r.acme, err = acme.New(acme.Config{
@@ -298,7 +299,7 @@ func (r *rooms) openMandates(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r.mine, err = mine.New(mine.Config{Store: r.Store, CA: r.CA, SignIn: r.signin, Mandates: r.mandate, Receipts: r.receipts, Proofs: r.Ledger})
+	r.mine, err = mine.New(mine.Config{Store: r.Store, CA: r.CA, SignIn: r.signin, Mandates: r.mandate, Receipts: r.receipts, Proofs: r.Ledger, Held: r.held != nil})
 	return err
 }
 

@@ -36,12 +36,32 @@ function offerKey(box) {
       }
       const chain = await certificate(box.dataset.certificate);
       if (made.secret) {
-        save(await keys.keyFile(made.secret, chain, pass.value, "Mohr"), "mohr-key.p12");
+        keys.save(await keys.keyFile(made.secret, chain, pass.value, "Mohr"), "mohr-key.p12", "application/x-pkcs12");
         made.secret.fill(0);
       }
       location.assign(box.dataset.page);
     } catch {
       tell(box.dataset.failed);
+    }
+  });
+}
+
+// offerHeld has the key that the service holds sign its request, by the passkey.
+async function offerHeld(box) {
+  const button = box.querySelector("button"), told = box.querySelector("[role=alert]"), form = $("#csr-form");
+  const key = (await keys.held().catch(() => [])).find((k) => k.id === box.dataset.key);
+  if (!key || !window.PublicKeyCredential?.parseRequestOptionsFromJSON) return;
+  box.hidden = false;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      form.elements.csr.value = keys.pem("CERTIFICATE REQUEST", await keys.request(key));
+      form.submit();
+    } catch (e) {
+      told.hidden = false;
+      told.firstElementChild.textContent = e.told ? e.message : box.dataset.failed;
+      told.focus();
+      button.disabled = false;
     }
   });
 }
@@ -52,15 +72,6 @@ async function certificate(path) {
   if (!res.ok) return [];
   const pem = await res.text();
   return (await keys.certify(pem)) ? keys.fromPEM(pem) : [];
-}
-
-// save hands a file to the person.
-function save(content, name) {
-  const a = document.createElement("a");
-  a.href = URL.createObjectURL(new Blob([content], { type: "application/x-pkcs12" }));
-  a.download = name;
-  a.click();
-  setTimeout(() => URL.revokeObjectURL(a.href), 60000);
 }
 
 // watch asks every few seconds for whom the application waits, and shows it;
@@ -82,7 +93,8 @@ function watch(box) {
   }, 2000);
 }
 
-const here = $("#key-here"), issued = $("#issued"), waiting = $("#waiting");
+const here = $("#key-here"), elsewhere = $("#key-held"), issued = $("#issued"), waiting = $("#waiting");
 if (here) offerKey(here);
+if (elsewhere) offerHeld(elsewhere);
 if (waiting) watch(waiting);
 if (issued && (await certificate(issued.dataset.certificate).catch(() => [])).length > 0) issued.hidden = false;

@@ -145,13 +145,23 @@ const algorithm = (id, ...parameters) => sequence(named(id), ...parameters);
 
 export const sha256 = async (b) => new Uint8Array(await subtle.digest("SHA-256", b));
 
-/** spki is the SubjectPublicKeyInfo of a public key. */
-export const spki = async (publicKey) => new Uint8Array(await subtle.exportKey("spki", publicKey));
+/** spki is the SubjectPublicKeyInfo of a public key; of one that is held elsewhere it is all there is. */
+export const spki = async (publicKey) => (publicKey instanceof Uint8Array ? publicKey : new Uint8Array(await subtle.exportKey("spki", publicKey)));
 
 // WebCrypto gives R || S (IEEE P1363), as a JWS has it; X.509 and CMS have an
-// Ecdsa-Sig-Value.
-const signPair = async (key, b) => new Uint8Array(await subtle.sign(ECDSA, key, b));
-async function signDER(key, b) {
+// Ecdsa-Sig-Value, and so has a key that is held elsewhere: an object that signs,
+// told what for ("request", "document", "statement").
+async function signPair(key, b, purpose) {
+  if (!key.sign) return new Uint8Array(await subtle.sign(ECDSA, key, b));
+  const out = new Uint8Array(64);
+  children(await key.sign(b, purpose)).forEach(({ contents }, i) => {
+    const n = contents.subarray(contents[0] === 0 ? 1 : 0);
+    out.set(n, 32 * i + 32 - n.length);
+  });
+  return out;
+}
+async function signDER(key, b, purpose) {
+  if (key.sign) return key.sign(b, purpose);
   const pair = await signPair(key, b);
   return sequence(integer(pair.slice(0, 32)), integer(pair.slice(32)));
 }
@@ -162,7 +172,7 @@ async function signDER(key, b) {
  */
 export async function request({ publicKey, privateKey }) {
   const info = sequence(integer(0), sequence(), await spki(publicKey), explicit(0));
-  return sequence(info, algorithm("ecdsaSHA256"), bits(await signDER(privateKey, info)));
+  return sequence(info, algorithm("ecdsaSHA256"), bits(await signDER(privateKey, info, "request")));
 }
 
 /** issuerAndSerial are the DER of both, out of a certificate. */
@@ -177,7 +187,7 @@ function issuerAndSerial(certificate) {
  * attributes with the signer's certificate (RFC 5035), the chain inside, the
  * content beside it.
  */
-export async function cms(privateKey, chain, content, at = new Date()) {
+export async function cms(privateKey, chain, content, purpose = "document", at = new Date()) {
   const attribute = (id, v) => sequence(named(id), setOf(v));
   const attributes = setOf(
     attribute("contentType", named("data")),
@@ -188,7 +198,7 @@ export async function cms(privateKey, chain, content, at = new Date()) {
   const signer = sequence(
     integer(1), sequence(...issuerAndSerial(chain[0])), algorithm("sha256"),
     explicit(0, read(attributes).contents), // the same octets under another tag
-    algorithm("ecdsaSHA256"), octets(await signDER(privateKey, attributes)),
+    algorithm("ecdsaSHA256"), octets(await signDER(privateKey, attributes, purpose)),
   );
   const certificates = explicit(0, read(setOf(...chain)).contents);
   return sequence(named("signedData"), explicit(0, sequence(
@@ -200,7 +210,7 @@ export async function cms(privateKey, chain, content, at = new Date()) {
 export async function jws(privateKey, chain, typ, payload, at = new Date()) {
   const header = { alg: "ES256", typ, iat: Math.floor(at / 1000), x5c: chain.map(base64) };
   const input = [JSON.stringify(header), JSON.stringify(payload)].map((s) => base64url(text.encode(s))).join(".");
-  return `${input}.${base64url(await signPair(privateKey, text.encode(input)))}`;
+  return `${input}.${base64url(await signPair(privateKey, text.encode(input), "statement"))}`;
 }
 
 // pbes2 encrypts under a passphrase (RFC 8018): PBKDF2 and AES-256-CBC.
@@ -362,3 +372,41 @@ export async function ask(path, init) {
 
 /** send posts JSON and returns what the service answers. */
 export const send = (path, value) => ask(path, { method: "POST", body: JSON.stringify(value), headers: { "Content-Type": "application/json" } });
+
+// Keys that the service holds: the holder's passkey answers for each signature.
+
+// ceremony asks what the passkey has to answer, and sends its answer. Its secret
+// (PRF) goes beside it, not in it: the answer is kept.
+async function ceremony(path, wanted) {
+  const { nonce, options } = await send(`${path}/options`, wanted);
+  const credential = await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options.publicKey) });
+  const secret = credential.getClientExtensionResults().prf?.results?.first;
+  const assertion = { ...credential.toJSON(), clientExtensionResults: {} };
+  return send(path, { ...wanted, nonce, assertion, ...(secret && { prf: base64(new Uint8Array(secret)) }) });
+}
+
+/** makeHeld has a key made; it returns {id, to}: its page. */
+export const makeHeld = () => ceremony("/my/keys", {});
+
+/** held are the keys that the service holds for who is signed in, like those of all. */
+export const held = async () => (await ask("/my/keys.json")).keys.map(({ id, public: publicKey, chain }) => ({
+  id, publicKey: fromBase64(publicKey), chain: fromPEM(chain), held: true,
+  privateKey: {
+    sign: async (b, purpose) => {
+      const hashes = [base64(await sha256(b))];
+      return fromBase64((await ceremony(`/my/keys/${id}/sign`, { purpose, hashes })).signatures[0]);
+    },
+  },
+}));
+
+/** signers are all keys with a certificate that can sign here: of this browser, and held. */
+export const signers = async () => [...await certified().catch(() => []), ...(await held().catch(() => [])).filter((k) => k.chain.length > 0)];
+
+/** save hands a file to the person. */
+export function save(content, name, type) {
+  const a = document.createElement("a");
+  a.href = URL.createObjectURL(new Blob([content], { type }));
+  a.download = name;
+  a.click();
+  setTimeout(() => URL.revokeObjectURL(a.href), 60000);
+}

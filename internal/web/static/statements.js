@@ -1,4 +1,4 @@
-// Statements of forms, signed with a key of this browser. A form says in
+// Statements of forms, signed with a key of this browser or one that is held. A form says in
 // data-challenge what it answers, or in data-nonce where that is to be had, in data-more what else is signed,
 // and by data-field which of its fields are; with data-jti it wants an id of
 // its own. Without a key here, the page shows a command that does the same.
@@ -47,7 +47,7 @@ function offer(form, key) {
 }
 
 const now = new Date();
-const usable = (await keys.certified().catch(() => [])).filter((k) => keys.ends(k) > now);
+const usable = (await keys.signers()).filter((k) => keys.ends(k) > now);
 for (const form of document.querySelectorAll("form[data-sign]")) {
   for (const key of usable) offer(form, key);
   form.querySelector("[data-keys]").hidden = usable.length === 0;
