@@ -71,7 +71,7 @@ func (d *Desk) Create(ctx context.Context, f Form) (Application, string, error) 
 // where the policy asks the register of none and the other way round.
 func (d *Desk) offers(profile string, p Person) error {
 	rules, ok := d.Policy.Rules(profile)
-	if !ok || rules.PolicyOIDs[evidence.Software] == "" && rules.PolicyOIDs[evidence.Token] == "" {
+	if !ok || rules.PolicyOIDs[evidence.Software] == "" && rules.PolicyOIDs[evidence.Token] == "" && rules.PolicyOIDs[evidence.HSM] == "" {
 		return fault.New(fault.Invalid, "application_profile", "this service does not take applications for this profile; choose one of %[1]s", strings.Join(d.Policy.Profiles(), ", "))
 	}
 	if rules.Asks(evidence.LegalRegistry) != (p.LegalID != "") {

@@ -23,10 +23,19 @@ func (d *Desk) keyHome(profile string, home evidence.KeyHome) (evidence.KeyHome,
 	switch {
 	case (home == "" || home == evidence.Software) && rules.PolicyOIDs[evidence.Software] != "":
 		return evidence.Software, nil
-	case home == evidence.Token && rules.PolicyOIDs[home] != "" && slices.ContainsFunc(rules.Attestation[home], d.believes):
+	case home == evidence.HSM && d.Held == nil: // another node's statement would do, but who would sign the request?
+	case (home == evidence.Token || home == evidence.HSM) && rules.PolicyOIDs[home] != "" && slices.ContainsFunc(rules.Attestation[home], d.believes):
 		return home, nil
 	}
-	return "", fault.New(fault.Invalid, "key_home_unoffered", "this service takes no applications for a key in this home; apply with a key in software, or ask which devices it believes")
+	return "", errHomeUnoffered()
+}
+
+func errHomeUnoffered() error {
+	return fault.New(fault.Invalid, "key_home_unoffered", "this service takes no applications for a key in this home; apply with a key in software, or ask which devices it believes")
+}
+
+func errHeldOther() error {
+	return fault.New(fault.Denied, "held_other_person", "the service holds this key for another person than the applicant; sign in as the applicant, and choose a key of theirs")
 }
 
 // believes reports whether statements of the format are judged here.
@@ -133,6 +142,9 @@ func (d *Desk) AttestKey(ctx context.Context, id, token string, s attest.Stateme
 	}
 	k, err := d.Attestation.Verify(s, d.attestationOf(id, s.Nonce), d.now())
 	if err != nil {
+		return a, err
+	}
+	if err := d.heldFor(a, k); err != nil {
 		return a, err
 	}
 	if c := a.Consent; c != nil && c.SPKISHA256 != "" && c.SPKISHA256 != k.SPKISHA256() {

@@ -9,6 +9,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/approval"
 	"mohr/ca/evidence"
+	"mohr/ca/held"
 	"mohr/ca/signature"
 	"mohr/enroll/chip"
 	"mohr/hsm/attest"
@@ -56,6 +57,7 @@ type Config struct {
 	Clients []Protocol // by which other software may hand in keys here: what the page of a one-time secret offers
 
 	Attestation *attest.Verifier // of devices that keep keys; nil: no key may live in one
+	Held        *held.Desk       // keeps keys for applicants who are signed in; nil: no key is held here
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: discard

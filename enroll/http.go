@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"mohr/ca"
+	"mohr/ca/evidence"
 	"mohr/internal/fault"
 	"mohr/internal/web"
 )
@@ -38,22 +39,23 @@ func (d *Desk) Routes(s *web.Server) {
 type startPage struct {
 	Form
 	SignIn bool // the policy has certificates for signing in
+	Held   bool // the service offers to hold the key
 	Error  *web.FormError
 }
 
 func (d *Desk) newStart(f Form, told *web.FormError) startPage {
 	_, signIn := d.Policy.Rules(ca.NaturalAuth)
-	return startPage{f, signIn, told}
+	return startPage{f, signIn, d.offersHeld(ca.NaturalSign), told}
 }
 
 // startFields are the fields of that page that faults speak of.
 var startFields = web.Fields{
 	"national_code_invalid": "national_code", "birth_date_invalid": "birth_date", "birth_date_future": "birth_date", "mobile_invalid": "mobile",
-	"names_latin_invalid": "names_latin", "legal_id_invalid": "legal_id", "legal_id_misplaced": "legal_id", "application_profile": "natural",
+	"names_latin_invalid": "names_latin", "legal_id_invalid": "legal_id", "legal_id_misplaced": "legal_id", "application_profile": "natural", "key_home_unoffered": "home-software",
 }
 
 func (d *Desk) pageStart(c echo.Context) error {
-	return web.Page(c, http.StatusOK, "enroll-start", d.newStart(Form{Profile: ca.NaturalSign}, nil))
+	return web.Page(c, http.StatusOK, "enroll-start", d.newStart(Form{Profile: ca.NaturalSign, Home: evidence.KeyHome(c.QueryParam("home"))}, nil))
 }
 
 func (d *Desk) postStart(c echo.Context) error {
@@ -61,7 +63,7 @@ func (d *Desk) postStart(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	f := Form{Profile: v.Get("profile"), Locale: web.Lang(c.Request().Context()), Person: Person{
+	f := Form{Profile: v.Get("profile"), Home: evidence.KeyHome(v.Get("home")), Locale: web.Lang(c.Request().Context()), Person: Person{
 		NationalCode: v.Get("national_code"), BirthDate: v.Get("birth_date"), Mobile: v.Get("mobile"),
 		NamesLatin: v.Get("names_latin"), LegalID: v.Get("legal_id"),
 	}}
@@ -106,6 +108,7 @@ type applicationPage struct {
 	Homes      []string // where the key may live: each has its entry on the page
 	Portal     string
 	Revocation string // code, while it is handed out
+	Held       *heldChoice
 	Error      *web.FormError
 }
 
@@ -113,8 +116,12 @@ type applicationPage struct {
 func (p applicationPage) Erasable() bool { return p.Stage.erasable() }
 
 // homesShown are the homes that the page offers for the key of an application:
-// the browser, software or a device of the applicant's own, another client.
+// the browser, software or a device of the applicant's own, another client; or
+// the service's HSM alone, if the application is for a key there.
 func (d *Desk) homesShown(a Application) []string {
+	if a.Home == evidence.HSM {
+		return []string{"held"}
+	}
 	homes := []string{"browser", "own"}
 	if len(d.clients(a.Profile)) > 0 {
 		homes = append(homes, "client")
@@ -150,6 +157,9 @@ func (d *Desk) showApplication(c echo.Context, told *web.FormError) error {
 		p.Next = p.Needs[0]
 	}
 	p.Steps, p.Waits, p.Homes, p.Portal = p.milestones(), d.waits(c, p.State), d.homesShown(a), d.Audience
+	if p.Held, err = d.heldChoice(c, a); err != nil {
+		return err
+	}
 	p.Needs = append(p.Needs, p.Ways...) // each is a step to choose
 	if a.Stage == Issued {
 		i, err := d.Delivered(ctx, id, token)

@@ -41,6 +41,7 @@ func (d *Desk) routesSteps(e *echo.Echo) {
 		_, err := d.BeginVisit(ctx, id, token, evidence.DocumentVideo)
 		return err
 	}))
+	e.POST("/enroll/:id/held", d.postStep("key", d.postHeld))
 	e.POST("/enroll/:id/refresh", d.postStep("", func(ctx context.Context, _ echo.Context, id, token string) error {
 		_, err := d.Refresh(ctx, id, token)
 		return err

@@ -38,7 +38,7 @@ func errUnattested() error {
 // attest judges what a device says of the new key, under the nonce of what the
 // old key signed. Whether that is the key of the request is ca's to say.
 func (a *authenticated) attest(d *Desk, s *attest.Statement, signed Statement) error {
-	if (a.old.Home == evidence.Token) != (s != nil) {
+	if (a.old.Home != evidence.Software) != (s != nil) {
 		return errUnattested()
 	}
 	if s == nil {

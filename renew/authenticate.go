@@ -100,7 +100,7 @@ func (d *Desk) mayAsk(s ca.Standing) error {
 	if old.Holder == "" {
 		return fault.New(fault.Denied, "renewal_not_a_person", "this certificate is no person's; certificates of the service are renewed by the service itself")
 	}
-	if old.Home != evidence.Software && (old.Home != evidence.Token || d.Attestation == nil) {
+	if old.Home != evidence.Software && d.Attestation == nil {
 		// Nothing in a statement shows where the new key lives.
 		return fault.New(fault.Denied, "renewal_home", "this certificate says that its key lives in a device, which cannot be shown of the new key here; apply for a new certificate")
 	}

@@ -35,9 +35,9 @@ func dueReminder(c ca.Certificate, rules evidence.Rules, told int, now time.Time
 }
 
 // renewable reports whether the certificate can be renewed rather than
-// replaced by a new application: its key is one that a statement can change,
-// and its last full proofing carries another. It is pure.
+// replaced by a new application: its key is none of a device that a command alone
+// can ask, and its last full proofing carries another. It is pure.
 func renewable(c ca.Certificate, rules evidence.Rules) bool {
 	_, last := proofDue(c, rules)
-	return c.Home == evidence.Software && rules.MaxDepth > 0 && !last
+	return c.Home != evidence.Token && rules.MaxDepth > 0 && !last
 }

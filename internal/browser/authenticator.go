@@ -17,11 +17,23 @@ type Authenticator struct {
 // Authenticator gives the tab a device that verifies its owner.
 func (tab *Tab) Authenticator() *Authenticator {
 	tab.t.Helper()
+	return tab.plug(false)
+}
+
+// AuthenticatorPRF gives it one that knows the PRF extension, too. Once this
+// one refused its owner it stays locked, as CTAP 2.1 has it.
+func (tab *Tab) AuthenticatorPRF() *Authenticator {
+	tab.t.Helper()
+	return tab.plug(true)
+}
+
+func (tab *Tab) plug(prf bool) *Authenticator {
+	tab.t.Helper()
 	a := &Authenticator{tab: tab}
 	tab.do("plug an authenticator in", webauthn.Enable(), chromedp.ActionFunc(func(ctx context.Context) (err error) {
 		a.id, err = webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
 			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
-			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+			HasResidentKey: true, HasUserVerification: true, HasPrf: prf, IsUserVerified: true, AutomaticPresenceSimulation: true,
 		}).Do(ctx)
 		return err
 	}))

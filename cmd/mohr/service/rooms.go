@@ -186,7 +186,7 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 	r.enroll, err = enroll.New(enroll.Config{
 		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
-		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Attestation: r.attestation, Clients: clients, Log: r.Log,
+		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Attestation: r.attestation, Held: r.held, Clients: clients, Log: r.Log,
 		Forget: r.forget,
 	})
 	return err
