@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mohr/ca"
+	"mohr/ca/mandate"
 	"mohr/internal/browser"
 )
 
@@ -36,6 +37,9 @@ func TestTheHoldersPagesInABrowser(t *testing.T) {
 			tab := chromium.Tab(t, l)
 			s.readsAndKeeps(t, tab, []applicant{narges, zahra}[i])
 			s.givesAndEndsAMandate(t, tab, []string{nargesCompany, zahraCompany}[i])
+		})
+		t.Run("jointly, "+l.String(), func(t *testing.T) {
+			s.joinsAMandate(t, chromium.Tab(t, l), []applicant{bahman, maryam}[i], []applicant{maryam, bahman}[i])
 		})
 	}
 }
@@ -169,6 +173,10 @@ func (s *running) readsAndKeeps(t *testing.T, tab *browser.Tab, who applicant) {
 	if !strings.Contains(tab.Text("main"), who.NationalCode) {
 		t.Errorf("the proof opens nothing:\n%s", tab.Text("main"))
 	}
+	tab.Go(tab.URL() + "/erase")
+	tab.Wait("#keys button")
+	tab.Follow("#keys button")
+	seen(t, tab, "my-erase-sure")
 	for _, state := range []string{"locked", "lifted"} {
 		tab.Go(s.Config.Portal + "/my/lock")
 		seen(t, tab, "my-lock-"+state)
@@ -218,4 +226,28 @@ func (s *running) givesAndEndsAMandate(t *testing.T, tab *browser.Tab, company s
 	seen(t, tab, "mandate-end-sign")
 	tab.Follow("[data-keys] button")
 	seen(t, tab, "mandate-ended")
+}
+
+// joinsAMandate has the second of two who bind an organisation together sign
+// what the first has signed.
+func (s *running) joinsAMandate(t *testing.T, tab *browser.Tab, first, second applicant) {
+	s.gives(t, s.apply(t, first, "").certify(t).holder, terms(mina, mandate.ComplaintAnswer), mandate.Proposed)
+	s.withKeyHere(t, tab, second, false)
+	tab.Follow("#issued a")
+	tab.Wait("#keys button")
+	tab.Follow("#keys button")
+	tab.Go(s.Config.Portal + "/my/mandates")
+	tab.Fill("#legal_id", aftab)
+	tab.Follow("main form button")
+	tab.Wait("#keys button")
+	tab.Follow("#keys button")
+	tab.Follow("a[href*='/join?']")
+	tab.Wait("[data-keys] button")
+	seen(t, tab, "mandate-join")
+	tab.Follow("[data-keys] button")
+	seen(t, tab, "mandate-joined")
+	tab.Follow("main a.btn")
+	if tab.Has("a[href*='/join?']") || !strings.Contains(tab.Text("main"), mina.NationalCode) {
+		t.Errorf("it still waits, or is not listed:\n%s", tab.Text("main"))
+	}
 }

@@ -39,7 +39,7 @@ var publicPages = []string{
 	"/", "/enroll", "/enroll/lock", "/enroll/revoke", "/renew", "/badge", "/badge/request", "/badge?domain=nowhere.example",
 	"/complaints", "/complaints/new", "/complaints/c-00000000000000000000000000000000/answer", "/repository/", "/signin", "/no/such/page",
 	"/repository/practice-en", "/repository/terms-fa", "/repository/pds-fa/1", "/complaints/c-00000000000000000000000000000000", "/enroll/a-00000000000000000000000000000000",
-	"/statistics", "/open", "/log/entries", "/log/entries?id=7", "/log/entries?id=none", "/certificates", "/certificates?serial=1234", "/certificates?serial=x",
+	"/statistics", "/open", "/log/entries", "/log/entries?id=7", "/log/entries?id=none", "/validate", "/certificates", "/certificates?serial=1234", "/certificates?serial=x",
 }
 
 func TestEveryPublicPageInABrowser(t *testing.T) {

@@ -199,7 +199,8 @@ func TestSlowAndSilentClientsAreEnded(t *testing.T) {
 	}
 	plain := serve(t, door.Limits{}, short, nil, h)
 	conf := &tls.Config{Certificates: []tls.Certificate{certificate(t)}, NextProtos: []string{"h2", "http/1.1"}}
-	secure, idle := serve(t, door.Limits{}, short, conf, h), serve(t, door.Limits{}, door.Times{Idle: 100 * time.Millisecond}, conf.Clone(), h)
+	own := conf.Clone() // a server writes into its own
+	secure, idle := serve(t, door.Limits{}, short, conf, h), serve(t, door.Limits{}, door.Times{Idle: 100 * time.Millisecond}, own, h)
 	for _, test := range []struct {
 		name string
 		at   *served
