@@ -9,6 +9,8 @@ import (
 	"mohr/internal/fault"
 )
 
+var wrappingTokens []wrappingHome // none without PKCS#11
+
 func TestWithoutCgoATokenSaysWhatIsMissing(t *testing.T) {
 	uri := "pkcs11:token=mohr;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/pin"
 	_, err := open(t).Signer(t.Context(), uri)

@@ -11,6 +11,8 @@ import (
 	"mohr/internal/pkitest"
 )
 
+var wrappingTokens = []wrappingHome{{"pkcs11", func(t testing.TB) string { return pkitest.SoftHSM(t) }}}
+
 // TestATokenIsNotFilledWithHoldersKeys: it holds the key that wraps, which
 // cannot leave it, and nothing else.
 func TestATokenIsNotFilledWithHoldersKeys(t *testing.T) {
