@@ -15,8 +15,8 @@ import (
 	"mohr/internal/pkitest"
 )
 
-// deployDir is deploy/, seen from this package.
-const deployDir = "../../deploy"
+// deployDir holds the package, units and container files.
+const deployDir = "deploy"
 
 // TestThePackageIsBuiltTwiceAlikeAndHasItsParts packs this test's own binary.
 func TestThePackageIsBuiltTwiceAlikeAndHasItsParts(t *testing.T) {
