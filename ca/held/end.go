@@ -22,7 +22,12 @@ func DestroyPurpose(id string) signin.Purpose { return signin.Purpose("key_destr
 // Revoke ends a key of who's, with its certificates, by a fresh proof for
 // RevokePurpose. Again it changes nothing.
 func (d *Desk) Revoke(ctx context.Context, who signin.Who, id string) error {
-	proof, err := d.SignIn.Confirmed(ctx, who, RevokePurpose(id))
+	return d.end(ctx, who, id, RevokePurpose(id), revoke)
+}
+
+// end does what ends a key of who's, by a fresh proof for the purpose.
+func (d *Desk) end(ctx context.Context, who signin.Who, id string, p signin.Purpose, do func(store.Tx, Key, time.Time) error) error {
+	proof, err := d.SignIn.Confirmed(ctx, who, p)
 	if err != nil {
 		return err
 	}
@@ -32,18 +37,26 @@ func (d *Desk) Revoke(ctx context.Context, who signin.Who, id string) error {
 			return err
 		}
 		k, err := load(tx, who, id)
-		if err != nil || k.State != Live {
+		if err != nil {
 			return err
 		}
-		if err := endCertificates(tx, k, now); err != nil {
-			return err
-		}
-		k.State, k.Ended = Revoked, now
-		if err := save(tx, k); err != nil {
-			return err
-		}
-		return ledger.Append(tx, k.leaf("held.revoked", now))
+		return do(tx, k, now)
 	})
+}
+
+// revoke ends the key's certificates, and its use.
+func revoke(tx store.Tx, k Key, now time.Time) error {
+	if k.State != Live {
+		return nil
+	}
+	if err := endCertificates(tx, k, now); err != nil {
+		return err
+	}
+	k.State, k.Ended = Revoked, now
+	if err := save(tx, k); err != nil {
+		return err
+	}
+	return ledger.Append(tx, k.leaf("held.revoked", now))
 }
 
 func endCertificates(tx store.Tx, k Key, now time.Time) error {
@@ -65,21 +78,7 @@ func endCertificates(tx store.Tx, k Key, now time.Time) error {
 // Destroy erases a key of who's for good, by a fresh proof for DestroyPurpose.
 // Its certificates stay: what it signed holds on. Again it changes nothing.
 func (d *Desk) Destroy(ctx context.Context, who signin.Who, id string) error {
-	proof, err := d.SignIn.Confirmed(ctx, who, DestroyPurpose(id))
-	if err != nil {
-		return err
-	}
-	now := d.now()
-	return d.Store.Update(ctx, func(tx store.Tx) error {
-		if err := proof.Use(tx); err != nil {
-			return err
-		}
-		k, err := load(tx, who, id)
-		if err != nil {
-			return err
-		}
-		return destroy(tx, k, now)
-	})
+	return d.end(ctx, who, id, DestroyPurpose(id), destroy)
 }
 
 // destroy erases what wraps the key, and what is wrapped.

@@ -45,6 +45,14 @@ func (d *Desk) may(c echo.Context) (signin.Who, error) {
 	return d.SignIn.Who(ctx, c.Request())
 }
 
+// from returns who may ask, and what their script sent.
+func from[T any](d *Desk, c echo.Context) (who signin.Who, in T, err error) {
+	if who, err = d.may(c); err == nil {
+		in, err = receive[T](c)
+	}
+	return who, in, err
+}
+
 func (d *Desk) postMakeOptions(c echo.Context) error {
 	who, err := d.may(c)
 	if err != nil {
@@ -58,11 +66,7 @@ func (d *Desk) postMakeOptions(c echo.Context) error {
 }
 
 func (d *Desk) postMake(c echo.Context) error {
-	who, err := d.may(c)
-	if err != nil {
-		return err
-	}
-	in, err := receive[Proof](c)
+	who, in, err := from[Proof](d, c)
 	if err != nil {
 		return err
 	}
@@ -74,11 +78,7 @@ func (d *Desk) postMake(c echo.Context) error {
 }
 
 func (d *Desk) postSignOptions(c echo.Context) error {
-	who, err := d.may(c)
-	if err != nil {
-		return err
-	}
-	in, err := receive[wantedIn](c)
+	who, in, err := from[wantedIn](d, c)
 	if err != nil {
 		return err
 	}
@@ -99,11 +99,7 @@ func asked(c echo.Context, in wantedIn) Wanted {
 }
 
 func (d *Desk) postSign(c echo.Context) error {
-	who, err := d.may(c)
-	if err != nil {
-		return err
-	}
-	in, err := receive[wantedIn](c)
+	who, in, err := from[wantedIn](d, c)
 	if err != nil {
 		return err
 	}
@@ -123,11 +119,7 @@ type vouchIn struct {
 
 // postVouch states to another room that the key is held here for who asks.
 func (d *Desk) postVouch(c echo.Context) error {
-	who, err := d.may(c)
-	if err != nil {
-		return err
-	}
-	in, err := receive[vouchIn](c)
+	who, in, err := from[vouchIn](d, c)
 	if err != nil {
 		return err
 	}
