@@ -155,10 +155,7 @@ func (d *Desk) picture(ctx context.Context, id string, number int, may func(stor
 		if err := may(tx, f); err != nil {
 			return err
 		}
-		s, err = store.Load[shown](tx, pictureBucket, pictureKey(id, number))
-		if errors.Is(err, store.ErrNotFound) {
-			return errPictureUnknown()
-		}
+		s, err = loadShown(tx, pictureBucket, id, number)
 		return err
 	})
 	if err != nil {
@@ -169,6 +166,15 @@ func (d *Desk) picture(ctx context.Context, id string, number int, may func(stor
 		return s.Shown, nil, fmt.Errorf("picture %d of %s: %w", number, id, err)
 	}
 	return s.Shown, b, nil
+}
+
+// loadShown returns a picture that is kept in the bucket; NotFound if none is.
+func loadShown(tx store.Tx, bucket, id string, number int) (shown, error) {
+	s, err := store.Load[shown](tx, bucket, pictureKey(id, number))
+	if errors.Is(err, store.ErrNotFound) {
+		return s, errPictureUnknown()
+	}
+	return s, err
 }
 
 func errPictureUnknown() error {

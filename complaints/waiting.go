@@ -98,10 +98,7 @@ func (d *Desk) waitingPicture(ctx context.Context, id, token string, number int)
 			return err
 		}
 		var err error
-		s, err = store.Load[shown](tx, waitingBucket, pictureKey(id, number))
-		if errors.Is(err, store.ErrNotFound) {
-			return errPictureUnknown()
-		}
+		s, err = loadShown(tx, waitingBucket, id, number)
 		return err
 	})
 	if err != nil {
