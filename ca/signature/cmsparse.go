@@ -57,18 +57,34 @@ func CMSDER(raw []byte) ([]byte, error) {
 	if len(raw) > maxCMS {
 		return nil, errCMS("cms_too_large", "the CMS is larger than %d octets; send a detached signature", maxCMS)
 	}
-	if text := bytes.TrimSpace(raw); bytes.HasPrefix(text, []byte("-----BEGIN ")) {
-		block, rest := pem.Decode(text)
-		if block == nil || len(rest) > 0 || len(block.Headers) > 0 || block.Type != "CMS" && block.Type != "PKCS7" {
-			return nil, errCMSMalformed()
-		}
-		raw = block.Bytes
+	raw, ok := CMSOctets(raw)
+	if !ok {
+		return nil, errCMSMalformed()
 	}
-	// X.690 section 8.1.3.6: 0x80 is the indefinite length, which DER has not.
-	if len(raw) > 2 && raw[0] == 0x30 && raw[1] == 0x80 {
+	if IndefiniteLength(raw) {
 		return nil, errCMS("cms_indefinite_length", "the CMS is in BER with indefinite lengths; make it in DER, with openssl by leaving out -stream and -indef")
 	}
 	return raw, nil
+}
+
+// CMSOctets returns raw, or what the one PEM block holds that raw is; ok is
+// false if there is something else in it.
+func CMSOctets(raw []byte) (octets []byte, ok bool) {
+	text := bytes.TrimSpace(raw)
+	if !bytes.HasPrefix(text, []byte("-----BEGIN ")) {
+		return raw, true
+	}
+	block, rest := pem.Decode(text)
+	if block == nil || len(rest) > 0 || len(block.Headers) > 0 || block.Type != "CMS" && block.Type != "PKCS7" {
+		return nil, false
+	}
+	return block.Bytes, true
+}
+
+// IndefiniteLength reports whether raw is a SEQUENCE of indefinite length
+// (X.690, section 8.1.3.6), which DER has not.
+func IndefiniteLength(raw []byte) bool {
+	return len(raw) > 2 && raw[0] == 0x30 && raw[1] == 0x80
 }
 
 // parseCMS reads

@@ -1,16 +1,15 @@
 package cades
 
 import (
-	"bytes"
 	"crypto"
 	"encoding/asn1"
-	"encoding/pem"
 	"math/big"
 
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
 	"mohr/ca/document/suite"
+	"mohr/ca/signature"
 	"mohr/internal/fault"
 )
 
@@ -55,15 +54,11 @@ func unwrap(raw []byte) ([]byte, error) {
 	if len(raw) > MaxSize {
 		return nil, fault.New(fault.Invalid, "cades_too_large", "the signature is larger than %[1]d octets; sign detached", MaxSize)
 	}
-	if text := bytes.TrimSpace(raw); bytes.HasPrefix(text, []byte("-----BEGIN ")) {
-		block, rest := pem.Decode(text)
-		if block == nil || len(rest) > 0 || len(block.Headers) > 0 || block.Type != "CMS" && block.Type != "PKCS7" {
-			return nil, errMalformed("not one PEM block")
-		}
-		raw = block.Bytes
+	raw, ok := signature.CMSOctets(raw)
+	if !ok {
+		return nil, errMalformed("not one PEM block")
 	}
-	// X.690 section 8.1.3.6: 0x80 is the indefinite length, which DER has not.
-	if len(raw) > 2 && raw[0] == 0x30 && raw[1] == 0x80 {
+	if signature.IndefiniteLength(raw) {
 		return nil, errMalformed("it has indefinite lengths, which are BER")
 	}
 	return raw, nil
