@@ -26,7 +26,7 @@ type benchFlags struct {
 
 func benchCommand() *cobra.Command {
 	var f benchFlags
-	return group("bench", "Measure a service beside a bare handler", f.all(), f.scale(), f.nodes(),
+	return group("bench", "Measure a service beside a bare handler", f.all(), f.scale(), f.fill(), f.nodes(),
 		f.one("issue", "Certificates for approved applications"),
 		f.one("renew", "Renewals by signed statements"),
 		f.one("revoke", "Revocations by code"),
@@ -61,8 +61,8 @@ func (f *benchFlags) all() *cobra.Command {
 		Long: `Measure every load on services of the measurement's own and write docs/performance.md.
 
 What is measured is kept in --work: a run that was stopped goes on where it was, and --out is written again
-from what is there. With --records, stores of so many certificates are filled first; a million takes some
-eight gigabytes, and ten minutes to half an hour. The machine should have nothing else to do.`,
+from what is there. With --records, stores of so many certificates and complaints are filled first; a million takes
+some eight gigabytes, and ten minutes to half an hour. The machine should have nothing else to do.`,
 		Example: `  mohr bench all --out docs/performance.md
   mohr bench all --out docs/performance.md --records 10000,100000,1000000 --work bench-work`,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -83,10 +83,10 @@ eight gigabytes, and ten minutes to half an hour. The machine should have nothin
 func (f *benchFlags) scale() *cobra.Command {
 	var records string
 	c := &cobra.Command{
-		Use: "scale", Short: "Compare the cost with few and with many certificates in the store", Args: exactly(0),
+		Use: "scale", Short: "Compare the cost with few and with many records in the store", Args: exactly(0),
 		Example: `  mohr bench scale --records 10000,100000,1000000 --work bench-work --count 1000`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			sizes, err := parseSizes(records)
+			sizes, err := f.sizes(records)
 			if err != nil {
 				return err
 			}
@@ -96,6 +96,36 @@ func (f *benchFlags) scale() *cobra.Command {
 	f.register(c)
 	c.Flags().StringVar(&records, "records", "10000,100000", "sizes, with commas")
 	return c
+}
+
+// fill is the command that makes stores of several sizes, and measures nothing.
+func (f *benchFlags) fill() *cobra.Command {
+	var records string
+	c := &cobra.Command{
+		Use: "fill", Short: "Make stores of several sizes, for scale or for trials of one's own", Args: exactly(0),
+		Long: `Fill a store for each size with certificates that the authority itself issues: checked, linted, signed, recorded,
+in the log; and with as many complaints, imported. Each store is DIR/scale-N/data, which mohr serve --dev --data takes. Run again, it goes on where it was.`,
+		Example: `  mohr bench fill --records 100000,1000000 --work bench-work`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			sizes, err := f.sizes(records)
+			if err != nil {
+				return err
+			}
+			return bench.Fill(c.Context(), bench.Config{Progress: c.ErrOrStderr()}, f.work, sizes)
+		},
+	}
+	c.Flags().StringVar(&records, "records", "10000,100000", "sizes, with commas")
+	c.Flags().StringVar(&f.work, "work", "", "directory for the stores, which are kept")
+	return c
+}
+
+// sizes are those of stores that are kept in --work.
+func (f *benchFlags) sizes(records string) ([]int, error) {
+	sizes, err := parseSizes(records)
+	if err == nil && (f.work == "" || len(sizes) == 0 || f.Server != "") {
+		err = usageError{errors.New("this needs --work and --records, and takes no --server")}
+	}
+	return sizes, err
 }
 
 // nodes is the command that compares numbers of processes on one database.
@@ -199,9 +229,6 @@ func (f *benchFlags) runScale(ctx context.Context, sizes []int, stdout, progress
 	conf, err := f.config(progress)
 	if err != nil {
 		return err
-	}
-	if f.work == "" || len(sizes) == 0 || conf.Server != "" {
-		return usageError{errors.New("this needs --work and --records, and takes no --server")}
 	}
 	list, err := bench.Scale(ctx, conf, f.work, sizes)
 	if err != nil {

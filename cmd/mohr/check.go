@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"mohr/ca/consistency"
@@ -200,7 +199,7 @@ func (f *checkRun) lookServer(ctx context.Context) (r looked, err error) {
 }
 
 func (f *checkRun) look(ctx context.Context, c consistency.Check) (looked, error) {
-	bar := progressOf(f.progress, "", progressbar.OptionThrottle(100*time.Millisecond))
+	bar := progressOf(f.progress, "")
 	c.Progress = func(step string, done int) {
 		bar.Describe(step)
 		bar.Set(done)

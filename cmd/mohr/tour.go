@@ -52,8 +52,8 @@ profiles:
 `
 
 type tourFlags struct {
-	out, server, root, ops, registry, keys, vkey, store string
-	keep                                                bool
+	out, server, root, ops, registry, keys, vkey, data, store string
+	keep                                                      bool
 }
 
 func tourCommand() *cobra.Command {
@@ -73,6 +73,7 @@ func tourCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&f.out, "out", "", "directory for the artifacts")
 	c.Flags().BoolVar(&f.keep, "keep", false, "leave the service running, print its ready line")
+	c.Flags().StringVar(&f.data, "data", "", "directory of the tour's service, which is kept; default a temporary one")
 	storeFlag(c.Flags(), &f.store)
 	c.Flags().StringVar(&f.keys, "keys", "", "where the service's keys live: file:DIR or a pkcs11: or tpmkms: URI")
 	c.Flags().StringVar(&f.server, "server", "", "run against this development service (base URL of its portal) and not one of the tour's own")
@@ -98,12 +99,17 @@ func (f *tourFlags) run(ctx context.Context, out, progress io.Writer) error {
 
 // own runs the tour against a service of its own.
 func (f *tourFlags) own(ctx context.Context, out, progress io.Writer) error {
-	data, err := os.MkdirTemp("", "mohr-tour-")
-	if err != nil {
+	data := f.data
+	if data == "" {
+		var err error
+		if data, err = os.MkdirTemp("", "mohr-tour-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(data)
+	} else if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
-	defer os.RemoveAll(data)
-	policy := filepath.Join(data, "policy.yaml")
+	policy := filepath.Join(data, "tour-policy.yaml")
 	if err := os.WriteFile(policy, []byte(tourPolicy), 0o600); err != nil {
 		return err
 	}

@@ -11,6 +11,9 @@ import (
 	"mohr/cmd/mohr/bench/load"
 )
 
+// artifactsDir is where a tour leaves what it made.
+const artifactsDir = "artifacts"
+
 // Toured is a service that a tour went through and left running: there is a
 // badge, and a complaint in its record.
 type Toured struct {
@@ -22,7 +25,7 @@ type Toured struct {
 
 // OpenTour takes a tour and keeps its service.
 func OpenTour(ctx context.Context, c Config, dir string) (*Toured, error) {
-	out := filepath.Join(dir, "artifacts")
+	out := filepath.Join(dir, artifactsDir)
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return nil, err
 	}

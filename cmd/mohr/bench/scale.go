@@ -31,32 +31,55 @@ type Size struct {
 	OCSP    load.Measure `json:"ocsp"`   // signed on demand, for certificates spread over all
 	Revoke  load.Measure `json:"revoke"` // by code
 	CRL     load.Measure `json:"crl"`    // the first CRL after a revocation, one client
+	Lookup  load.Measure `json:"lookup"` // the page that says what the certificate of a serial is, one after the other
+	Record  load.Measure `json:"record"` // the record page of a shop with one in a hundred of the complaints
+	Backup  float64      `json:"backup_seconds"`
 	runs    []map[string]load.Measure
+}
+
+// Fill fills a store for each size, in directories of dir; the smaller ones go
+// into the larger ones. A second call goes on where the first one stopped.
+func Fill(ctx context.Context, c Config, dir string, sizes []int) error {
+	last := ""
+	for _, n := range slices.Sorted(slices.Values(sizes)) {
+		at := scaleDir(dir, n)
+		if err := begin(at, last); err != nil {
+			return err
+		}
+		c.say("a store of %d certificates in %s", n, at)
+		if _, err := c.fill(ctx, at, n); err != nil {
+			return err
+		}
+		if err := c.fillComplaints(ctx, at, n); err != nil {
+			return err
+		}
+		last = at
+	}
+	return nil
+}
+
+func scaleDir(dir string, records int) string {
+	return filepath.Join(dir, fmt.Sprintf("scale-%d", records))
 }
 
 // Scale fills a store for each size and measures the service on it. What is
 // filled stays in dir: a second call takes it up.
 func Scale(ctx context.Context, c Config, dir string, sizes []int) ([]Size, error) {
-	slices.Sort(sizes)
-	list := make([]Size, len(sizes))
-	last := ""
-	for i, n := range sizes {
-		list[i].Records = n
-		at := filepath.Join(dir, fmt.Sprintf("scale-%d", n))
-		if err := begin(at, last); err != nil {
-			return nil, err
-		}
-		c.say("a store of %d certificates in %s", n, at)
-		if _, err := c.fill(ctx, at, n); err != nil {
-			return nil, err
-		}
-		last = at
+	if err := Fill(ctx, c, dir, sizes); err != nil {
+		return nil, err
+	}
+	var list []Size
+	for _, n := range slices.Sorted(slices.Values(sizes)) {
+		list = append(list, Size{Records: n})
 	}
 	for run := range c.Runs {
 		for i := range list {
 			s := &list[i]
 			c.say("%d certificates, run %d of %d", s.Records, run+1, c.Runs)
-			if err := s.run(ctx, c, filepath.Join(dir, fmt.Sprintf("scale-%d", s.Records))); err != nil {
+			if err := s.run(ctx, c, scaleDir(dir, s.Records)); err != nil {
+				return nil, fmt.Errorf("with %d certificates: %w", s.Records, err)
+			}
+			if err := s.readers(ctx, c, scaleDir(dir, s.Records)); err != nil {
 				return nil, fmt.Errorf("with %d certificates: %w", s.Records, err)
 			}
 		}
@@ -68,7 +91,7 @@ func Scale(ctx context.Context, c Config, dir string, sizes []int) ([]Size, erro
 }
 
 // begin makes the directory of a size with what the next smaller one holds,
-// unless it is there.
+// what a tour left with it included, unless it is there.
 func begin(dir, smaller string) error {
 	if _, err := os.Stat(filepath.Join(dir, stockFile)); err == nil || smaller == "" {
 		return os.MkdirAll(dir, 0o700)
@@ -76,8 +99,10 @@ func begin(dir, smaller string) error {
 	if err := os.RemoveAll(dir); err != nil { // a copy that was cut short
 		return err
 	}
-	if err := copyTree(filepath.Join(dir, "data"), filepath.Join(smaller, "data")); err != nil {
-		return fmt.Errorf("copy the smaller store: %w", err)
+	for _, part := range []string{"data", artifactsDir} {
+		if err := copyTree(filepath.Join(dir, part), filepath.Join(smaller, part)); err != nil && !(part == artifactsDir && errors.Is(err, fs.ErrNotExist)) {
+			return fmt.Errorf("copy the smaller store: %w", err)
+		}
 	}
 	b, err := os.ReadFile(filepath.Join(smaller, stockFile))
 	if err != nil {
@@ -254,7 +279,7 @@ func lists(crl []byte, serial string) error {
 
 // sum fills in the medians.
 func (s *Size) sum() {
-	for name, to := range map[string]*load.Measure{"issue": &s.Issue, "ocsp": &s.OCSP, "revoke": &s.Revoke, "crl": &s.CRL} {
+	for name, to := range map[string]*load.Measure{"issue": &s.Issue, "ocsp": &s.OCSP, "revoke": &s.Revoke, "crl": &s.CRL, "lookup": &s.Lookup, "record": &s.Record} {
 		var r Result
 		for _, m := range s.runs {
 			r.Runs = append(r.Runs, Pair{Service: m[name]})
@@ -266,9 +291,17 @@ func (s *Size) sum() {
 
 // PrintSizes shows what Scale found.
 func PrintSizes(out io.Writer, list []Size) {
-	fmt.Fprintf(out, "%10s %10s %9s %22s %22s %22s %14s %9s\n", "records", "store MiB", "start s", "issue /s, cpu ms", "ocsp signed /s, cpu ms", "revoke /s, cpu ms", "fresh CRL ms", "memory")
+	fmt.Fprintf(out, "%10s %10s %9s %9s %22s %22s %22s %14s %22s %22s %9s\n", "records", "store MiB", "start s", "backup s",
+		"issue /s, cpu ms", "ocsp signed /s, cpu ms", "revoke /s, cpu ms", "fresh CRL ms", "look up /s, cpu ms", "record /s, cpu ms", "memory")
 	for _, s := range list {
-		fmt.Fprintf(out, "%10d %10.0f %9.1f %13.0f %8.3f %13.0f %8.3f %13.0f %8.3f %14.2f %9.0f\n", s.Records, s.Store, s.Start,
-			s.Issue.Rate, s.Issue.CPU, s.OCSP.Rate, s.OCSP.CPU, s.Revoke.Rate, s.Revoke.CPU, s.CRL.P50, s.OCSP.Memory)
+		fmt.Fprintf(out, "%10d %10.0f %9.1f %9.1f", s.Records, s.Store, s.Start, s.Backup)
+		for _, m := range []load.Measure{s.Issue, s.OCSP, s.Revoke} {
+			fmt.Fprintf(out, " %13.0f %8.3f", m.Rate, m.CPU)
+		}
+		fmt.Fprintf(out, " %14.2f", s.CRL.P50)
+		for _, m := range []load.Measure{s.Lookup, s.Record} {
+			fmt.Fprintf(out, " %13.0f %8.3f", m.Rate, m.CPU)
+		}
+		fmt.Fprintf(out, " %9.0f\n", s.OCSP.Memory)
 	}
 }
