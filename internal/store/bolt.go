@@ -83,7 +83,7 @@ func syncDir(dir string) error {
 
 // errUnavailable is what a caller learns of a disk that is full or failing.
 func errUnavailable() error {
-	return fault.New(fault.Unavailable, "store_unavailable", "nothing can be recorded at the moment, so nothing was done; try again in a minute")
+	return fault.New(fault.Unavailable, "store_unavailable", "nothing can be recorded at the moment; try again in a minute")
 }
 
 type boltStore struct {
@@ -92,6 +92,9 @@ type boltStore struct {
 
 	// commits counts beginnings and ends of commits: odd while one is under way.
 	commits atomic.Uint64
+	// doubt is the id of the last commit while that is there and may not be
+	// durable; 0: it is. See settle.
+	doubt atomic.Int64
 
 	mu      sync.Mutex // guards waiting
 	waiting []*boltCall
@@ -111,6 +114,11 @@ func (s *boltStore) View(ctx context.Context, fn func(Tx) error) (err error) {
 	defer func() { end(err) }()
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if s.doubt.Load() > 0 { // what is read may be answered with: it has to be durable
+		if err := s.Update(ctx, func(Tx) error { return nil }); err != nil {
+			return err
+		}
 	}
 	return s.db.View(func(tx *bolt.Tx) error { return fn(&layer{ctx: ctx, engine: boltRead{tx}}) })
 }
@@ -194,7 +202,25 @@ func (s *boltStore) commit(calls []*boltCall) {
 	s.commits.Add(1)
 	defer s.commits.Add(1) // before anybody is told
 	results := make([]error, len(calls))
+	err := s.write(calls, results)
+	for i, c := range calls {
+		c.err = results[i]
+		// When the commit fails, a function's own error goes with it: it may
+		// rest on what a neighbour wrote, which is not there.
+		if err != nil && !errors.Is(err, errNothing) {
+			c.err = fmt.Errorf("commit: %w: %w", err, errUnavailable())
+		}
+	}
+}
+
+// write runs the calls, keeps what their functions said in results, and commits.
+func (s *boltStore) write(calls []*boltCall, results []error) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	id := 0
 	err := s.db.Update(func(tx *bolt.Tx) error {
+		id = tx.ID()
 		wrote := false
 		for i, c := range calls {
 			l := &layer{ctx: c.ctx, engine: boltRead{tx}, writes: map[string]map[string]write{}}
@@ -214,14 +240,44 @@ func (s *boltStore) commit(calls []*boltCall) {
 		}
 		return nil
 	})
-	for i, c := range calls {
-		c.err = results[i]
-		// When the commit fails, a function's own error goes with it: it may
-		// rest on what a neighbour wrote, which is not there.
-		if err != nil && !errors.Is(err, errNothing) {
-			c.err = fmt.Errorf("commit: %w: %w", err, errUnavailable())
-		}
+	if err == nil || errors.Is(err, errNothing) || !s.has(id) {
+		return err
 	}
+	s.doubt.Store(int64(id))
+	return s.settle()
+}
+
+// has reports whether later transactions see the commit, durable or not.
+func (s *boltStore) has(id int) (yes bool) {
+	s.db.View(func(tx *bolt.Tx) error { yes = tx.ID() >= id; return nil }) // an error: it is closed
+	return yes
+}
+
+// settle makes a commit durable whose last step failed: its pages are, but the
+// one that names it, one of the first two of the file, may not be. That one is
+// written again, as a failed fsync may have left it for written. Until this
+// succeeds nothing is read, and nothing written: bbolt would use pages again
+// that the state before this commit needs.
+func (s *boltStore) settle() error {
+	id := s.doubt.Load()
+	if id == 0 {
+		return nil
+	}
+	f, err := os.OpenFile(s.db.Path(), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	page := make([]byte, s.db.Info().PageSize)
+	at := id % 2 * int64(len(page))
+	_, err = f.ReadAt(page, at)
+	if err == nil {
+		_, err = f.WriteAt(page, at)
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("make the last commit durable: %w", err)
+	}
+	s.doubt.Store(0)
+	return nil
 }
 
 // Version makes this a Versioned: the file is locked to this process.
