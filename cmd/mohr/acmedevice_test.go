@@ -18,6 +18,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 	"golang.org/x/crypto/acme"
 
+	mohr "mohr/cmd/mohr/client"
 	"mohr/hsm"
 	"mohr/hsm/attest"
 	"mohr/internal/pkitest"
@@ -34,7 +35,7 @@ type acmeAccess struct {
 func (s *running) attested(t *testing.T, uri string) *application {
 	t.Helper()
 	a := s.apply(t, davood, "")
-	a.device = &device{ring: s.ring, uri: uri}
+	a.device = &mohr.Device{Ring: s.ring, URI: uri}
 	var opened applicationState
 	s.anyone.done(t, post("/api/v1/applications", "", map[string]any{"person": davood, "profile": a.profile, "locale": a.locale, "key_home": "token"}), 201, &opened)
 	a.id, a.token, a.api.token = opened.ID, opened.Token, opened.Token

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mohr/ca"
+	mohr "mohr/cmd/mohr/client"
 	"mohr/hsm"
 )
 
@@ -74,7 +75,7 @@ func applyCommand() *cobra.Command {
 
 // keyed makes the request and, for a key in a device, what lets that vouch
 // for it; nothing where another client hands in the key.
-func (f *applyFlags) keyed(ctx context.Context, ring *hsm.Keyring) (csr []byte, d *device, err error) {
+func (f *applyFlags) keyed(ctx context.Context, ring *hsm.Keyring) (csr []byte, d *mohr.Device, err error) {
 	if f.secret != "" {
 		return nil, nil, nil
 	}
@@ -121,14 +122,14 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 	if f.secret != "" {
 		a.stopAt = "csr"
 	}
-	chain, err := a.run(ctx, f.who)
+	issued, err := a.run(ctx, f.who)
 	if err != nil {
 		return err
 	}
 	if f.secret != "" {
 		return f.handOver(ctx, a, out)
 	}
-	return f.keep(ctx, a, chain, out)
+	return f.keep(ctx, a, issued, out)
 }
 
 // request returns the certification request: the given one, or one for the key.
@@ -136,11 +137,11 @@ func (f *applyFlags) request(ctx context.Context, ring *hsm.Keyring) ([]byte, er
 	if f.csr != "" {
 		return os.ReadFile(f.csr)
 	}
-	signer, err := openHolderKey(ctx, ring, f.key, true)
+	signer, err := mohr.OpenSigner(ctx, ring, f.key, true)
 	if err != nil {
 		return nil, err
 	}
-	return csrFor(signer)
+	return mohr.NewCSR(signer)
 }
 
 // handOver prints the one-time secret of the approved application.
@@ -157,13 +158,13 @@ func (f *applyFlags) handOver(ctx context.Context, a *applying, out io.Writer) e
 }
 
 // keep writes what was received.
-func (f *applyFlags) keep(ctx context.Context, a *applying, chain []byte, out io.Writer) error {
-	if err := os.WriteFile(f.out, chain, 0o644); err != nil {
+func (f *applyFlags) keep(ctx context.Context, a *applying, issued mohr.Issued, out io.Writer) error {
+	if err := os.WriteFile(f.out, issued.Chain, 0o644); err != nil {
 		return err
 	}
-	report := issuedReport{File: f.out, RevocationCode: a.revoke}
+	report := issuedReport{File: f.out, RevocationCode: issued.RevocationCode}
 	if f.bundle != "" {
-		b, err := a.bundle(ctx)
+		b, err := a.application().Bundle(ctx)
 		if err != nil {
 			return err
 		}
@@ -172,7 +173,7 @@ func (f *applyFlags) keep(ctx context.Context, a *applying, chain []byte, out io
 		}
 		report.Bundle = f.bundle
 	}
-	return printIssued(out, f.json, chain, report)
+	return printIssued(out, f.json, issued.Chain, report)
 }
 
 // issuedReport is what apply and renew print.

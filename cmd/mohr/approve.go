@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -70,14 +69,8 @@ func (f *operatorFlags) approve(c *cobra.Command, id string, yes bool) error {
 
 // signApproval signs the statement that approves exactly the matter with this hash.
 func signApproval(key ca.SigningKey, ch challenge, id, sha256 string) ([]byte, error) {
-	now := time.Now().UTC()
-	payload, err := json.Marshal(approval.Statement{
-		Claims: signature.Claims{
-			Type: approval.StatementType, Audience: ch.Audience, CertificateSHA256: sha256Hex(key.Certificate.Raw),
-			Nonce: ch.Nonce, IssuedAt: now.Unix(), Expires: now.Add(statementLife).Unix(),
-		},
-		Approves: id, ApprovesSHA256: sha256,
-	})
+	ch.Type = approval.StatementType
+	payload, err := json.Marshal(approval.Statement{Claims: ch.Claims(key), Approves: id, ApprovesSHA256: sha256})
 	if err != nil {
 		return nil, err
 	}

@@ -7,26 +7,16 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"strings"
 
+	mohr "mohr/cmd/mohr/client"
 	"mohr/hsm"
 	"mohr/hsm/attest"
 	"mohr/renew"
 )
 
-// inTPM reports whether a key URI names a key in a TPM.
-func inTPM(uri string) bool { return strings.HasPrefix(uri, "tpmkms:") }
-
-// device is a TPM that vouches for a key in it.
-type device struct {
-	ring    *hsm.Keyring
-	uri     string   // of the key
-	issuers [][]byte // DER, of its certificate
-}
-
 // newDevice returns the TPM of the key; issuers is a PEM file, or "".
-func newDevice(ring *hsm.Keyring, uri, issuers string) (*device, error) {
-	d := &device{ring: ring, uri: uri}
+func newDevice(ring *hsm.Keyring, uri, issuers string) (*mohr.Device, error) {
+	d := &mohr.Device{Ring: ring, URI: uri}
 	if issuers == "" {
 		return d, nil
 	}
@@ -39,63 +29,29 @@ func newDevice(ring *hsm.Keyring, uri, issuers string) (*device, error) {
 		return nil, fmt.Errorf("%s: %w", issuers, err)
 	}
 	for _, c := range chain {
-		d.issuers = append(d.issuers, c.Raw)
+		d.Issuers = append(d.Issuers, c.Raw)
 	}
 	return d, nil
 }
 
-// introduce begins a statement.
-func (d *device) introduce(ctx context.Context) (attest.Statement, error) {
-	s, err := d.ring.Introduce(ctx, d.uri)
-	s.Certificates = append(s.Certificates, d.issuers...)
-	return s, err
-}
-
 // device returns the TPM that the new key is in, nil if it is in none.
-func (f *applyFlags) device(ring *hsm.Keyring) (*device, error) {
-	if f.csr != "" || !inTPM(f.key) {
+func (f *applyFlags) device(ring *hsm.Keyring) (*mohr.Device, error) {
+	if f.csr != "" || !mohr.InTPM(f.key) {
 		return nil, nil
 	}
 	return newDevice(ring, f.key, f.ekIssuers)
 }
 
-// attest has the TPM vouch for the key of an application.
-func (a *applying) attest(ctx context.Context, post func(rest string, in any) error) error {
-	if a.device == nil {
-		return errors.New("the service wants a device to vouch for the key; apply with a key in a TPM: --key tpmkms:...")
-	}
-	a.say("The TPM vouches for the key.")
-	s, err := a.device.introduce(ctx)
-	if err != nil {
-		return err
-	}
-	var c struct {
-		Nonce    string `json:"nonce"`
-		Audience string `json:"aud"`
-		Purpose  string `json:"purpose"`
-		attest.Credential
-	}
-	in := map[string]any{"format": s.Format, "certificates": s.Certificates, "ak": s.AK}
-	if err := a.api.call(ctx, request{method: http.MethodPost, path: a.path("/evidence/device_attestation/challenge"), in: in}, &c); err != nil {
-		return err
-	}
-	b := attest.Binding{Audience: c.Audience, Purpose: c.Purpose, Nonce: c.Nonce}
-	if s, err = a.device.ring.Attest(ctx, a.device.uri, s, c.Credential, b); err != nil {
-		return err
-	}
-	return post("/evidence/device_attestation", s)
-}
-
 // attest has the TPM vouch for the new key of a renewal.
 func (f *renewFlags) attest(ctx context.Context, ring *hsm.Keyring, h *holder, api *client, r *renewing) error {
-	if f.csr != "" || !inTPM(f.newKey) {
+	if f.csr != "" || !mohr.InTPM(f.newKey) {
 		return errors.New("the old key lives in a TPM, and its certificate says so: the new one has to live in one too; name it with --new-key tpmkms:...")
 	}
 	d, err := newDevice(ring, f.newKey, f.ekIssuers)
 	if err != nil {
 		return err
 	}
-	s, err := d.introduce(ctx)
+	s, err := d.Introduce(ctx)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"mohr/ca/ceremony"
 	"mohr/ca/ceremony/plan"
 	"mohr/ca/signature"
+	mohr "mohr/cmd/mohr/client"
 	"mohr/hsm"
 )
 
@@ -28,7 +29,7 @@ func ceremonyCustodianCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			ring := hsm.Open(hsm.Config{})
 			defer ring.Close()
-			signer, err := openHolderKey(c.Context(), ring, key, true)
+			signer, err := mohr.OpenSigner(c.Context(), ring, key, true)
 			if err != nil {
 				return err
 			}
@@ -79,7 +80,7 @@ func signAsCustodian(ctx context.Context, file, key, cert, out string, w io.Writ
 	}
 	ring := hsm.Open(hsm.Config{})
 	defer ring.Close()
-	signer, err := openHolderKey(ctx, ring, key, false)
+	signer, err := mohr.OpenSigner(ctx, ring, key, false)
 	if err != nil {
 		return err
 	}

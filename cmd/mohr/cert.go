@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mohr/ca"
+	mohr "mohr/cmd/mohr/client"
 	"mohr/hsm"
 )
 
@@ -67,7 +68,7 @@ func (f *operatorFlags) openOperator(ctx context.Context) (*client, ca.SigningKe
 		return nil, ca.SigningKey{}, nil, fmt.Errorf("%s: %w", f.cert, err)
 	}
 	ring := hsm.Open(hsm.Config{})
-	signer, err := ring.Signer(ctx, keyURI(f.key))
+	signer, err := ring.Signer(ctx, mohr.KeyURI(f.key))
 	if err != nil {
 		ring.Close()
 		return nil, ca.SigningKey{}, nil, fmt.Errorf("open the operator's key: %w", err)

@@ -13,6 +13,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/signature"
+	mohr "mohr/cmd/mohr/client"
 	"mohr/hsm"
 	"mohr/hsm/attest"
 	"mohr/renew"
@@ -156,7 +157,7 @@ func (f *renewFlags) begun(ctx context.Context, ring *hsm.Keyring, h *holder, ap
 	if r, err = h.renewal(ctx, api, csr); err != nil {
 		return r, err
 	}
-	if inTPM(f.key) {
+	if mohr.InTPM(f.key) {
 		if err := f.attest(ctx, ring, h, api, &r); err != nil {
 			return r, err
 		}
@@ -171,12 +172,12 @@ func (f *renewFlags) request(ctx context.Context, ring *hsm.Keyring) ([]byte, er
 	if f.csr != "" {
 		return os.ReadFile(f.csr)
 	}
-	if keyURI(f.newKey) == keyURI(f.key) {
+	if mohr.KeyURI(f.newKey) == mohr.KeyURI(f.key) {
 		return nil, errors.New("the new key is the old key; give another one with --new-key")
 	}
-	signer, err := openHolderKey(ctx, ring, f.newKey, true)
+	signer, err := mohr.OpenSigner(ctx, ring, f.newKey, true)
 	if err != nil {
 		return nil, err
 	}
-	return csrFor(signer)
+	return mohr.NewCSR(signer)
 }

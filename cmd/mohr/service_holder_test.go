@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"mohr/badge"
 	"mohr/ca"
 	"mohr/ca/signature"
+	mohr "mohr/cmd/mohr/client"
 	"mohr/complaints"
 	"mohr/hsm"
 	"mohr/renew"
@@ -64,7 +66,7 @@ func (s *running) apply(t *testing.T, who applicant, company string) *applicatio
 func (s *running) newKey(t *testing.T) (file string, signer crypto.Signer, csr []byte) {
 	t.Helper()
 	file = filepath.Join(s.dir, randomID()+".key")
-	signer, err := s.ring.Create(t.Context(), keyURI(file), hsm.P256)
+	signer, err := s.ring.Create(t.Context(), mohr.KeyURI(file), hsm.P256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +82,14 @@ func (a *application) state(t *testing.T) (s applicationState) {
 	a.api.done(t, get(a.path(""), a.token), http.StatusOK, &s)
 	return s
 }
+
+// step does what the application needs.
+func (a *applying) step(ctx context.Context, need, terms string) error {
+	return a.application().Step(ctx, mohr.State{Needs: []string{need}, Terms: terms}, a.steps())
+}
+
+// bundle waits for the evidence bundle.
+func (a *applying) bundle(ctx context.Context) ([]byte, error) { return a.application().Bundle(ctx) }
 
 // until takes the steps before the one that is needed last.
 func (a *application) until(t *testing.T, need string) {

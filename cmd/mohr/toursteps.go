@@ -13,6 +13,7 @@ import (
 	"regexp"
 
 	"mohr/ca"
+	mohr "mohr/cmd/mohr/client"
 	"mohr/hsm"
 )
 
@@ -50,16 +51,16 @@ func (t *tour) enrollStep(ctx context.Context) error {
 		api: &client{base: t.api.base, http: t.api.http}, profile: ca.OrganisationSign, legalID: tourCompany, locale: "fa", csr: csr,
 		ask: func(string) (string, error) { return t.code(ctx) }, say: func(string, ...any) {},
 	}
-	chain, err := a.run(ctx, tourist)
+	issued, err := a.run(ctx, tourist)
 	if err != nil {
 		return err
 	}
-	certs, err := parseChain(chain)
+	certs, err := parseChain(issued.Chain)
 	if err != nil {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		"holder.pem": ca.ChainPEM(certs[0]), "issuer.pem": ca.ChainPEM(certs[1:]...), "chain.pem": chain,
+		"holder.pem": ca.ChainPEM(certs[0]), "issuer.pem": ca.ChainPEM(certs[1:]...), "chain.pem": issued.Chain,
 	} {
 		if err := t.keep(name, content); err != nil {
 			return err
@@ -75,11 +76,11 @@ func (t *tour) newKey(ctx context.Context, file, csrName string) ([]byte, error)
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	signer, err := t.ring.Create(ctx, keyURI(file), hsm.P256)
+	signer, err := t.ring.Create(ctx, mohr.KeyURI(file), hsm.P256)
 	if err != nil {
 		return nil, err
 	}
-	csr, err := csrFor(signer)
+	csr, err := mohr.NewCSR(signer)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func outboxCode(ctx context.Context, ops *client, mobile string) (string, error)
 }
 
 func (t *tour) bundleStep(ctx context.Context) error {
-	b, err := t.application.bundle(ctx)
+	b, err := t.application.application().Bundle(ctx)
 	if err != nil {
 		return err
 	}

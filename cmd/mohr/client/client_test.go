@@ -1,0 +1,156 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mohr/cmd/mohr/client"
+)
+
+// answering is a carrier without a network: it answers in turn, and keeps what
+// it was asked, with the time.
+type answering struct {
+	mu      sync.Mutex
+	answers []func(*httptest.ResponseRecorder) // guarded by mu; nil: the network fails
+	keys    []string                           // guarded by mu: Idempotency-Keys
+	at      []time.Duration                    // guarded by mu: since the first
+	begun   time.Time                          // guarded by mu
+}
+
+func (a *answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.begun.IsZero() {
+		a.begun = time.Now()
+	}
+	n := len(a.keys)
+	a.keys, a.at = append(a.keys, r.Header.Get("Idempotency-Key")), append(a.at, time.Since(a.begun))
+	w := httptest.NewRecorder()
+	answer := a.answers[min(n, len(a.answers)-1)]
+	if answer == nil {
+		return nil, errors.New("no way there")
+	}
+	answer(w)
+	return w.Result(), nil
+}
+
+func says(status int, code, retryAfter string) func(*httptest.ResponseRecorder) {
+	return func(w *httptest.ResponseRecorder) {
+		if retryAfter != "" {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		w.WriteHeader(status)
+		w.WriteString(`{"title":"t","detail":"read this","code":"` + code + `","errors":[{"field":"body.x","text":"wrong"}]}`)
+	}
+}
+
+func TestABusyServiceIsAskedAgainWithinPatience(t *testing.T) {
+	t.Parallel()
+	good := says(200, "", "")
+	tests := []struct {
+		name     string
+		answers  []func(*httptest.ResponseRecorder)
+		patience time.Duration
+		at       []time.Duration // of the requests
+		code     string          // of the problem in the end; "-": another error
+	}{
+		{"it answers", []func(*httptest.ResponseRecorder){good}, 0, []time.Duration{0}, ""},
+		{"it says when", []func(*httptest.ResponseRecorder){says(503, "busy", "10"), good}, 0, []time.Duration{0, 10 * time.Second}, ""},
+		{"it stays busy", []func(*httptest.ResponseRecorder){says(503, "busy", "10")}, 0, []time.Duration{0, 10 * time.Second, 20 * time.Second}, "busy"},
+		{"it says later than can be waited", []func(*httptest.ResponseRecorder){says(503, "busy", "31"), good}, 0, []time.Duration{0}, "busy"},
+		{"less patience", []func(*httptest.ResponseRecorder){says(503, "busy", "10")}, 15 * time.Second, []time.Duration{0, 10 * time.Second}, "busy"},
+		{"no patience", []func(*httptest.ResponseRecorder){says(503, "busy", "")}, -1, []time.Duration{0}, "busy"},
+		{"the network failed", []func(*httptest.ResponseRecorder){nil, nil, good}, 0, []time.Duration{0, 300 * time.Millisecond, 900 * time.Millisecond}, ""},
+		{"the network stays away", []func(*httptest.ResponseRecorder){nil}, 0, []time.Duration{0, 300 * time.Millisecond, 900 * time.Millisecond}, "-"},
+		{"the first try is still running", []func(*httptest.ResponseRecorder){says(409, "idempotency_in_progress", "1"), good}, 0, []time.Duration{0, time.Second}, ""},
+		{"a refusal is not asked again", []func(*httptest.ResponseRecorder){says(422, "wrong", ""), good}, 0, []time.Duration{0}, "wrong"},
+		{"nor is a limit", []func(*httptest.ResponseRecorder){says(429, "too_many", "1"), good}, 0, []time.Duration{0}, "too_many"},
+		{"nor a fault of the service", []func(*httptest.ResponseRecorder){says(500, "internal", ""), good}, 0, []time.Duration{0}, "internal"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := &answering{answers: tc.answers}
+				c := &client.Client{Server: "https://mohr.example", HTTP: &http.Client{Transport: a}, Patience: tc.patience}
+				err := c.Call(t.Context(), client.Request{Method: http.MethodPost, Path: "/x"}, nil)
+				switch {
+				case tc.code == "-" && (err == nil || client.Code(err) != ""),
+					tc.code == "" && err != nil, tc.code != "-" && client.Code(err) != tc.code:
+					t.Errorf("%v, want %q", err, tc.code)
+				}
+				if len(a.at) != len(tc.at) {
+					t.Fatalf("asked at %v, want %v", a.at, tc.at)
+				}
+				for i := range a.at {
+					if a.at[i] != tc.at[i] || a.keys[i] == "" || a.keys[i] != a.keys[0] {
+						t.Errorf("asked at %v with %v, want at %v with one key", a.at, a.keys, tc.at)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestAProblemSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	c := &client.Client{HTTP: &http.Client{Transport: &answering{answers: []func(*httptest.ResponseRecorder){says(429, "too_many", "60")}}}}
+	_, err := c.Do(t.Context(), client.Request{Method: http.MethodGet, Path: "/x"})
+	var p *client.Problem
+	if !errors.As(err, &p) || p.Detail != "read this" || p.Status != 429 || p.RetryAfter != time.Minute || len(p.Errors) != 1 || err.Error() != "read this [too_many]" {
+		t.Errorf("%v: %+v", err, p)
+	}
+}
+
+// What something in between answers, or a liar.
+func TestAnAnswerOfNoServiceIsAnError(t *testing.T) {
+	t.Parallel()
+	long := func(w *httptest.ResponseRecorder) { w.WriteString(strings.Repeat("x", 16<<20+1)) }
+	proxy := func(w *httptest.ResponseRecorder) { w.WriteHeader(404); w.WriteString("<html>") }
+	garbage := func(w *httptest.ResponseRecorder) { w.WriteString("<html>") }
+	for name, tc := range map[string]struct {
+		answer func(*httptest.ResponseRecorder)
+		want   string
+	}{
+		"too long": {long, "longer than"}, "a page of a proxy": {proxy, "404"}, "no JSON": {garbage, "answer of /x"},
+	} {
+		a := &answering{answers: []func(*httptest.ResponseRecorder){tc.answer}}
+		c := &client.Client{HTTP: &http.Client{Transport: a}}
+		var out struct{}
+		if err := c.Call(t.Context(), client.Request{Method: http.MethodGet, Path: "/x"}, &out); err == nil || !strings.Contains(err.Error(), tc.want) || client.Code(err) != "" || len(a.at) != 1 {
+			t.Errorf("%s: %v after %d requests, want %q after one", name, err, len(a.at), tc.want)
+		}
+	}
+}
+
+func TestAContextEndsTheWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		a := &answering{answers: []func(*httptest.ResponseRecorder){says(503, "busy", "10")}}
+		c := &client.Client{HTTP: &http.Client{Transport: a}}
+		begun := time.Now()
+		_, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/x"})
+		if client.Code(err) != "busy" || len(a.at) != 1 || time.Since(begun) != time.Second {
+			t.Errorf("%v after %v and %d requests", err, time.Since(begun), len(a.at))
+		}
+	})
+}
+
+func TestOnlyGivenRootsAreBelieved(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer s.Close()
+	c := client.New(s.URL, nil)
+	c.Patience = -1
+	if _, err := c.Do(t.Context(), client.Request{Method: http.MethodGet, Path: "/"}); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("%v", err)
+	}
+}
