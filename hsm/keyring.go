@@ -71,6 +71,10 @@ func Open(c Config) *Keyring {
 // when it is.
 func KeyURI(base, name string) string { return keyuri.Join(base, name) }
 
+// SuccessorURI returns the URI of the key that follows the one at uri in its
+// token or TPM, named after it and the time.
+func SuccessorURI(uri string, now time.Time) (string, error) { return keyuri.Successor(uri, now) }
+
 // FileURI returns the file: URI of a path of this machine, escaped.
 func FileURI(path string) string { return keyuri.OfFile(path) }
 

@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -202,10 +200,4 @@ func printIssued(out io.Writer, asJSON bool, chain []byte, r issuedReport) error
 		fmt.Fprintf(out, "Evidence bundle in %s.\n", r.Bundle)
 	}
 	return nil
-}
-
-// sha256Hex is the lower-case hex SHA-256 of b.
-func sha256Hex(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }

@@ -11,6 +11,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/ceremony"
+	"mohr/cmd/mohr/place"
 )
 
 // The files of a ceremony.
@@ -99,25 +100,4 @@ func writeCeremony(folder string, record []byte) error {
 }
 
 // writeWhole writes a file that is there whole or not at all.
-func writeWhole(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // is gone once it was renamed
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Chmod(f.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
+func writeWhole(path string, b []byte) error { return place.WriteWhole(path, b, 0o644) }

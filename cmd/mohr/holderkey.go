@@ -65,11 +65,3 @@ func openHolder(ctx context.Context, ring *hsm.Keyring, uri, certFile string) (*
 
 // csrFor makes a request for the key.
 func csrFor(signer crypto.Signer) ([]byte, error) { return mohr.NewCSR(signer) }
-
-// profile names the certificate's profile: one for an organisation names it.
-func (h *holder) profile() string {
-	if len(h.Certificate.Subject.Organization) > 0 {
-		return ca.OrganisationSign
-	}
-	return ca.NaturalSign
-}

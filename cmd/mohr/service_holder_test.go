@@ -181,6 +181,9 @@ func (r renewal) holder(t *testing.T, a answer) *holder {
 	return &holder{ca.SigningKey{Certificate: chain[0], Chain: chain[1:], Signer: r.key}}
 }
 
+// profile names the profile of the holder's certificate.
+func (h *holder) profile() string { return mohr.ProfileOf(h.Certificate) }
+
 // renewal makes a good renewal of h for a new key, or one bent before it is signed.
 func (s *running) renewal(t *testing.T, h *holder, bend func(*renew.Statement)) renewal {
 	t.Helper()

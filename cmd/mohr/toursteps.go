@@ -122,19 +122,21 @@ func (t *tour) renewStep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := t.holder.renewal(ctx, t.api, csr)
+	api := t.api.user()
+	r, err := api.BeginRenewal(ctx, t.holder.SigningKey, csr, nil)
 	if err != nil {
 		return err
 	}
-	if err := r.send(ctx, t.api, ""); err != nil {
+	issued, err := api.Renew(ctx, r)
+	if err != nil {
 		return err
 	}
-	certs, err := parseChain(r.chain)
+	certs, err := parseChain(issued.Chain)
 	if err != nil {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		"renewal.json": r.Document, "renewal.p7s": r.Statement, "renewed.pem": ca.ChainPEM(certs[0]), "renewed-chain.pem": r.chain,
+		"renewal.json": r.Document, "renewal.p7s": r.Statement, "renewed.pem": ca.ChainPEM(certs[0]), "renewed-chain.pem": issued.Chain,
 	} {
 		if err := t.keep(name, content); err != nil {
 			return err

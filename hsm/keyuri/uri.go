@@ -2,7 +2,9 @@ package keyuri
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
+	"time"
 
 	"mohr/internal/fault"
 )
@@ -100,6 +102,28 @@ func Join(base, name string) string {
 
 // OfFile returns the file: URI of a path of this machine, escaped.
 func OfFile(path string) string { return File + ":" + escapePath(path) }
+
+// successor ends the name of a key that followed another one.
+var successor = regexp.MustCompile(`-[0-9]{8}T[0-9]{6}Z$`)
+
+// Successor returns the URI of the key that follows the one at uri in its
+// token or TPM: its name with the time of now, UTC, after it, in place of the
+// time of an earlier one. An id is left out; it names one key.
+func Successor(uri string, now time.Time) (string, error) {
+	u, err := Parse(uri)
+	switch {
+	case err != nil:
+		return "", err
+	case u.Scheme == File:
+		return "", badURI("it names a file; keep a key in a file as holder.key")
+	case u.Object == "":
+		return "", ErrUnnamed()
+	}
+	u.Object, u.ID = successor.ReplaceAllString(u.Object, "")+now.UTC().Format("-20060102T150405Z"), ""
+	next := u.String()
+	_, err = Parse(next) // the name may have become too long
+	return next, err
+}
 
 // Name is the URI without what leads to a secret, for logs, errors and lists:
 // no path of a PIN.

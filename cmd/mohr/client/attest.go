@@ -15,8 +15,8 @@ type Device struct {
 	Issuers [][]byte // DER, of the TPM's certificate, where the service lacks them; may be nil
 }
 
-// Introduce begins a statement.
-func (d *Device) Introduce(ctx context.Context) (attest.Statement, error) {
+// introduce begins a statement.
+func (d *Device) introduce(ctx context.Context) (attest.Statement, error) {
 	s, err := d.Ring.Introduce(ctx, d.URI)
 	s.Certificates = append(s.Certificates, d.Issuers...)
 	return s, err
@@ -27,7 +27,7 @@ func (a *Application) vouch(ctx context.Context, d *Device) error {
 	if d == nil {
 		return errors.New("the service wants a device to vouch for the key; apply with a key in a TPM: --key tpmkms:...")
 	}
-	s, err := d.Introduce(ctx)
+	s, err := d.introduce(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,10 @@
 //
 // A [Client] speaks to one service, and [Client.Apply] opens an application for
 // a certificate. [Application.Run] takes it to the end by callbacks ([Steps]);
-// its other methods take one step each.
+// its other methods take one step each. [Client.RenewalWindow] says when a
+// certificate should be renewed, [Client.BeginRenewal] and [Client.Renew] do it,
+// [Client.RenewTo] keeps it in files that outlive a crash, and a [Keeper] does
+// all of this from time to time.
 //
 // # Errors
 //

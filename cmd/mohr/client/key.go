@@ -88,8 +88,8 @@ func ParseChain(b []byte) ([]*x509.Certificate, error) {
 	return chain, nil
 }
 
-// profileOf names the certificate's profile: one for an organisation names it.
-func profileOf(c *x509.Certificate) string {
+// ProfileOf names the certificate's profile: one for an organisation names it.
+func ProfileOf(c *x509.Certificate) string {
 	if len(c.Subject.Organization) > 0 {
 		return ca.OrganisationSign
 	}

@@ -1,0 +1,115 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"mohr/cmd/mohr/place"
+	"mohr/hsm"
+)
+
+// Successor is the pair that is to follow one in use, in files that outlive a
+// process which is cut off.
+type Successor struct {
+	Ring      *hsm.Keyring
+	Old       Key
+	OldKey    string   // where the old key is, as OpenSigner takes it
+	NewKey    string   // where the new one is; made if it is not there
+	CSR       []byte   // PEM, of a new key that is elsewhere; NewKey is not used then
+	Issuers   [][]byte // DER, of the TPM's certificate, where the service lacks them
+	BirthDate string   // YYYY-MM-DD, where the service asks for it
+	File      string   // for the certificate and its issuers, PEM
+}
+
+// pending is where the signed renewal is kept until the certificate is there.
+func (s Successor) pending() string { return s.File + ".pending" }
+
+// RenewTo renews to s. It may be called again after a crash or an error: a
+// renewal that was signed is sent again and brings the same certificate; one
+// that the service refuses, as when it came too late, is signed anew.
+func (c *Client) RenewTo(ctx context.Context, s Successor) (Issued, error) {
+	_, old := os.Stat(s.pending())
+	issued, err := c.renewOnce(ctx, s)
+	if old == nil && refused(err) {
+		issued, err = c.renewOnce(ctx, s)
+	}
+	return issued, err
+}
+
+// renewOnce signs and sends, or sends what is signed.
+func (c *Client) renewOnce(ctx context.Context, s Successor) (Issued, error) {
+	r, err := c.begun(ctx, s)
+	if err != nil {
+		return Issued{}, err
+	}
+	r.BirthDate = s.BirthDate
+	issued, err := c.Renew(ctx, r)
+	if refused(err) {
+		return Issued{}, errors.Join(err, os.Remove(s.pending()))
+	}
+	if err != nil {
+		return Issued{}, err
+	}
+	if err := os.WriteFile(s.File, issued.Chain, 0o644); err != nil {
+		return Issued{}, err
+	}
+	return issued, os.Remove(s.pending())
+}
+
+// begun takes up a renewal that was begun before, or begins one.
+func (c *Client) begun(ctx context.Context, s Successor) (r Renewal, err error) {
+	b, err := os.ReadFile(s.pending())
+	if err == nil {
+		if err := json.Unmarshal(b, &r); err != nil {
+			return r, fmt.Errorf("%s: %w; remove it to begin anew", s.pending(), err)
+		}
+		return r, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return r, err
+	}
+	device, err := s.device()
+	if err != nil {
+		return r, err
+	}
+	csr, err := s.request(ctx)
+	if err != nil {
+		return r, err
+	}
+	if r, err = c.BeginRenewal(ctx, s.Old, csr, device); err != nil {
+		return r, err
+	}
+	if b, err = json.Marshal(r); err != nil {
+		return r, err
+	}
+	return r, place.WriteWhole(s.pending(), b, 0o600)
+}
+
+// device is the TPM that vouches for the new key, nil where none has to.
+func (s Successor) device() (*Device, error) {
+	if !InTPM(s.OldKey) {
+		return nil, nil
+	}
+	if s.CSR != nil || !InTPM(s.NewKey) {
+		return nil, errors.New("the old key lives in a TPM, and its certificate says so: the new one has to live in one too; name it with --new-key tpmkms:...")
+	}
+	return &Device{Ring: s.Ring, URI: s.NewKey, Issuers: s.Issuers}, nil
+}
+
+// request is the one for the new key.
+func (s Successor) request(ctx context.Context) ([]byte, error) {
+	if s.CSR != nil {
+		return s.CSR, nil
+	}
+	if KeyURI(s.NewKey) == KeyURI(s.OldKey) {
+		return nil, errors.New("the new key is the old key; give another one with --new-key")
+	}
+	signer, err := OpenSigner(ctx, s.Ring, s.NewKey, true)
+	if err != nil {
+		return nil, err
+	}
+	return NewCSR(signer)
+}
