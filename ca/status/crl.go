@@ -100,6 +100,7 @@ func errNoCRL() error {
 // revision returns the shard's; NotFound for a shard that is not there yet.
 // away says that the store cannot be asked.
 func (r *Responder) revision(ctx context.Context, i *issuer, n int) (revision int, away bool, err error) {
+	heard := r.known.of(place{i.ID, n})
 	away, err = r.ask(ctx, func(tx store.Tx) error {
 		count, err := ca.Shards(tx, i.ID)
 		if err != nil {
@@ -108,7 +109,9 @@ func (r *Responder) revision(ctx context.Context, i *issuer, n int) (revision in
 		if n < 0 || n >= count {
 			return errNoCRL()
 		}
-		revision, err = ca.ShardRevision(tx, i.ID, n)
+		if revision, err = ca.ShardRevision(tx, i.ID, n); err == nil && revision < heard {
+			err = errBehind()
+		}
 		return err
 	})
 	if err == nil {

@@ -3,10 +3,12 @@ package status
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"mohr/ca"
+	"mohr/internal/fault"
 	"mohr/internal/store"
 )
 
@@ -51,7 +53,9 @@ func (r *Responder) OCSP(ctx context.Context, id ca.IssuerID, der []byte) (Answe
 	if err == nil {
 		return a, nil
 	}
-	r.Log.Error("ocsp not answered", "issuer", id, "error", err)
+	if !errors.Is(err, errAway) { // of that ask has told, once
+		r.Log.Error("ocsp not answered", "issuer", id, "error", err)
+	}
 	return Answer{DER: tryLater.der()}, nil
 }
 
@@ -68,17 +72,21 @@ func (r *Responder) hit(ctx context.Context, i *issuer, der []byte) (Answer, boo
 	if e == nil || e.issuer != i {
 		return Answer{}, false
 	}
+	at := place{i.ID, e.shard}
 	var revision int
+	before := r.known.of(at)
 	away, err := r.ask(ctx, func(tx store.Tx) (err error) {
-		revision, err = ca.ShardRevision(tx, i.ID, e.shard)
+		if revision, err = ca.ShardRevision(tx, i.ID, e.shard); err == nil && revision < before {
+			err = errBehind()
+		}
 		return err
 	})
 	switch {
-	case away && r.known.stands(place{i.ID, e.shard}, e.revision, e.id.serial):
+	case away && r.known.stands(at, e.revision, e.id.serial):
 	case err != nil || !r.enough(e, now):
 		return Answer{}, false
 	case revision != e.revision:
-		r.known.note(place{i.ID, e.shard}, revision, "")
+		r.known.note(at, revision, "")
 		return Answer{}, false
 	}
 	e.asked.Add(1)
@@ -138,10 +146,45 @@ type row struct {
 	revision int
 }
 
-// look reads the records, all in one transaction.
+// look reads the records, all in one transaction. What is older than what this
+// node has heard of before is not used: a standby may be behind.
 func (r *Responder) look(ctx context.Context, i *issuer, ids []certID) ([]row, error) {
+	rows, err := r.rows(ctx, i, ids)
+	if err != nil {
+		return nil, err
+	}
+	heard := make([]int, len(rows))
+	for n, row := range rows {
+		heard[n] = r.known.of(place{i.ID, row.shard})
+	}
+	if !older(rows, heard) {
+		return rows, nil
+	}
+	// It may have been heard of since they were read: then it is there now.
+	if rows, err = r.rows(ctx, i, ids); err == nil && older(rows, heard) {
+		err = errBehind()
+	}
+	return rows, err
+}
+
+// older reports whether a row is from before the revision that was heard of.
+func older(rows []row, heard []int) bool {
+	for n, row := range rows {
+		if row.known && row.revision < heard[n] {
+			return true
+		}
+	}
+	return false
+}
+
+// errBehind is for a store that does not have yet what this node has heard of.
+func errBehind() error {
+	return fault.New(fault.Unavailable, "store_behind", "the records here are older than what is known already; ask again in a moment")
+}
+
+func (r *Responder) rows(ctx context.Context, i *issuer, ids []certID) ([]row, error) {
 	rows := make([]row, len(ids))
-	_, err := r.ask(ctx, func(tx store.Tx) error {
+	away, err := r.ask(ctx, func(tx store.Tx) error {
 		for n, id := range ids {
 			c, err := ca.LoadStatus(tx, id.serial)
 			if errors.Is(err, store.ErrNotFound) || err == nil && c.Issuer != i.ID {
@@ -159,6 +202,9 @@ func (r *Responder) look(ctx context.Context, i *issuer, ids []certID) ([]row, e
 		}
 		return nil
 	})
+	if away {
+		err = fmt.Errorf("%w: %w", errAway, err)
+	}
 	return rows, err
 }
 

@@ -56,6 +56,31 @@ func TestAStatusNodeAnswersWithoutAnIssuingKey(t *testing.T) {
 	ops.done(t, get("/readyz", ""), http.StatusOK, nil)
 }
 
+// TestAStatusNodeReadsFromAStandby: the database that the node reads follows the
+// one that the service writes to.
+func TestAStatusNodeReadsFromAStandby(t *testing.T) {
+	t.Parallel()
+	pair := pgtest.StartPair(t)
+	database := pair.Database("roles")
+	whole := startService(t, "", func(c *service.Config) { c.Store = database })
+	h := whole.apply(t, zahra, "").certify(t)
+	node := startStatusNode(t, whole, pair.Standby("roles"))
+	plain := &client{base: "http://" + node.HTTP.Addr().String(), http: &http.Client{}}
+	until := func(want int) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); statusAt(t, plain, h.holder) != want; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the node does not come to status %d", want)
+			}
+		}
+	}
+	until(ocsp.Good)
+	begun := time.Now()
+	whole.revoke(t, h.holder, "keyCompromise")
+	until(ocsp.Revoked)
+	t.Logf("revoked and seen on the standby in %s", time.Since(begun).Round(time.Millisecond))
+}
+
 // startStatusNode serves with copies of the responders' keys only.
 func startStatusNode(t *testing.T, whole *running, database string) *service.Served {
 	t.Helper()
@@ -104,6 +129,9 @@ func startStatusNode(t *testing.T, whole *running, database string) *service.Ser
 	}
 }
 
+// laterStatus is no status: the node cannot read its database for the moment.
+const laterStatus = -1
+
 // statusAt asks for the status of a holder's certificate by OCSP.
 func statusAt(t *testing.T, c *client, h *holder) int {
 	t.Helper()
@@ -112,6 +140,9 @@ func statusAt(t *testing.T, c *client, h *holder) int {
 		t.Fatal(err)
 	}
 	a := c.done(t, postAs("/ocsp/"+string(ca.SignIssuer), "", "application/ocsp-request", der), http.StatusOK, nil)
+	if bytes.Equal(a.body, ocsp.TryLaterErrorResponse) {
+		return laterStatus
+	}
 	res, err := ocsp.ParseResponseForCert(a.body, h.Certificate, h.Chain[0])
 	if err != nil {
 		t.Fatal(err)

@@ -37,9 +37,10 @@ type Follower interface {
 	// Follow calls hear with every text that a node announces on the topic,
 	// this one included, and with "" at the beginning and once it listens:
 	// what was announced before may have been missed, and has to be looked
-	// for. It returns when ctx ends or the connection breaks. Who calls it
-	// again every now and then has the poll that is wanted where nothing can
-	// be heard. Calls of hear come one at a time.
+	// for. It returns when ctx ends or the connection breaks, and at once where
+	// the server is a standby, on which nobody can listen. Who calls it again
+	// every now and then has the poll that is wanted where nothing can be
+	// heard. Calls of hear come one at a time.
 	Follow(ctx context.Context, topic string, hear func(text string)) error
 }
 
@@ -63,6 +64,13 @@ func (s *pgStore) Follow(ctx context.Context, topic string, hear func(text strin
 		defer cancel()
 		conn.Close(ctx)
 	}()
+	var standby bool
+	if err := conn.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&standby); err != nil {
+		return unavailable(ctx, err)
+	}
+	if standby {
+		return nil
+	}
 	if _, err := conn.Exec(ctx, "LISTEN "+table(notice{topic: topic}.channel())); err != nil {
 		return unavailable(ctx, err)
 	}

@@ -62,6 +62,18 @@ func errOutcome() error {
 // When the server goes away during a commit, it is asked for the outcome once
 // it is back.
 func OpenPostgres(ctx context.Context, url string) (Store, error) {
+	s, err := connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.migrate(ctx), s.forgetMarks(ctx)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// connect makes the pools; nothing is asked of the server yet.
+func connect(ctx context.Context, url string) (*pgStore, error) {
 	conf, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("address of the store: %w", hideURL(err))
@@ -90,11 +102,7 @@ func OpenPostgres(ctx context.Context, url string) (Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &pgStore{pool: pool, side: tables, turn: make(chan struct{}, 1)}
-	if err := errors.Join(s.migrate(ctx), s.forgetMarks(ctx)); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
-	}
-	return s, nil
+	return &pgStore{pool: pool, side: tables, turn: make(chan struct{}, 1)}, nil
 }
 
 // hideURL keeps a password that a parser cites out of the error.
@@ -107,9 +115,10 @@ func hideURL(err error) error {
 }
 
 type pgStore struct {
-	pool *pgxpool.Pool
-	side *pgxpool.Pool // one connection, for tables and outcomes
-	turn chan struct{} // held by the function that is tried again
+	pool  *pgxpool.Pool
+	side  *pgxpool.Pool // one connection, for tables and outcomes
+	turn  chan struct{} // held by the function that is tried again
+	reads bool          // and never writes: see OpenReader
 
 	tables sync.Map // bucket: struct{}, of tables known to be there
 	counts counts
@@ -154,6 +163,11 @@ func (s *pgStore) View(ctx context.Context, fn func(Tx) error) (err error) {
 	}
 	defer conn.Release()
 	defer tx.Rollback(context.WithoutCancel(ctx))
+	if s.reads {
+		if err := fresh(ctx, tx); err != nil {
+			return unavailable(ctx, err)
+		}
+	}
 	read := &pgRead{ctx: ctx, store: s, tx: tx}
 	err = fn(&layer{ctx: ctx, engine: read})
 	if read.failed != nil {
@@ -163,6 +177,9 @@ func (s *pgStore) View(ctx context.Context, fn func(Tx) error) (err error) {
 }
 
 func (s *pgStore) Update(ctx context.Context, fn func(Tx) error) (err error) {
+	if s.reads {
+		return errReader
+	}
 	ctx, end := trace.Begin(ctx, "store.update")
 	defer func() { end(err) }()
 	begun := time.Now()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,11 +29,8 @@ type pgRead struct {
 }
 
 func (r *pgRead) look(bucket, key string) ([]byte, error) {
-	if !isTable(bucket) {
-		return nil, ErrNotFound
-	}
-	if err := r.ensure(bucket); err != nil {
-		return nil, err
+	if there, err := r.there(bucket); err != nil || !there {
+		return nil, cmp.Or(err, ErrNotFound)
 	}
 	var value []byte
 	err := r.tx.QueryRow(r.ctx, "SELECT value::text FROM "+table(bucket)+" WHERE key = $1", []byte(key)).Scan(&value)
@@ -53,11 +51,9 @@ func (r *pgRead) fail(err error) error {
 // rows asks for pages: between them the connection serves fn's other reads.
 func (r *pgRead) rows(bucket, prefix, after string) func() (row, bool, error) {
 	page, size, last := []row{}, firstPage, after
-	more := isTable(bucket)
-	if more {
-		if err := r.ensure(bucket); err != nil {
-			return func() (row, bool, error) { return row{}, false, err }
-		}
+	more, err := r.there(bucket)
+	if err != nil {
+		return func() (row, bool, error) { return row{}, false, err }
 	}
 	return func() (row, bool, error) {
 		if len(page) == 0 && more {
@@ -110,13 +106,24 @@ func behind(prefix string) []byte {
 // written to.
 func isTable(bucket string) bool { return bucket != "" && len(bucket) <= maxTable }
 
-// ensure makes sure that the bucket's table is there: only of such a one does
-// the server see that somebody else writes to it meanwhile.
-func (r *pgRead) ensure(bucket string) error {
-	if _, ok := r.store.tables.Load(bucket); ok {
-		return nil
+// there reports whether the bucket has a table. Who may write makes it: only of
+// such a one does the server see that somebody else writes to it meanwhile.
+func (r *pgRead) there(bucket string) (bool, error) {
+	if !isTable(bucket) {
+		return false, nil
 	}
-	return r.fail(r.store.makeTable(r.ctx, bucket))
+	if _, ok := r.store.tables.Load(bucket); ok {
+		return true, nil
+	}
+	if !r.store.reads {
+		return true, r.fail(r.store.makeTable(r.ctx, bucket))
+	}
+	var found bool
+	err := r.store.side.QueryRow(r.ctx, "SELECT to_regclass($1) IS NOT NULL", table(bucket)).Scan(&found)
+	if found {
+		r.store.tables.Store(bucket, struct{}{})
+	}
+	return found, r.fail(err)
 }
 
 // table is the bucket's name as SQL has it.

@@ -16,6 +16,7 @@ import (
 func (r *rooms) schedule() []jobs.Job {
 	list := []jobs.Job{
 		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.Ledger.Sequence},
+		{Name: "pulse", Every: time.Second, Run: func(ctx context.Context) error { return store.Pulse(ctx, r.Store) }, Everywhere: true},
 		{Name: "sweep", Every: time.Minute, Run: counted(r.CA.Sweep)},
 		{Name: "retire", Every: time.Minute, Run: r.CA.Retire},
 		{Name: "end-holds", Every: time.Hour, Run: r.CA.EndHolds},

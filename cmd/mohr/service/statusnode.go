@@ -28,7 +28,7 @@ import (
 // responders; the service secret and every other key stay where they are.
 type statusNode struct {
 	config     Config
-	store      reader      // of all nodes
+	store      store.Store // of all nodes; this one only reads
 	own        store.Store // what this node remembers of its clock
 	ring       *hsm.Keyring
 	clock      *clock.Guard
@@ -36,18 +36,6 @@ type statusNode struct {
 	ca         *ca.Authority
 	status     *status.Responder
 	responders responders
-}
-
-// reader is a database of all nodes that this node writes nothing to; it hears
-// what the others write.
-type reader struct {
-	store.Store
-	store.Follower
-}
-
-// Update refuses.
-func (reader) Update(context.Context, func(store.Tx) error) error {
-	return errors.New("a status node writes no records")
 }
 
 // serveStatus serves a node with the one role status until ctx ends.
@@ -71,7 +59,7 @@ func (s *Served) serveStatus(ctx context.Context, stop context.CancelFunc, log *
 	d := s.Config.doors()
 	h := handlers{plain: n.status.Before(e), plainBusy: web.Refuser(e), requests: requests()}
 	ctx, check := leaving(ctx, s.Config.Notice, n.ready)
-	h.ops = opsHandler(check, []prometheus.Collector{&gauges{node: node{s.Config.Version, check, n.store.Store, n.clock, n.ring, n.status, d, runner}}, h.requests}, nil)
+	h.ops = opsHandler(check, []prometheus.Collector{&gauges{node: node{s.Config.Version, check, n.store, n.clock, n.ring, n.status, d, runner}}, h.requests}, nil)
 	ready(s)
 	return serveAll(ctx, s.listeners, d, nil, h, nil, nil, log)
 }
@@ -90,15 +78,9 @@ func openStatusNode(ctx context.Context, c Config, log *slog.Logger) (n *statusN
 	if n.own, err = store.OpenBolt(filepath.Join(c.Data, "status.db")); err != nil {
 		return nil, err
 	}
-	shared, err := OpenStore(ctx, c.Data, c.Store, false)
-	if err != nil {
+	if n.store, err = store.OpenReader(ctx, c.Store); err != nil {
 		return nil, err
 	}
-	heard, ok := shared.(store.Follower)
-	if !ok {
-		return nil, errors.Join(errors.New("a status node needs the database that the other nodes write to"), shared.Close())
-	}
-	n.store = reader{shared, heard}
 	if n.clock, err = clock.New(ctx, clock.Config{Store: n.own, References: c.TimeReferences, Log: log}); err != nil {
 		return nil, err
 	}
@@ -110,7 +92,7 @@ func openStatusNode(ctx context.Context, c Config, log *slog.Logger) (n *statusN
 }
 
 func (n *statusNode) close() {
-	if n.store.Store != nil {
+	if n.store != nil {
 		n.store.Close()
 	}
 	if n.own != nil {

@@ -1,0 +1,114 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"mohr/internal/fault"
+	"mohr/internal/store"
+	"mohr/internal/store/pgtest"
+)
+
+func openReader(t *testing.T, url string) store.Store {
+	t.Helper()
+	s, err := store.OpenReader(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// read returns what the store has under the key, and of a bucket that nobody
+// has written to.
+func read(t *testing.T, s store.Store, key string) (value string, err error) {
+	t.Helper()
+	err = s.View(t.Context(), func(tx store.Tx) (err error) {
+		if err := tx.Scan("nothing", "", "", func(string, []byte) error { return errors.New("a record where none was written") }); err != nil {
+			return err
+		}
+		value, err = store.Load[string](tx, "deeds", key)
+		return err
+	})
+	return value, err
+}
+
+func TestAReaderOnAStandbyKnowsHowFarBehindItIs(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
+	pair := pgtest.StartPair(t)
+	writes, err := store.OpenPostgres(t.Context(), pair.Database("reader"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writes.Close()
+	write := func(key string) {
+		t.Helper()
+		if err := writes.Update(t.Context(), func(tx store.Tx) error { return store.Save(tx, "deeds", key, "done") }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first")
+	reader := openReader(t, pair.Standby("reader"))
+	if _, err := read(t, reader, "first"); !errors.Is(err, fault.Unavailable) {
+		t.Errorf("a standby that never had a pulse: %v", err)
+	}
+	// until reads the key as soon as the standby has it.
+	until := func(key string) {
+		t.Helper()
+		end := time.Now().Add(time.Minute)
+		for {
+			if err := store.Pulse(t.Context(), writes); err != nil {
+				t.Fatal(err)
+			}
+			if value, err := read(t, reader, key); err == nil && value == "done" {
+				return
+			} else if time.Now().After(end) {
+				t.Fatalf("%s: %q, %v", key, value, err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	until("first")
+	write("second")
+	until("second")
+	if err := reader.Update(t.Context(), func(tx store.Tx) error { return store.Save(tx, "deeds", "third", "done") }); err == nil {
+		t.Error("a reader writes")
+	}
+	if err := reader.(store.Follower).Follow(t.Context(), "topic", func(string) {}); err != nil {
+		t.Errorf("following on a standby: %v", err)
+	}
+	pair.Kill() // no pulse from now on
+	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		if _, err := read(t, reader, "second"); errors.Is(err, fault.Unavailable) {
+			break
+		} else if err != nil || time.Now().After(end) {
+			t.Fatalf("a standby that follows nobody goes on answering: %v", err)
+		}
+	}
+	pair.Up()
+	until("second")
+}
+
+func TestAReaderNeedsNoRightToWrite(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
+	server := pgtest.Start(t)
+	url := server.Database("reader")
+	if _, err := store.OpenReader(t.Context(), url); err == nil {
+		t.Fatal("a database that nobody has begun is read")
+	}
+	s, err := store.OpenPostgres(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Update(t.Context(), func(tx store.Tx) error { return store.Save(tx, "deeds", "first", "done") }); err != nil {
+		t.Fatal(err)
+	}
+	server.Query("CREATE ROLE reader LOGIN IN ROLE pg_read_all_data")
+	reader := openReader(t, strings.Replace(url, "mohr@", "reader@", 1))
+	if value, err := read(t, reader, "first"); err != nil || value != "done" {
+		t.Errorf("%q, %v", value, err)
+	}
+}
