@@ -27,6 +27,7 @@ type drawing struct {
 	Texts []struct {
 		Class  string  `xml:"class,attr"`
 		X      float64 `xml:"x,attr"`
+		Y      float64 `xml:"y,attr"`
 		Anchor string  `xml:"text-anchor,attr"`
 		Dir    string  `xml:"direction,attr"`
 		Text   string  `xml:",chardata"`
@@ -172,6 +173,24 @@ func TestScalesHaveRoundSteps(t *testing.T) {
 	for most, want := range map[float64]float64{0: 1, 3: 1, 5: 1, 6: 2, 10: 2, 11: 5, 25: 5, 26: 10, 700: 200, 17675: 5000, 1e9: 2e8} {
 		if got := chart.Step(most); got != want {
 			t.Errorf("to %v: steps of %v, want %v", most, got, want)
+		}
+	}
+}
+
+func TestLongNamesStandOnTwoLines(t *testing.T) {
+	for name, long := range map[string]string{"Mehr": "", "Ordibehesht": "twelve of these are too wide"} {
+		var columns []chart.Column
+		for range 12 {
+			columns = append(columns, chart.Column{Label: name, Parts: []chart.Part{{Class: "c1", Value: 1}}})
+		}
+		lines := map[float64]int{}
+		for _, text := range read(t, chart.Columns(chart.Frame{ID: "a"}, columns)).Texts {
+			if text.Text == name {
+				lines[text.Y]++
+			}
+		}
+		if want := 1 + min(len(long), 1); len(lines) != want {
+			t.Errorf("%s: %d lines, want %d", name, len(lines), want)
 		}
 	}
 }

@@ -35,6 +35,9 @@ func Columns(f Frame, columns []Column) template.HTML {
 		most = max(most, col.sum())
 	}
 	c := f.begin("columns", width, height)
+	for _, col := range columns {
+		c.fit(len(columns), col.Label)
+	}
 	c.scale(most)
 	for i, col := range columns {
 		middle, wide := c.slot(i, len(columns))

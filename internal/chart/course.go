@@ -21,6 +21,9 @@ func Course(f Frame, points []Point) template.HTML {
 		return ""
 	}
 	c := f.begin("course", width, height)
+	for _, p := range points {
+		c.fit(len(points), p.Label)
+	}
 	c.shares()
 	for i, p := range points {
 		x, _ := c.slot(i, len(points))

@@ -29,7 +29,8 @@ const (
 type canvas struct {
 	Frame
 	strings.Builder
-	high float64 // top of the scale
+	high    float64 // top of the scale
+	crowded bool    // names of places are too long to stand side by side
 }
 
 // begin opens a picture w wide and h high.
@@ -138,12 +139,26 @@ func (c *canvas) slot(i, n int) (middle, wide float64) {
 	return left + wide*(float64(i)+.5), wide
 }
 
-// below writes what a place is, under it. On a small screen every third is
-// kept, counted from the last, which is the newest.
+// letter is about how wide a letter under a place is.
+const letter = 7
+
+// fit looks whether the name of one of n places is too long for its place.
+func (c *canvas) fit(n int, label string) {
+	if _, wide := c.slot(0, n); float64(letter*len([]rune(label))) > wide {
+		c.crowded = true
+	}
+}
+
+// below writes what a place is, under it; every second one lower where they are
+// too long. On a small screen every third is kept, counted from the last, which
+// is the newest.
 func (c *canvas) below(i, n int, middle float64, label string) {
-	class := "label"
+	class, y := "label", height-bottom+24.0
 	if (n-1-i)%3 != 0 {
 		class = "label minor"
 	}
-	c.write(class, middle, height-bottom+26, "middle", c.RTL, label)
+	if c.crowded && (n-1-i)%2 != 0 {
+		y += 17
+	}
+	c.write(class, middle, y, "middle", c.RTL, label)
 }
