@@ -26,7 +26,7 @@ type benchFlags struct {
 
 func benchCommand() *cobra.Command {
 	var f benchFlags
-	return group("bench", "Measure a service beside a bare handler", f.all(), f.scale(), f.fill(), f.nodes(),
+	return group("bench", "Measure a service beside a bare handler", f.all(), f.scale(), f.fill(), f.nodes(), f.soak(),
 		f.one("issue", "Certificates for approved applications"),
 		f.one("renew", "Renewals by signed statements"),
 		f.one("revoke", "Revocations by code"),
@@ -36,6 +36,7 @@ func benchCommand() *cobra.Command {
 		f.one("apply", "Applications decided"),
 		f.one("badge", "The picture of a badge"),
 		f.one("record", "The record page of a badge"),
+		f.one("acme", "ACME orders, by 16 clients"),
 		bareCommand(),
 	)
 }

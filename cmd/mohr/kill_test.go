@@ -85,7 +85,7 @@ func (p *process) approve(t *testing.T, who applicant) *applying {
 	}
 	a := &applying{api: p.client(t), profile: ca.NaturalSign, locale: "fa", csr: csr, say: func(string, ...any) {}}
 	a.ask = func(string) (string, error) {
-		return outboxCode(t.Context(), &client{base: "http://" + p.ops, http: http.DefaultClient}, who.Mobile)
+		return outboxCode(t.Context(), &client{base: "http://" + p.ops, http: http.DefaultClient}, devOutbox, who.Mobile)
 	}
 	var s applicationState
 	in := map[string]any{"person": who, "profile": a.profile, "locale": a.locale}

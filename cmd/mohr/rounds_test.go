@@ -2,19 +2,21 @@ package main
 
 import (
 	"flag"
-	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"mohr/cmd/mohr/bench"
+	"mohr/cmd/mohr/service"
+	"mohr/internal/pkitest"
 	"mohr/internal/store/pgtest"
 )
 
 var (
-	rounds = flag.Int("rounds", 3, "rounds of faults")
-	seed   = flag.Uint64("seed", 0, "with -rounds: of the dice; 0 is a random one")
+	rounds  = flag.Int("rounds", 3, "rounds of faults")
+	outages = flag.Int("outages", 3, "outages of the database")
+	seed    = flag.Uint64("seed", 0, "with -rounds: of the dice; 0 is a random one")
 )
 
 // TestRoundsOfFaultsLoseAndDoubleNothing breaks two processes of the service on
@@ -26,18 +28,11 @@ func TestRoundsOfFaultsLoseAndDoubleNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, dir := pgtest.Start(t), t.TempDir()
-	r := bench.Rounds{
-		Rounds: *rounds, Seed: *seed, Clients: 6, Kill: server.Kill, Stop: server.Stop, Start: server.Up,
-		Cut: func() {
-			server.Query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'faults'")
-		},
-	}
-	if r.Seed == 0 {
-		r.Seed = rand.Uint64()
-	}
+	server, keys, dir := pgtest.StartPair(t), pkitest.P11Server(t), t.TempDir()
+	r := everyFault(server, keys, "faults", 6)
+	r.Rounds = *rounds
 	t.Logf("seed %d", r.Seed)
-	conf := bench.Config{Self: self, Program: self, Clients: r.Clients, Duration: time.Minute, Runs: 1, Progress: t.Output(), Store: server.Database("faults")}
+	conf := bench.Config{Self: self, Program: self, Clients: r.Clients, Duration: time.Minute, Runs: 1, Progress: t.Output(), Store: server.Database("faults"), Keys: keys.Base}
 	begun := time.Now()
 	damage, err := bench.Faults(t.Context(), conf, dir, r)
 	t.Logf("%s: %+v", time.Since(begun).Round(time.Second), damage)
@@ -47,10 +42,40 @@ func TestRoundsOfFaultsLoseAndDoubleNothing(t *testing.T) {
 	if damage.Lost+damage.Doubled+damage.Wrong > 0 {
 		t.Errorf("lost %d, doubled %d, wrong %d; the first: %s", damage.Lost, damage.Doubled, damage.Wrong, damage.First)
 	}
-	if damage.Issued < *rounds*r.Clients || damage.Revoked == 0 || damage.Asked == 0 {
+	if damage.Issued < *rounds*r.Clients || damage.Revoked == 0 || damage.Renewed == 0 || damage.Asked == 0 {
 		t.Errorf("the clients did not do their work: %+v", damage)
 	}
-	if _, err := verifyStoredLog(t.Context(), filepath.Join(dir, "data")); err != nil {
+	g, err := service.OpenStopped(t.Context(), service.Config{Data: filepath.Join(dir, "data"), Keys: keys.Base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if _, err := g.Ledger.VerifyStore(t.Context()); err != nil {
 		t.Errorf("log after the faults: %v", err)
+	}
+}
+
+// TestARevocationAfterAnOutageShowsAtOtherNodes takes the database away from
+// nodes that answer for status, and prints how soon after it is back a
+// revocation at one node shows at others. Many times:
+// go test ./cmd/mohr -run AfterAnOutage -v -timeout 0 -args -outages 50 -seed 7
+func TestARevocationAfterAnOutageShowsAtOtherNodes(t *testing.T) {
+	self, err := exec.LookPath("mohr") // this binary, by TestMain
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := pgtest.Start(t)
+	r := bench.Rounds{Rounds: *outages, Seed: *seed, Clients: 1, Kill: server.Kill, Stop: server.Stop, Start: server.Up}
+	conf := bench.Config{Self: self, Program: self, Clients: 4, Duration: time.Minute, Runs: 1, Progress: t.Output(), Store: server.Database("outages")}
+	found, err := bench.AfterOutages(t.Context(), conf, t.TempDir(), r)
+	found.Print(t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Lost+found.Doubled+found.Wrong > 0 {
+		t.Errorf("lost %d, doubled %d, wrong %d; the first: %s", found.Lost, found.Doubled, found.Wrong, found.First)
+	}
+	if found.Answered == 0 || found.Revoked != *outages {
+		t.Errorf("the nodes did not serve on, or not all was revoked: %+v", found.Damage)
 	}
 }

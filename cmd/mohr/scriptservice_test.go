@@ -108,7 +108,7 @@ func applyWithCode(ts *testscript.TestScript, _ bool, args []string) {
 // code waits for the code on the simulated phone until ctx ends.
 func (s *scripted) code(ctx context.Context) string {
 	for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-		if code, err := outboxCode(ctx, &client{base: "http://" + s.ops, http: http.DefaultClient}, tourist.Mobile); err == nil {
+		if code, err := outboxCode(ctx, &client{base: "http://" + s.ops, http: http.DefaultClient}, devOutbox, tourist.Mobile); err == nil {
 			return code
 		}
 	}

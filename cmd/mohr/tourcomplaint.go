@@ -30,7 +30,7 @@ func (t *tour) complaintStep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	code, err := outboxCode(ctx, t.plain(t.ops), mobile)
+	code, err := outboxCode(ctx, t.plain(t.ops), devOutbox, mobile)
 	if err != nil {
 		return err
 	}

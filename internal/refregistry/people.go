@@ -1,6 +1,7 @@
 package refregistry
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"strings"
@@ -62,6 +63,10 @@ const maxPeople = 256 << 20
 
 //go:embed people.json
 var defaultPeople []byte
+
+// DefaultPeople is the people file that comes with the program; it is the
+// caller's own.
+func DefaultPeople() []byte { return bytes.Clone(defaultPeople) }
 
 // ParsePeople reads a people file: unknown and repeated keys, entries without
 // a code or with one that another entry has, and what follows the document

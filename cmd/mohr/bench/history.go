@@ -22,10 +22,12 @@ import (
 type deed struct {
 	*applicant
 	revokes bool // the client has its certificate revoked
+	renews  bool // it renews it
 	twice   bool // it sends its request to both nodes at once
 	dice    *rand.Rand
 
 	cert, issuer *x509.Certificate // nil: not told of any
+	next         string            // serial of the certificate that replaces it; "": not told of any
 	tried        bool              // a revocation was asked for
 	revoked      time.Time         // when the client was told of it, or saw it; zero: never
 }
@@ -35,7 +37,7 @@ type deed struct {
 const answerWithin = 2 * time.Minute
 
 // live is the life of a client: it has its certificate issued, asks for its
-// status, has it revoked, asks again.
+// status, renews it or has it revoked, asks again.
 func (b *breaking) live(ctx context.Context, d *deed) {
 	wait(ctx, time.Duration(d.dice.IntN(200))*time.Millisecond)
 	if !b.issueOne(ctx, d) {
@@ -44,9 +46,12 @@ func (b *breaking) live(ctx context.Context, d *deed) {
 	for range 3 {
 		b.look(ctx, d, d.dice.IntN(len(b.nodes)))
 	}
+	if d.renews && !b.renewOne(ctx, d) {
+		return
+	}
 	if d.revokes {
 		d.tried = true
-		if _, ok := b.until(ctx, d, revocation(d.applicant).Request); !ok {
+		if _, ok := b.until(ctx, d, "revoke", revocation(d.applicant).Request); !ok {
 			return
 		}
 		d.revoked = time.Now()
@@ -94,24 +99,43 @@ func once(ctx context.Context, door load.Door, request []byte) (status int, body
 	return status, bytes.Clone(body), err
 }
 
-// until repeats a call, at any node, until it is answered.
-func (b *breaking) until(ctx context.Context, d *deed, request []byte) (body []byte, ok bool) {
-	last := ""
+// until repeats a call, at any node, until it is answered; kind is what it is
+// counted as.
+func (b *breaking) until(ctx context.Context, d *deed, kind string, request []byte) (body []byte, ok bool) {
+	body, last, ok := b.ask(ctx, d.dice, kind, request)
+	if !ok {
+		b.blame(&b.damage.Lost, d, "a call is not answered: %s", last)
+	}
+	return body, ok
+}
+
+// ask is until for calls that may be refused; last is how it ended.
+func (b *breaking) ask(ctx context.Context, dice *rand.Rand, kind string, request []byte) (body []byte, last string, ok bool) {
 	for begun := time.Now(); time.Since(begun) < answerWithin && ctx.Err() == nil; {
-		portal, _ := b.doors(d.dice.IntN(len(b.nodes)))
+		portal, _ := b.doors(dice.IntN(len(b.nodes)))
+		asked := time.Now()
 		status, body, err := once(ctx, portal, request)
-		if err == nil && status == http.StatusOK {
-			return body, true
+		if err == nil && status/100 == 2 {
+			b.noted(kind, time.Since(asked))
+			return body, "", true
 		}
 		last = fmt.Sprintf("status %d, %v: %.300s", status, err, body)
 		if err == nil && !comesAgain(status) {
 			break
 		}
+		b.noted(kind, -1)
 		b.count(func(x *Damage) { x.Again++ })
-		wait(ctx, time.Duration(20+d.dice.IntN(60))*time.Millisecond)
+		wait(ctx, time.Duration(20+dice.IntN(60))*time.Millisecond)
 	}
-	b.blame(&b.damage.Lost, d, "a call is not answered: %s", last)
-	return nil, false
+	return nil, last, false
+}
+
+// noted tells who wants to know how long a call took; below 0: it was not
+// answered well.
+func (b *breaking) noted(kind string, took time.Duration) {
+	if b.took != nil {
+		b.took(kind, took)
+	}
 }
 
 // comesAgain reports whether the same call may be answered later.
@@ -135,7 +159,7 @@ func (b *breaking) issueOne(ctx context.Context, d *deed) bool {
 		}
 		both.Wait()
 	}
-	body, ok := b.until(ctx, d, call.Request)
+	body, ok := b.until(ctx, d, "issue", call.Request)
 	if !ok {
 		return false
 	}
@@ -158,33 +182,64 @@ func (b *breaking) issueOne(ctx context.Context, d *deed) bool {
 	return true
 }
 
+// renewOne renews the certificate by a statement of its key.
+func (b *breaking) renewOne(ctx context.Context, d *deed) bool {
+	guide, ok := b.until(ctx, d, "guide", load.Get(renewalGuide))
+	if !ok {
+		return false
+	}
+	request, err := d.renewal(guide)
+	if err != nil {
+		b.blame(&b.damage.Lost, d, "%v", err)
+		return false
+	}
+	body, ok := b.until(ctx, d, "renew", request)
+	if !ok {
+		return false
+	}
+	var out struct{ Serial string }
+	if err := json.Unmarshal(body, &out); err != nil || out.Serial == "" {
+		b.blame(&b.damage.Lost, d, "the answer to a renewal holds no certificate: %.300s", body)
+		return false
+	}
+	d.next = out.Serial
+	b.count(func(x *Damage) { x.Renewed++ })
+	return true
+}
+
 // look asks a node for the certificate's status and judges the answer; false
 // if there was none.
 func (b *breaking) look(ctx context.Context, d *deed, node int) bool {
+	_, plain := b.doors(node)
+	return b.lookAt(ctx, d, plain, fmt.Sprintf("node %d", node))
+}
+
+func (b *breaking) lookAt(ctx context.Context, d *deed, plain load.Door, name string) bool {
 	der, err := ocsp.CreateRequest(d.cert, d.issuer, &ocsp.RequestOptions{Hash: crypto.SHA1})
 	if err != nil {
 		b.blame(&b.damage.Wrong, d, "%v", err)
 		return false
 	}
-	_, plain := b.doors(node)
 	begun := time.Now()
 	status, body, err := once(ctx, plain, load.Post("/ocsp/sign-p256", "application/ocsp-request", der))
 	if err != nil || status != http.StatusOK || bytes.Equal(body, ocsp.TryLaterErrorResponse) {
+		b.noted("ocsp", -1)
 		return false
 	}
 	res, err := ocsp.ParseResponseForCert(body, d.cert, d.issuer)
 	if err != nil {
-		b.blame(&b.damage.Wrong, d, "node %d: %v", node, err)
+		b.blame(&b.damage.Wrong, d, "%s: %v", name, err)
 		return false
 	}
-	b.judge(d, node, begun, res)
+	b.noted("ocsp", time.Since(begun))
+	b.judge(d, name, begun, res)
 	return true
 }
 
 // judge compares an answer with what the client knows. Once it was told of the
 // revocation, or saw it, good is wrong; but for an answer that was signed
 // before and is given out while the database is away.
-func (b *breaking) judge(d *deed, node int, begun time.Time, res *ocsp.Response) {
+func (b *breaking) judge(d *deed, node string, begun time.Time, res *ocsp.Response) {
 	b.count(func(x *Damage) { x.Asked++ })
 	old := b.wasAway(begun, time.Now()) && !res.ThisUpdate.After(d.revoked)
 	switch {
@@ -196,7 +251,7 @@ func (b *breaking) judge(d *deed, node int, begun time.Time, res *ocsp.Response)
 	case res.Status == ocsp.Good && old:
 		b.count(func(x *Damage) { x.Old++ })
 	default:
-		b.blame(&b.damage.Wrong, d, "node %d says %d of %s at %s, signed %s; revocation asked for: %t, told %s", node, res.Status, d.issued.Serial, begun, res.ThisUpdate, d.tried, d.revoked)
+		b.blame(&b.damage.Wrong, d, "%s says %d of %s at %s, signed %s; revocation asked for: %t, told %s", node, res.Status, d.issued.Serial, begun, res.ThisUpdate, d.tried, d.revoked)
 	}
 }
 

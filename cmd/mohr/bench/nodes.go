@@ -34,7 +34,7 @@ func Nodes(ctx context.Context, c Config, dir string, sizes []int) ([]Shared, er
 	var out []Shared
 	for _, n := range sizes {
 		for len(w.nodes) < n {
-			if _, err := w.startNode(ctx); err != nil {
+			if _, err := w.startNode(ctx, ""); err != nil {
 				return nil, err
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+
+	"mohr/internal/refregistry"
 )
 
 // person is an entry of a people file, as far as an applicant needs it.
@@ -58,7 +60,22 @@ func nationalCode(nine int) string {
 	return s + strconv.Itoa(check)
 }
 
-// peopleFile is a people file of the reference registry.
+// peopleFile is a people file of the reference registry: list, and who comes
+// with the program, for its companies need them.
 func peopleFile(list []person) ([]byte, error) {
-	return json.Marshal(map[string]any{"persons": list, "legal_persons": []any{}})
+	var file struct {
+		Persons   []json.RawMessage `json:"persons"`
+		Companies []json.RawMessage `json:"legal_persons"`
+	}
+	if err := json.Unmarshal(refregistry.DefaultPeople(), &file); err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		b, err := json.Marshal(p)
+		if err != nil {
+			return nil, err
+		}
+		file.Persons = append(file.Persons, b)
+	}
+	return json.Marshal(file)
 }

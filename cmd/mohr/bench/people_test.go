@@ -46,3 +46,24 @@ func TestTheMedianIsTheMiddle(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatRisesIsNotFlat(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		of   []float64
+		flat bool
+	}{
+		{"the same all the time", []float64{90, 99, 100, 100, 101, 100, 99, 100}, true},
+		{"a leak", []float64{100, 110, 120, 130, 140, 150, 160, 170}, false},
+		{"a bad minute", []float64{100, 100, 101, 99, 100, 5000, 100, 101}, true},
+		{"a process that did not answer at times", []float64{100, 100, 100, 0, 101, 0, 100, 100}, true},
+		{"only the beginning", []float64{10, 60, 100, 101, 100, 100, 99, 100}, true},
+		{"nothing", nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := judge("", c.of); got.Flat != c.flat {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}

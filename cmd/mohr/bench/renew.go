@@ -33,8 +33,11 @@ func (w *World) Renew(ctx context.Context, list []*applicant) (Result, error) {
 	for i, a := range list {
 		index[a] = i
 	}
-	err := inParallel(w.Clients, list, func(a *applicant) (err error) {
-		requests[index[a]], err = a.renewal(ctx, pool)
+	err := inParallel(w.Clients, list, func(a *applicant) error {
+		guide, err := pool.call(ctx, load.Get(renewalGuide))
+		if err == nil {
+			requests[index[a]], err = a.renewal(guide)
+		}
 		return err
 	})
 	if err != nil {
@@ -55,18 +58,18 @@ func (w *World) Renew(ctx context.Context, list []*applicant) (Result, error) {
 	})
 }
 
-// renewal makes the request that renews a's certificate.
-func (a *applicant) renewal(ctx context.Context, pool *pool) ([]byte, error) {
-	b, err := pool.call(ctx, load.Get("/api/v1/renewals/nonce"))
-	if err != nil {
-		return nil, err
-	}
+// renewalGuide is where a nonce and what a statement has to say are fetched.
+const renewalGuide = "/api/v1/renewals/nonce"
+
+// renewal makes the request that renews a's certificate by what the service
+// said at renewalGuide.
+func (a *applicant) renewal(said []byte) ([]byte, error) {
 	var guide struct {
 		Type, Nonce string
 		Audience    string `json:"aud"`
 		Terms       string `json:"terms_sha256"`
 	}
-	if err := json.Unmarshal(b, &guide); err != nil {
+	if err := json.Unmarshal(said, &guide); err != nil {
 		return nil, err
 	}
 	cert, issuer, err := a.chain()
@@ -96,7 +99,8 @@ func (a *applicant) renewal(ctx context.Context, pool *pool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b, err = json.Marshal(map[string][]byte{"statement": statement, "document": document, "csr": next.csr}); err != nil {
+	b, err := json.Marshal(map[string][]byte{"statement": statement, "document": document, "csr": next.csr})
+	if err != nil {
 		return nil, err
 	}
 	return load.Post("/api/v1/renewals", "application/json", b, "Idempotency-Key: "+a.id), nil

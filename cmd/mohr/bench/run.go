@@ -10,7 +10,7 @@ import (
 
 // Run measures one load on a service of its own in dir, or on that of c.
 func Run(ctx context.Context, c Config, dir, name string) (Result, error) {
-	if name == "badge" || name == "record" {
+	if name == "badge" || name == "record" || name == "acme" {
 		return runToured(ctx, c, dir, name)
 	}
 	n := c.prepared(name)
@@ -35,7 +35,10 @@ func runToured(ctx context.Context, c Config, dir, name string) (Result, error) 
 		return Result{}, err
 	}
 	defer t.Close()
-	if name == "badge" {
+	switch name {
+	case "acme":
+		return t.ACME(ctx)
+	case "badge":
 		return t.Badge(ctx)
 	}
 	return t.Record(ctx)

@@ -26,6 +26,9 @@ type Config struct {
 	Profile  string        // directory for processor profiles of the service; "" for none
 	Progress io.Writer
 	Store    string // URL of the PostgreSQL database of a service of the measurement's own; "": the embedded store
+	Keys     string // URI of a home for the keys of such a service; "": files
+	// TimeReference is an NTP server, host:port, that such a service asks; "": none.
+	TimeReference string
 
 	// Server and what follows are an existing service; Server is "" for one
 	// of the measurement's own.
@@ -57,7 +60,7 @@ func (c *Config) Validate() error {
 
 // policy is the assurance policy of a measured service: what a development
 // service has, but an approval that lasts until its turn comes and a window
-// for renewals that is open at once.
+// for renewals that is open at once; companies are for a shop with a badge.
 const policy = `version: "bench-1"
 environment: simulated
 profiles:
@@ -71,6 +74,18 @@ profiles:
       sim_quiet: 7d
     validity: 365d
     renewal: {opens_before: 365d, closes_after: 0s, overlap: 14d, max_depth: 3, max_age: 1461d, evidence: [civil_registry]}
+    approved_for: 12h
+    terms_version: "1"
+  organisation-sign:
+    level: substantial
+    policy_oids: {software: 2.999.1.2.1}
+    evidence:
+      any_of: [[civil_registry, mobile_ownership, otp_sms, face_match, legal_registry]]
+      max_age: {civil_registry: 24h, mobile_ownership: 24h, otp_sms: 24h, face_match: 24h, legal_registry: 24h, cert_signature: 1h}
+      face_score: 80
+      sim_quiet: 7d
+    validity: 365d
+    renewal: {opens_before: 365d, closes_after: 0s, overlap: 14d, max_depth: 3, max_age: 1461d, evidence: [civil_registry, legal_registry]}
     approved_for: 12h
     terms_version: "1"
 `
@@ -144,13 +159,13 @@ func (w *World) found(ctx context.Context, people int) error {
 			return err
 		}
 	}
-	registry, err := load.Start(ctx, w.Program, w.dir, "registry", nil, "refregistry", "--people", w.file("people.json"), "--listen", "127.0.0.1:0", "--public-key", w.file("registry.pem"))
+	registry, err := load.Start(ctx, w.Program, w.dir, "registry", nil, "refregistry", "--shops", "--people", w.file("people.json"), "--listen", "127.0.0.1:0", "--public-key", w.file("registry.pem"))
 	if err != nil {
 		return err
 	}
 	w.children = append(w.children, registry)
 	w.registry = registry.Addresses["http"]
-	first, err := w.startNode(ctx)
+	first, err := w.startNode(ctx, "")
 	if err != nil {
 		return err
 	}

@@ -183,7 +183,7 @@ func writeEd25519(file string, key ed25519.PublicKey) error {
 
 // ServeRegistry serves the reference registry alone until ctx ends, and leaves
 // the key that its answers verify under in the file keyOut.
-func ServeRegistry(ctx context.Context, out io.Writer, people, listen, keyOut string) error {
+func ServeRegistry(ctx context.Context, out io.Writer, people, listen, keyOut string, shops bool) error {
 	var conf refregistry.Config
 	var err error
 	if people != "" {
@@ -205,11 +205,40 @@ func ServeRegistry(ctx context.Context, out io.Writer, people, listen, keyOut st
 	if err != nil {
 		return err
 	}
+	line := fmt.Sprintf("mohr refregistry ready http=%s", l.Addr())
+	if shops {
+		more, err := serveShops(ctx, registry)
+		if err != nil {
+			return err
+		}
+		line += more
+	}
 	s := &http.Server{Handler: registry.Handler(), ReadHeaderTimeout: headerTimeout}
 	context.AfterFunc(ctx, func() { s.Close() })
-	fmt.Fprintf(out, "mohr refregistry ready http=%s\n", l.Addr())
+	fmt.Fprintln(out, line)
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+// serveShops serves the simulated shops and two name servers for them until
+// ctx ends, and returns where, for the ready line.
+func serveShops(ctx context.Context, registry *refregistry.Server) (line string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	s := &http.Server{Handler: registry.Shop(), ReadHeaderTimeout: headerTimeout}
+	context.AfterFunc(ctx, func() { s.Close() })
+	go s.Serve(l) // ends with Close
+	line = fmt.Sprintf(" shops=%s", l.Addr())
+	for _, name := range []string{"dns", "dns2"} {
+		resolver, err := registry.ServeDNS(ctx, "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		line += fmt.Sprintf(" %s=%s", name, resolver)
+	}
+	return line, nil
 }

@@ -63,9 +63,10 @@ func (b *Book) keep(c bench.Config, name string, measure func() (bench.Result, e
 	return b.save()
 }
 
-// measureTour measures what rests on a tour: its time, a badge, its record.
+// measureTour measures what rests on a tour: its time, a badge, its record,
+// certificates for the badge's domain.
 func (b *Book) measureTour(ctx context.Context, c bench.Config, dir string) error {
-	if !b.missing("badge", "badge-usual", "record", "record-usual") {
+	if !b.missing("badge", "badge-usual", "record", "record-usual", "acme") {
 		return nil
 	}
 	dir, err := fresh(dir, "tour")
@@ -87,7 +88,7 @@ func (b *Book) measureTour(ctx context.Context, c bench.Config, dir string) erro
 			return err
 		}
 	}
-	return nil
+	return b.keep(c, "acme", func() (bench.Result, error) { return t.ACME(ctx) })
 }
 
 // fresh is an empty directory below dir.

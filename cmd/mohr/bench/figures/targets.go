@@ -50,6 +50,8 @@ var targets = []target{
 	{what: "OCSP signed on demand a second", least: 7000, goal: 8500, unit: "/s", of: "ocsp-signed", value: result("ocsp-signed", rate)},
 	{what: "applications decided a second", least: 300, goal: 500, unit: "/s", of: "apply", value: result("apply", rate),
 		bound: "four requests, three questions to the registry over HTTP and the commits between them"},
+	{what: "ACME orders a second, 16 clients", least: 300, goal: 500, unit: "/s", of: "acme", value: result("acme", rate),
+		bound: "four signed requests and two commits an order; the clients' own signatures are made on the same two processors"},
 	{what: "badge picture, beside the bare handler", least: 0.7, goal: 0.9, of: "badge-usual", value: result("badge-usual", ratio)},
 	{what: "record page, beside the bare handler", least: 0.3, goal: 0.6, of: "record-usual", value: result("record-usual", ratio)},
 	{what: "memory of an idle service", least: 80, unit: "MiB", less: true, value: func(b *Book) float64 { return b.Idle }},

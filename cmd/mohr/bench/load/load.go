@@ -137,12 +137,12 @@ func Sum(workers []Worker, took time.Duration) (Measure, error) {
 	slices.Sort(all)
 	m.Operations = len(all)
 	m.Rate = float64(len(all)) / m.Seconds
-	m.P50, m.P99 = Milliseconds(quantile(all, 50)), Milliseconds(quantile(all, 99))
+	m.P50, m.P99 = Milliseconds(Quantile(all, 50)), Milliseconds(Quantile(all, 99))
 	return m, nil
 }
 
-// quantile is the nearest rank of sorted, percent of it at least.
-func quantile(sorted []time.Duration, percent int) time.Duration {
+// Quantile is the nearest rank of sorted, percent of it at least.
+func Quantile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[(len(sorted)*percent+99)/100-1]
 }
 

@@ -156,6 +156,14 @@ func UsageOf(ctx context.Context, ops string) (Usage, error) {
 	return u, nil
 }
 
+// OfMachine is how many processes of this machine want to run, over the last
+// minute; 0 where it does not say.
+func OfMachine() (load float64) {
+	b, _ := os.ReadFile("/proc/loadavg") // of Linux
+	fmt.Sscan(string(b), &load)
+	return load
+}
+
 // Fetch gets a URL that answers 200.
 func Fetch(ctx context.Context, url string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -30,10 +30,11 @@ type Door struct {
 // a one.
 type Conn struct {
 	net.Conn
-	in    *bufio.Reader
-	body  bytes.Buffer
-	Kind  string            // Content-Type of the last answer
-	usual http.RoundTripper // nil: not used
+	in     *bufio.Reader
+	body   bytes.Buffer
+	Kind   string            // Content-Type of the last answer
+	Header http.Header       // of the last answer
+	usual  http.RoundTripper // nil: not used
 }
 
 const answerTimeout = time.Minute
@@ -70,7 +71,7 @@ func (c *Conn) Do(request []byte) (status int, body []byte, err error) {
 	}
 	defer res.Body.Close()
 	c.body.Reset()
-	c.Kind = res.Header.Get("Content-Type")
+	c.Kind, c.Header = res.Header.Get("Content-Type"), res.Header
 	_, err = io.Copy(&c.body, res.Body)
 	return res.StatusCode, c.body.Bytes(), err
 }
@@ -90,9 +91,13 @@ func (c *Conn) send(request []byte) (*http.Response, error) {
 	return c.usual.RoundTrip(r)
 }
 
-// Get is a GET request on the wire.
-func Get(path string) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
+// Get is a GET request on the wire; headers are whole lines.
+func Get(path string, headers ...string) []byte {
+	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: localhost\r\n", path)
+	for _, h := range headers {
+		b = append(append(b, h...), "\r\n"...)
+	}
+	return append(b, "\r\n"...)
 }
 
 // Post is a POST request on the wire; headers are whole lines.
