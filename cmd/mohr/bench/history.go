@@ -71,10 +71,15 @@ func (b *breaking) count(with func(*Damage)) {
 
 // blame counts what must not be, and keeps the first of it.
 func (b *breaking) blame(what *int, d *deed, format string, args ...any) {
+	b.accuse(what, "application %s: %s", d.id, fmt.Sprintf(format, args...))
+}
+
+// accuse is blame where no application is concerned.
+func (b *breaking) accuse(what *int, format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	*what++
-	text := fmt.Sprintf("application %s: ", d.id) + fmt.Sprintf(format, args...)
+	text := fmt.Sprintf(format, args...)
 	if b.damage.First == "" {
 		b.damage.First = text
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"mohr/cmd/mohr/bench/load"
-	"mohr/internal/ledger"
 )
 
 // holder applies, and lives the life of a deed.
@@ -175,40 +174,6 @@ func (k *soaking) readOne(ctx context.Context, kind string, door load.Door, path
 	case err != nil || comesAgain(status):
 		k.noted(kind, -1)
 	default:
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.damage.Wrong++
-		k.damage.First = fmt.Sprintf("%s: status %d: %.300s", path, status, body)
+		k.accuse(&k.damage.Wrong, "%s: status %d: %.300s", path, status, body)
 	}
-}
-
-// weighAll compares everything that clients were told with the service, its
-// store and its log, once all is well again.
-func (k *soaking) weighAll(ctx context.Context) error {
-	if err := k.settled(ctx); err != nil {
-		return err
-	}
-	k.took = nil // the load is over
-	if err := inParallel(k.Clients, k.deeds, func(d *deed) error { k.lastLook(ctx, d); return ctx.Err() }); err != nil {
-		return err
-	}
-	if err := k.replay(ctx); err != nil {
-		return err
-	}
-	leaves := map[string]int{}
-	err := ledger.EachEvent(ctx, k.own, func(e ledger.Event) error {
-		if e.Kind == "complaint.filed" {
-			leaves[e.Subject]++
-		}
-		return nil
-	})
-	for id := range k.told {
-		switch n := leaves[id]; {
-		case n == 0:
-			k.damage.Lost++
-		case n > 1:
-			k.damage.Doubled++
-		}
-	}
-	return err
 }
