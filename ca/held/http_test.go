@@ -25,7 +25,7 @@ func TestTheListShowsItsHoldersKeys(t *testing.T) {
 		if !strings.Contains(page, "/my/keys/"+id) || status != http.StatusOK || !strings.Contains(own, id) {
 			t.Errorf("%s: %d", id, status)
 		}
-		if certified := strings.Contains(own, "sign-file"); certified != (id == k.ID) {
+		if certified := strings.Contains(own, "/my/sign"); certified != (id == k.ID) {
 			t.Errorf("%s offers to sign: %v", id, certified)
 		}
 	}

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"encoding/base64"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"mohr/cmd/mohr/service"
 	"mohr/internal/browser"
-	"mohr/internal/pkitest"
 )
 
 // TestAHeldKeyGoesAllTheWay: a key that the service holds is made by a passkey,
@@ -132,36 +128,16 @@ func (s *running) appliesWithHeldKey(t *testing.T, tab *browser.Tab) (serial str
 	return serials[0]
 }
 
-// signsAFile signs a file on the key's page, and once more for openssl to see.
+// signsAFile signs a file from the key's page, which then tells of it.
 func (s *running) signsAFile(t *testing.T, tab *browser.Tab) {
 	t.Helper()
-	dir := t.TempDir()
-	file, signature := filepath.Join(dir, "contract.txt"), filepath.Join(dir, "contract.p7s")
-	if err := os.WriteFile(file, []byte("I agree.\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	tab.Wait("#sign-file button")
-	tab.Upload("#file", file)
-	tab.Click("#sign-file button")
-	tab.Wait("#sign-file[data-done='contract.txt']")
-	var cms string
-	tab.Run(`const keys = await import("/static/keys.js"); const key = (await keys.signers()).find((k) => k.held);
-		return keys.base64(await keys.cms(key.privateKey, key.chain, new TextEncoder().encode("I agree.\n")));`, &cms)
-	der, err := base64.StdEncoding.DecodeString(cms)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(signature, der, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(t.Context(), pkitest.Need(t, "openssl", "openssl"), "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", signature,
-		"-content", file, "-CAfile", filepath.Join(s.data, "root.pem"), "-purpose", "any", "-out", os.DevNull).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "successful") {
-		t.Errorf("openssl: %v\n%s", err, out)
-	}
-	tab.Go(tab.URL())
+	page := tab.URL()
+	tab.Follow("a[href='/my/sign']")
+	file := writeFile(t, "contract.txt", []byte("I agree.\n"))
+	s.opensslHolds(t, file, signsOnPage(t, tab, file, "#form-cades", "sign-held"))
+	tab.Go(page)
 	seen(t, tab, "held-used")
-	if n := strings.Count(tab.Text("main table"), "a file"); n != 2 {
+	if n := strings.Count(tab.Text("main table"), "a file"); n != 1 {
 		t.Errorf("%d files are on record:\n%s", n, tab.Text("main"))
 	}
 }
@@ -193,7 +169,7 @@ func (s *running) endsAKey(t *testing.T, tab *browser.Tab, page string) {
 	inBoth(t, tab, "held-destroy")
 	tab.Follow("button.danger")
 	seen(t, tab, "held-destroyed")
-	if tab.Has("#sign-file") || tab.Has("a[href$='?deed=destroy']") {
+	if tab.Has("a[href='/my/sign']") || tab.Has("a[href$='?deed=destroy']") {
 		t.Errorf("the key is not destroyed:\n%s", tab.Text("main"))
 	}
 }

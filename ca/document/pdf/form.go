@@ -14,6 +14,21 @@ func (f *File) catalog() (ref, dict, error) {
 	return r, d, err
 }
 
+// Pages returns how many pages the file says it has; 0 where it does not say
+// (ISO 32000-1 section 7.7.3.2).
+func (f *File) Pages() (int, error) {
+	_, catalog, err := f.catalog()
+	if err != nil {
+		return 0, err
+	}
+	tree, err := f.dictAt(catalog["Pages"])
+	if err != nil {
+		return 0, err
+	}
+	count, err := f.get(tree["Count"])
+	return intOr(count, 0), err
+}
+
 // firstPage returns the first leaf of the page tree (ISO 32000-1 section 7.7.3).
 func (f *File) firstPage(catalog dict) (ref, dict, error) {
 	next := catalog["Pages"]

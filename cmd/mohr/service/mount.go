@@ -13,6 +13,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/custody"
 	"mohr/ca/document/desk"
+	"mohr/ca/document/signing"
 	"mohr/ca/held"
 	"mohr/ca/incident"
 	"mohr/ca/lookup"
@@ -54,6 +55,7 @@ func (r *rooms) mount(context.Context) error {
 	}
 	r.merchant.Routes(r.web, r.visitors)
 	r.mine.Routes(r.web)
+	r.signing.Routes(r.web)
 	r.enroll.RoutesMine(r.web, r.signin)
 	r.Ledger.Routes(r.web.Echo)
 	r.Ledger.PageRoutes(r.web)
@@ -63,7 +65,7 @@ func (r *rooms) mount(context.Context) error {
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, desk.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, held.Pages, mine.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, desk.Pages, signing.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, held.Pages, mine.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}

@@ -17,6 +17,7 @@ import (
 	"mohr/ca/document"
 	"mohr/ca/document/desk"
 	"mohr/ca/document/pdf"
+	"mohr/ca/document/signing"
 	"mohr/ca/evidence"
 	"mohr/ca/held"
 	"mohr/ca/incident"
@@ -81,6 +82,7 @@ type rooms struct {
 	mandate    *mandate.Desk
 	signin     *signin.Desk
 	held       *held.Desk // nil: no key is held here
+	signing    *signing.Desk
 	merchant   *merchant.Desk
 	mine       *mine.Desk
 	documents  *repository.Set
@@ -92,7 +94,7 @@ type rooms struct {
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
 	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, document.Texts, pdf.Texts, receipt.Texts, session.Texts, signin.Texts, held.Texts, mine.Texts,
-		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, scep.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, desk.Texts, Texts, badge.Texts, merchant.Texts)
+		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, scep.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, desk.Texts, signing.Texts, Texts, badge.Texts, merchant.Texts)
 }
 
 // openRooms builds the rooms from the bottom up.
@@ -100,7 +102,7 @@ func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA, Stated: func(ctx context.Context, key, hash string) error {
 		return held.Stated(ctx, g.Store, key, hash)
 	}}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openSignIn, r.openHeld, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openMerchant, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openSignIn, r.openHeld, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSigning, r.openMerchant, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -300,6 +302,11 @@ func (r *rooms) openMandates(context.Context) (err error) {
 		return err
 	}
 	r.mine, err = mine.New(mine.Config{Store: r.Store, CA: r.CA, SignIn: r.signin, Mandates: r.mandate, Receipts: r.receipts, Proofs: r.Ledger, Held: r.held != nil})
+	return err
+}
+
+func (r *rooms) openSigning(context.Context) (err error) {
+	r.signing, err = signing.New(signing.Config{Store: r.Store, CA: r.CA, SignIn: r.signin, Nonces: r.nonces, Stamper: r.unit, Source: r.ownStatuses()})
 	return err
 }
 

@@ -115,7 +115,7 @@ function children(b) {
 export const base64 = (b) => btoa(Array.from(b, (o) => String.fromCharCode(o)).join(""));
 const base64url = (b) => base64(b).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 export const fromBase64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
-const hex = (b) => Array.from(b, (o) => o.toString(16).padStart(2, "0")).join("");
+export const hex = (b) => Array.from(b, (o) => o.toString(16).padStart(2, "0")).join("");
 
 /** pem wraps DER for files and forms. */
 export function pem(label, b) {
@@ -160,7 +160,9 @@ async function signPair(key, b, purpose) {
   });
   return out;
 }
-async function signDER(key, b, purpose) {
+
+/** signDER is an Ecdsa-Sig-Value over b by a key of this browser, or one that is held. */
+export async function signDER(key, b, purpose) {
   if (key.sign) return key.sign(b, purpose);
   const pair = await signPair(key, b);
   return sequence(integer(pair.slice(0, 32)), integer(pair.slice(32)));
