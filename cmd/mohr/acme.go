@@ -18,17 +18,10 @@ import (
 // acmeAsk signs a statement about a business's external account keys and
 // returns the answer, also as it came.
 func (h *holder) acmeAsk(ctx context.Context, api *client, action acme.Action, kid string) (g acme.Given, raw []byte, err error) {
-	c, err := api.challenge(ctx, "/api/v1/acme/nonce")
+	_, jws, err := api.user().State(ctx, h.SigningKey, acme.StatementType, "/api/v1/acme/nonce",
+		func(claims signature.Claims) any { return acme.Ask{Claims: claims, Action: action, KID: kid} })
 	if err != nil {
 		return g, nil, err
-	}
-	payload, err := json.Marshal(acme.Ask{Claims: h.claims(c), Action: action, KID: kid})
-	if err != nil {
-		return g, nil, err
-	}
-	jws, err := signature.SignJWS(h.SigningKey, acme.StatementType, payload)
-	if err != nil {
-		return g, nil, fmt.Errorf("sign the statement: %w", err)
 	}
 	raw, err = api.fetch(ctx, request{method: http.MethodPost, path: "/api/v1/acme/keys", kind: "application/jose", body: jws})
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -16,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mohr/badge"
-	"mohr/ca/signature"
+	mohr "mohr/cmd/mohr/client"
 )
 
 // badgeAsk is what a merchant wants of the service.
@@ -65,40 +63,10 @@ func (a badgeAsk) put(ask *badge.Ask) {
 
 // badgeRequest makes the payload and the signed request for it.
 func (h *holder) badgeRequest(ctx context.Context, api *client, a badgeAsk) (payload, jws []byte, err error) {
-	c, err := api.challenge(ctx, "/api/v1/badges/nonce")
-	if err != nil {
-		return nil, nil, err
-	}
-	ask := badge.Ask{Claims: h.claims(c), JTI: randomID(), Request: randomID()}
+	var ask badge.Ask
 	a.put(&ask)
-	if payload, err = json.Marshal(ask); err != nil {
-		return nil, nil, err
-	}
-	jws, err = signature.SignJWS(h.SigningKey, badge.RequestType, payload)
-	if err != nil {
-		return nil, nil, fmt.Errorf("sign the request: %w", err)
-	}
-	return payload, jws, nil
-}
-
-// sendBadge hands a signed request in and returns the badge's record.
-func (c *client) sendBadge(ctx context.Context, jws []byte) (r badge.Record, raw []byte, err error) {
-	raw, err = c.fetch(ctx, request{method: http.MethodPost, path: "/api/v1/badges", kind: "application/jose", body: jws})
-	if err != nil {
-		return r, nil, err
-	}
-	err = json.Unmarshal(raw, &r)
-	return r, raw, err
-}
-
-// checkBadge asks for a new look at the facts.
-func (c *client) checkBadge(ctx context.Context, id badge.ID) (r badge.Record, raw []byte, err error) {
-	raw, err = c.fetch(ctx, request{method: http.MethodPost, path: "/api/v1/badges/" + url.PathEscape(string(id)) + "/check"})
-	if err != nil {
-		return r, nil, err
-	}
-	err = json.Unmarshal(raw, &r)
-	return r, raw, err
+	r, err := api.user().NewBadgeRequest(ctx, h.SigningKey, ask)
+	return r.Payload, r.JWS, err
 }
 
 type badgeFlags struct {
@@ -160,11 +128,11 @@ func (f *badgeFlags) run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	r, raw, err := api.sendBadge(ctx, jws)
+	r, err := api.user().SendBadgeRequest(ctx, mohr.BadgeRequest{JWS: jws})
 	if err != nil {
 		return err
 	}
-	if err := f.print(out, r, raw); err != nil {
+	if err := f.print(out, r); err != nil {
 		return err
 	}
 	return f.follow(ctx, api, r, out)
@@ -172,30 +140,19 @@ func (f *badgeFlags) run(ctx context.Context, out io.Writer) error {
 
 // follow asks again until a decision is made or the patience is over.
 func (f *badgeFlags) follow(ctx context.Context, api *client, r badge.Record, out io.Writer) error {
-	for end := time.Now().Add(f.wait); r.State.Open() && time.Now().Before(end); {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(2 * time.Second):
-		}
-		next, raw, err := api.checkBadge(ctx, r.ID)
-		if err != nil {
-			return err
-		}
-		if next.State != r.State {
-			if err := f.print(out, next, raw); err != nil {
-				return err
-			}
-		}
-		r = next
+	patient, stop := context.WithTimeout(ctx, f.wait)
+	defer stop()
+	var failed error
+	_, err := api.user().AwaitBadge(patient, r, func(r badge.Record) { failed = errors.Join(failed, f.print(out, r)) })
+	if patient.Err() != nil && ctx.Err() == nil {
+		err = nil // it may be decided later
 	}
-	return nil
+	return errors.Join(err, failed)
 }
 
-func (f *badgeFlags) print(out io.Writer, r badge.Record, raw []byte) error {
+func (f *badgeFlags) print(out io.Writer, r badge.Record) error {
 	if f.json {
-		_, err := fmt.Fprintf(out, "%s\n", raw)
-		return err
+		return json.NewEncoder(out).Encode(r)
 	}
 	fmt.Fprintf(out, "Badge %s: %s.\n", r.ID, r.State)
 	challenge := r.Challenge
@@ -219,11 +176,11 @@ func badgeCheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, raw, err := api.checkBadge(c.Context(), badge.ID(args[0]))
+			r, err := api.user().CheckBadge(c.Context(), badge.ID(args[0]))
 			if err != nil {
 				return err
 			}
-			return f.print(c.OutOrStdout(), r, raw)
+			return f.print(c.OutOrStdout(), r)
 		},
 	}
 	f.serverFlags.register(c.Flags())

@@ -1,42 +1,15 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"mohr/ca/signature"
 	"mohr/complaints"
 )
-
-// replyToInvitation signs what a business says to its invitation to publish.
-func (h *holder) replyToInvitation(ctx context.Context, api *client, s complaints.ReplyStatement) (r complaints.Reply, err error) {
-	c, err := api.challenge(ctx, "/api/v1/invitations/nonce")
-	if err != nil {
-		return r, err
-	}
-	s.Claims = h.claims(c)
-	payload, err := json.Marshal(s)
-	if err != nil {
-		return r, err
-	}
-	jws, err := signature.SignJWS(h.SigningKey, complaints.ReplyType, payload)
-	if err != nil {
-		return r, fmt.Errorf("sign the reply: %w", err)
-	}
-	b, err := api.fetch(ctx, request{method: http.MethodPost, path: "/api/v1/businesses/" + url.PathEscape(s.Business) + "/publication/reply", kind: "application/jose", body: jws})
-	if err != nil {
-		return r, err
-	}
-	return r, json.Unmarshal(b, &r)
-}
 
 func replyCommand() *cobra.Command {
 	var f holderFlags
@@ -60,7 +33,7 @@ func replyCommand() *cobra.Command {
 				return err
 			}
 			defer ring.Close()
-			r, err := h.replyToInvitation(c.Context(), api, s)
+			r, err := api.user().ReplyToInvitation(c.Context(), h.SigningKey, s)
 			if err != nil {
 				return err
 			}

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"mohr/ca/signature"
 	"mohr/cmd/mohr/service"
 	"mohr/complaints"
 	"mohr/internal/store"
@@ -28,23 +25,6 @@ func complaintsCommand() *cobra.Command {
 		figuresCommand(), rankingCommand(), statisticsCommand(), replayCommand(), treatmentCommand(), recomputeCommand(),
 	}
 	return group("complaints", "Answer complaints and rule on them; import and count them", append(own, deskCommands()...)...)
-}
-
-// answerComplaint signs an answer and hands it in.
-func (h *holder) answerComplaint(ctx context.Context, api *client, id, kind, text string) ([]byte, error) {
-	c, err := api.challenge(ctx, "/api/v1/complaints/nonce")
-	if err != nil {
-		return nil, err
-	}
-	payload, err := json.Marshal(complaints.AnswerStatement{Claims: h.claims(c), Complaint: id, Kind: complaints.Kind(kind), Text: text})
-	if err != nil {
-		return nil, err
-	}
-	jws, err := signature.SignJWS(h.SigningKey, complaints.AnswerType, payload)
-	if err != nil {
-		return nil, fmt.Errorf("sign the answer: %w", err)
-	}
-	return api.fetch(ctx, request{method: http.MethodPost, path: "/api/v1/complaints/" + url.PathEscape(id) + "/answers", kind: "application/jose", body: jws})
 }
 
 func answerCommand() *cobra.Command {
@@ -64,17 +44,12 @@ func answerCommand() *cobra.Command {
 				return err
 			}
 			defer ring.Close()
-			b, err := h.answerComplaint(c.Context(), api, args[0], kind, text)
+			a, err := api.user().AnswerComplaint(c.Context(), h.SigningKey, args[0], complaints.Kind(kind), text)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", b)
-				return err
-			}
-			var a complaints.Accepted
-			if err := json.Unmarshal(b, &a); err != nil {
-				return err
+				return json.NewEncoder(c.OutOrStdout()).Encode(a)
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "Complaint %s: %s taken at %s; it is %s now.\n", a.Complaint, a.Kind, a.At.Format(time.RFC3339), a.State)
 			return err

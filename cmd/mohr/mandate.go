@@ -24,20 +24,9 @@ func mandateCommand() *cobra.Command {
 
 // say signs a statement about mandates, hands it in and decodes the answer.
 func (h *holder) say(ctx context.Context, api *client, typ, path string, statement func(signature.Claims) any, out any) error {
-	c, err := api.challenge(ctx, "/api/v1/mandates/nonce?type="+url.QueryEscape(typ))
+	_, jws, err := api.user().State(ctx, h.SigningKey, typ, "/api/v1/mandates/nonce?type="+url.QueryEscape(typ), statement)
 	if err != nil {
 		return err
-	}
-	if c.Type != typ {
-		return errors.New("the service takes another type of statement than this mohr makes; take a newer one")
-	}
-	payload, err := json.Marshal(statement(h.claims(c)))
-	if err != nil {
-		return err
-	}
-	jws, err := signature.SignJWS(h.SigningKey, typ, payload)
-	if err != nil {
-		return fmt.Errorf("sign the statement: %w", err)
 	}
 	return api.call(ctx, request{method: http.MethodPost, path: path, in: map[string]string{"jws": string(jws)}}, out)
 }

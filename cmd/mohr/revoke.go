@@ -2,16 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mohr/ca"
 	"mohr/ca/incident"
-	"mohr/ca/signature"
 )
 
 func revokeCommand() *cobra.Command {
@@ -38,7 +35,7 @@ Who has no such key any more uses the revocation code. Who has found a key, whoe
 			if !yes {
 				return fmt.Errorf("nothing was revoked; this would end certificate %s (%s): repeat with --yes, a revocation cannot be undone", serial, reason)
 			}
-			row, err := h.end(c, api, serial, ca.Reason(reason))
+			row, err := api.user().Revoke(c.Context(), h.SigningKey, serial, ca.Reason(reason))
 			if err != nil {
 				return err
 			}
@@ -62,25 +59,4 @@ func holderReasonNames() string {
 		names = append(names, string(r))
 	}
 	return strings.Join(names, ", ") + " (suspends)"
-}
-
-// end signs and sends the statement that a certificate ends.
-func (h *holder) end(c *cobra.Command, api *client, serial string, reason ca.Reason) (row ca.Entry, err error) {
-	ch, err := api.challenge(c.Context(), "/api/v1/revocations/nonce")
-	if err != nil {
-		return row, err
-	}
-	if ch.Type != incident.StatementType {
-		return row, errors.New("the service takes another type of statement than this mohr makes; take a newer one")
-	}
-	payload, err := json.Marshal(incident.Statement{Claims: h.claims(ch), Serial: serial, Reason: reason})
-	if err != nil {
-		return row, err
-	}
-	jws, err := signature.SignJWS(h.SigningKey, incident.StatementType, payload)
-	if err != nil {
-		return row, err
-	}
-	err = api.call(c.Context(), request{method: http.MethodPost, path: "/api/v1/revocations", in: map[string]string{"jws": string(jws)}}, &row)
-	return row, err
 }

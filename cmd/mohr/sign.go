@@ -1,30 +1,17 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"mohr/ca"
-	"mohr/ca/document"
-	"mohr/ca/document/cades"
-	"mohr/ca/document/jades"
-	"mohr/ca/document/online"
-	"mohr/ca/document/pades"
-	"mohr/ca/timestamp"
+	mohr "mohr/cmd/mohr/client"
 	"mohr/hsm"
-	"mohr/internal/gateway"
 )
 
 // outFlags say what may be dialed for others' statuses and time stamps.
@@ -33,9 +20,6 @@ type outFlags struct{ allow []string }
 func (f *outFlags) register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.allow, "allow", nil, "addresses that may be asked though they are not public, as 127.0.0.0/8 for a service of your own")
 }
-
-// maxAnswerOutside bounds what an authority answers: a CRL may be long.
-const maxAnswerOutside = 16 << 20
 
 func (f *outFlags) client() (*http.Client, error) {
 	var allow []netip.Prefix
@@ -46,11 +30,7 @@ func (f *outFlags) client() (*http.Client, error) {
 		}
 		allow = append(allow, p)
 	}
-	d, err := gateway.NewDialer(gateway.DialConfig{Allow: allow, MaxBody: maxAnswerOutside, Timeout: 20 * time.Second})
-	if err != nil {
-		return nil, err
-	}
-	return d.Client(""), nil
+	return mohr.Outside(allow...)
 }
 
 // signFlags say how a document is signed.
@@ -85,11 +65,13 @@ revocations, so that it can be judged without them; they are asked at the addres
 }
 
 func (f *signFlags) sign(c *cobra.Command, file string) error {
-	switch {
-	case !slices.Contains([]string{"cades", "jades", "pades"}, f.format):
-		return usageError{fmt.Errorf("--format %s: there are cades, jades and pades", f.format)}
-	case f.format == "pades" && f.detached:
-		return usageError{errors.New("--detached: the signature of a PDF is inside it")}
+	outside, err := f.client()
+	if err != nil {
+		return err
+	}
+	how := mohr.Signing{Format: f.format, Level: f.level, Detached: f.detached, Name: filepath.Base(file), MIME: f.kind, Stamps: f.tsa, HTTP: outside}
+	if err := how.Check(); err != nil {
+		return usageError{err}
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -101,11 +83,7 @@ func (f *signFlags) sign(c *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	stamper, source, err := f.raise(h.SigningKey)
-	if err != nil {
-		return err
-	}
-	signed, err := f.write(c.Context(), h.SigningKey, filepath.Base(file), b, stamper, source)
+	signed, err := mohr.SignDocument(c.Context(), h.SigningKey, b, how)
 	if err != nil {
 		return err
 	}
@@ -120,67 +98,14 @@ func (f *signFlags) sign(c *cobra.Command, file string) error {
 	return err
 }
 
-func (f *signFlags) write(ctx context.Context, key ca.SigningKey, name string, b []byte, stamper document.Stamper, source document.Source) ([]byte, error) {
-	kind := f.kind
-	if kind == "" {
-		kind = mime.TypeByExtension(filepath.Ext(name))
-	}
-	if kind == "" {
-		kind = "application/octet-stream"
-	}
-	now := time.Now()
-	switch f.format {
-	case "pades":
-		return pades.Sign(ctx, key, b, pades.Options{Time: now, Name: key.Certificate.Subject.CommonName, Stamper: stamper, Source: source})
-	case "jades":
-		return jades.Sign(ctx, key, document.Bytes(b), jades.Options{MIME: kind, Time: now, Enclose: !f.detached, Name: name, Stamper: stamper, Source: source})
-	}
-	return cades.Sign(ctx, key, document.Bytes(b), cades.Options{MIME: kind, Time: now, Enclose: !f.detached, Stamper: stamper, Source: source})
-}
-
 func (f *signFlags) extension() string {
 	switch {
-	case f.format == "pades":
+	case f.format == mohr.PAdES:
 		return ".signed.pdf"
-	case f.format == "jades":
+	case f.format == mohr.JAdES:
 		return ".jws"
 	case f.detached:
 		return ".p7s"
 	}
 	return ".p7m"
-}
-
-// raise says who is asked for the level.
-func (f *signFlags) raise(key ca.SigningKey) (document.Stamper, document.Source, error) {
-	if !slices.Contains([]string{"B", "T", "LT"}, f.level) {
-		return nil, nil, usageError{fmt.Errorf("--level %s: there are B, T and LT", f.level)}
-	}
-	if f.level == "B" {
-		return nil, nil, nil
-	}
-	client, err := f.client()
-	if err != nil {
-		return nil, nil, err
-	}
-	at := f.tsa
-	if at == "" {
-		if at, err = stampAddress(key); err != nil {
-			return nil, nil, err
-		}
-	}
-	stamper := timestamp.Client{URL: at, HTTP: client}
-	if f.level == "T" {
-		return stamper, nil, nil
-	}
-	return stamper, online.Source{HTTP: client}, nil
-}
-
-// stampAddress is where a service of this program stamps: beside its responder.
-func stampAddress(key ca.SigningKey) (string, error) {
-	if len(key.Certificate.OCSPServer) > 0 {
-		if u, err := url.Parse(key.Certificate.OCSPServer[0]); err == nil && u.Host != "" {
-			return u.Scheme + "://" + u.Host + "/tsa", nil
-		}
-	}
-	return "", errors.New("the certificate does not tell where its authority stamps; give the address with --tsa")
 }

@@ -44,12 +44,8 @@ func (t *tour) complaintStep(ctx context.Context) error {
 	if err := t.receipt(ctx, ticket.Receipt); err != nil {
 		return err
 	}
-	b, err := t.renewed.answerComplaint(ctx, t.api, ticket.ID, "answer", "پوزش می‌خواهیم؛ هزینهٔ ارسال بازگردانده شد.")
+	answered, err := t.api.user().AnswerComplaint(ctx, t.renewed.SigningKey, ticket.ID, complaints.KindAnswer, "پوزش می‌خواهیم؛ هزینهٔ ارسال بازگردانده شد.")
 	if err != nil {
-		return err
-	}
-	var answered complaints.Accepted
-	if err := json.Unmarshal(b, &answered); err != nil {
 		return err
 	}
 	if answered.State != complaints.StateAnswered {

@@ -162,7 +162,8 @@ func (t *tour) badgeStep(ctx context.Context) error {
 	if err := t.keep("request.jws", jws); err != nil {
 		return err
 	}
-	r, _, err := t.api.sendBadge(ctx, jws)
+	api := t.api.user()
+	r, err := api.SendBadgeRequest(ctx, mohr.BadgeRequest{JWS: jws})
 	if err != nil {
 		return err
 	}
@@ -173,7 +174,7 @@ func (t *tour) badgeStep(ctx context.Context) error {
 		return err
 	}
 	for try := 0; r.State.Open() && try < 20; try++ {
-		if r, _, err = t.api.checkBadge(ctx, r.ID); err != nil {
+		if r, err = api.CheckBadge(ctx, r.ID); err != nil {
 			return err
 		}
 	}

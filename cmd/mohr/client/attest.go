@@ -25,7 +25,7 @@ func (d *Device) introduce(ctx context.Context) (attest.Statement, error) {
 // vouch has the TPM vouch for the key of the application.
 func (a *Application) vouch(ctx context.Context, d *Device) error {
 	if d == nil {
-		return errors.New("the service wants a device to vouch for the key; apply with a key in a TPM: --key tpmkms:...")
+		return errors.New("the service wants a device to vouch for the key; apply with a key in a TPM (a tpmkms: URI)")
 	}
 	s, err := d.introduce(ctx)
 	if err != nil {

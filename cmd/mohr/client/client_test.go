@@ -98,6 +98,24 @@ func TestABusyServiceIsAskedAgainWithinPatience(t *testing.T) {
 	}
 }
 
+// TestManyUseOneClientAtOnce is for the race detector.
+func TestManyUseOneClientAtOnce(t *testing.T) {
+	t.Parallel()
+	c := &client.Client{HTTP: &http.Client{Transport: &answering{answers: []func(*httptest.ResponseRecorder){says(200, "", "")}}}}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, err := c.Application("a-1", "token").Look(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := c.TakeOver(t.Context(), "a-1", client.Person{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 func TestAProblemSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	c := &client.Client{HTTP: &http.Client{Transport: &answering{answers: []func(*httptest.ResponseRecorder){says(429, "too_many", "60")}}}}

@@ -5,7 +5,9 @@
 // its other methods take one step each. [Client.RenewalWindow] says when a
 // certificate should be renewed, [Client.BeginRenewal] and [Client.Renew] do it,
 // [Client.RenewTo] keeps it in files that outlive a crash, and a [Keeper] does
-// all of this from time to time.
+// all of this from time to time. [SignDocument] signs without the service.
+// [Client.NewBadgeRequest] and [Client.SendBadgeRequest] ask for a badge,
+// [Client.AnswerComplaint] answers, [Client.Revoke] ends a certificate.
 //
 // # Errors
 //
@@ -17,14 +19,15 @@
 // # Repeating
 //
 // A service that is away or busy is asked again, within Client.Patience; see
-// [Client.Do]. Every call here may be repeated by the caller too: an
-// application's steps and a signed statement bring the same answer again.
+// [Client.Do]. The steps of an application and what was signed once (a
+// [Renewal], a [BadgeRequest]) may be sent again by the caller and bring the
+// same answer. What signs and sends in one call, as [Client.AnswerComplaint],
+// signs anew each time: called twice it is said twice.
 //
 // # Keys
 //
-// A [Key] is any crypto.Signer with its certificate. This package never writes
-// a key; [OpenSigner] makes and opens keys in files, PKCS#11 tokens and TPMs by
-// their URIs.
+// A [Key] is any crypto.Signer with its certificate. [OpenSigner] makes and
+// opens keys in files, PKCS#11 tokens and TPMs by their URIs.
 //
 // Nothing here prints, ends the process or keeps state between calls.
 package client

@@ -77,17 +77,26 @@ func (k *Keeper) successor(ctx context.Context) ([]byte, error) {
 	if s.OldKey, err = k.Place.Key(); err != nil {
 		return nil, err
 	}
-	chain, err := os.ReadFile(k.Place.Current(place.CertificateFile))
-	if err != nil {
-		return nil, err
-	}
-	signer, err := OpenSigner(ctx, k.Ring, s.OldKey, false)
-	if err != nil {
-		return nil, err
-	}
-	if s.Old, err = NewKey(signer, chain); err != nil {
+	if s.Old, err = k.Key(ctx); err != nil {
 		return nil, err
 	}
 	issued, err := k.Client.RenewTo(ctx, s)
 	return issued.Chain, err
+}
+
+// Key opens the pair in use.
+func (k *Keeper) Key(ctx context.Context) (Key, error) {
+	where, err := k.Place.Key()
+	if err != nil {
+		return Key{}, err
+	}
+	chain, err := os.ReadFile(k.Place.Current(place.CertificateFile))
+	if err != nil {
+		return Key{}, err
+	}
+	signer, err := OpenSigner(ctx, k.Ring, where, false)
+	if err != nil {
+		return Key{}, err
+	}
+	return NewKey(signer, chain)
 }

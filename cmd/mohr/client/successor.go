@@ -94,7 +94,7 @@ func (s Successor) device() (*Device, error) {
 		return nil, nil
 	}
 	if s.CSR != nil || !InTPM(s.NewKey) {
-		return nil, errors.New("the old key lives in a TPM, and its certificate says so: the new one has to live in one too; name it with --new-key tpmkms:...")
+		return nil, errors.New("the old key lives in a TPM, and its certificate says so: the new one has to live in one too; name it by a tpmkms: URI")
 	}
 	return &Device{Ring: s.Ring, URI: s.NewKey, Issuers: s.Issuers}, nil
 }
@@ -105,7 +105,7 @@ func (s Successor) request(ctx context.Context) ([]byte, error) {
 		return s.CSR, nil
 	}
 	if KeyURI(s.NewKey) == KeyURI(s.OldKey) {
-		return nil, errors.New("the new key is the old key; give another one with --new-key")
+		return nil, errors.New("the new key is the old key; name another one")
 	}
 	signer, err := OpenSigner(ctx, s.Ring, s.NewKey, true)
 	if err != nil {
