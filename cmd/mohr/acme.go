@@ -18,7 +18,7 @@ import (
 // acmeAsk signs a statement about a business's external account keys and
 // returns the answer, also as it came.
 func (h *holder) acmeAsk(ctx context.Context, api *client, action acme.Action, kid string) (g acme.Given, raw []byte, err error) {
-	_, jws, err := api.user().State(ctx, h.SigningKey, acme.StatementType, "/api/v1/acme/nonce",
+	_, jws, err := api.user().SignStatement(ctx, h.SigningKey, acme.StatementType, "/api/v1/acme/nonce",
 		func(claims signature.Claims) any { return acme.Ask{Claims: claims, Action: action, KID: kid} })
 	if err != nil {
 		return g, nil, err

@@ -24,7 +24,7 @@ func mandateCommand() *cobra.Command {
 
 // say signs a statement about mandates, hands it in and decodes the answer.
 func (h *holder) say(ctx context.Context, api *client, typ, path string, statement func(signature.Claims) any, out any) error {
-	_, jws, err := api.user().State(ctx, h.SigningKey, typ, "/api/v1/mandates/nonce?type="+url.QueryEscape(typ), statement)
+	_, jws, err := api.user().SignStatement(ctx, h.SigningKey, typ, "/api/v1/mandates/nonce?type="+url.QueryEscape(typ), statement)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (c *Client) NewBadgeRequest(ctx context.Context, key Key, ask badge.Ask) (r
 	if ask.Request == "" {
 		ask.Request = RandomID()
 	}
-	r.Payload, r.JWS, err = c.State(ctx, key, badge.RequestType, "/api/v1/badges/nonce", func(claims signature.Claims) any {
+	r.Payload, r.JWS, err = c.SignStatement(ctx, key, badge.RequestType, "/api/v1/badges/nonce", func(claims signature.Claims) any {
 		ask.Claims = claims
 		return ask
 	})

@@ -21,8 +21,8 @@ import (
 type Client struct {
 	// Server is the service's address without a path: https://mohr.example.
 	Server string
-	// HTTP carries the requests; New and HTTP say what suits. nil is one that
-	// trusts the roots of this machine.
+	// HTTP carries the requests; the function HTTP makes what suits. nil is
+	// http.DefaultClient.
 	HTTP *http.Client
 	// Token is a bearer token, "" for none. Applications bring theirs.
 	Token string
@@ -50,12 +50,22 @@ func New(server string, roots *x509.CertPool) *Client {
 }
 
 // HTTP returns what New takes to carry requests; shown are certificates to
-// show to the service, for its door that asks for them.
+// show to the service, for its door that asks for them. It goes to no other
+// service than the one asked: what is signed for one is not carried on.
 func HTTP(roots *x509.CertPool, shown ...tls.Certificate) *http.Client {
-	return &http.Client{Timeout: timeout, Transport: &http.Transport{
-		Proxy:           http.ProxyFromEnvironment,
-		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, Certificates: shown},
-	}}
+	return &http.Client{
+		Timeout: timeout,
+		Transport: &http.Transport{
+			Proxy:           http.ProxyFromEnvironment,
+			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, Certificates: shown},
+		},
+		CheckRedirect: func(next *http.Request, via []*http.Request) error {
+			if len(via) > 5 || next.URL.Scheme != via[0].URL.Scheme || next.URL.Host != via[0].URL.Host {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		},
+	}
 }
 
 // Request is one call of the API, for what has no method here; the service

@@ -162,6 +162,19 @@ func TestAContextEndsTheWaiting(t *testing.T) {
 	})
 }
 
+func TestNothingIsCarriedToAnotherService(t *testing.T) {
+	t.Parallel()
+	asked := false
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer other.Close()
+	s := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer s.Close()
+	_, err := client.New(s.URL, nil).Do(t.Context(), client.Request{Method: http.MethodPost, Path: "/x", Kind: "application/jose", Body: []byte("x")})
+	if err == nil || !strings.Contains(err.Error(), "307") || asked {
+		t.Errorf("%v, the other one was asked: %t", err, asked)
+	}
+}
+
 func TestOnlyGivenRootsAreBelieved(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

@@ -13,7 +13,7 @@ import (
 // it in. What stops the clock, and what a kind is for, is the record's own;
 // see complaints.Kind.
 func (c *Client) AnswerComplaint(ctx context.Context, key Key, id string, kind complaints.Kind, text string) (a complaints.Accepted, err error) {
-	_, jws, err := c.State(ctx, key, complaints.AnswerType, "/api/v1/complaints/nonce", func(claims signature.Claims) any {
+	_, jws, err := c.SignStatement(ctx, key, complaints.AnswerType, "/api/v1/complaints/nonce", func(claims signature.Claims) any {
 		return complaints.AnswerStatement{Claims: claims, Complaint: id, Kind: kind, Text: text}
 	})
 	if err != nil {
@@ -26,7 +26,7 @@ func (c *Client) AnswerComplaint(ctx context.Context, key Key, id string, kind c
 // ReplyToInvitation signs what the business s.Business says to its invitation
 // to publish its record, and hands it in. The Claims of s are filled in.
 func (c *Client) ReplyToInvitation(ctx context.Context, key Key, s complaints.ReplyStatement) (r complaints.Reply, err error) {
-	_, jws, err := c.State(ctx, key, complaints.ReplyType, "/api/v1/invitations/nonce", func(claims signature.Claims) any {
+	_, jws, err := c.SignStatement(ctx, key, complaints.ReplyType, "/api/v1/invitations/nonce", func(claims signature.Claims) any {
 		s.Claims = claims
 		return s
 	})

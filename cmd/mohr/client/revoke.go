@@ -15,7 +15,7 @@ func (c *Client) Revoke(ctx context.Context, key Key, serial string, reason ca.R
 	if serial == "" {
 		serial = ca.SerialText(key.Certificate.SerialNumber)
 	}
-	_, jws, err := c.State(ctx, key, incident.StatementType, "/api/v1/revocations/nonce", func(claims signature.Claims) any {
+	_, jws, err := c.SignStatement(ctx, key, incident.StatementType, "/api/v1/revocations/nonce", func(claims signature.Claims) any {
 		return incident.Statement{Claims: claims, Serial: serial, Reason: reason}
 	})
 	if err != nil {

@@ -42,10 +42,10 @@ func (c Challenge) Claims(key Key) signature.Claims {
 	}
 }
 
-// State signs, as a JWS, the statement of type typ that say makes of its
+// SignStatement signs, as a JWS, the statement of type typ that say makes of its
 // claims; its nonce comes from the path. It serves the desks that have no
 // method here.
-func (c *Client) State(ctx context.Context, key Key, typ, path string, say func(signature.Claims) any) (payload, jws []byte, err error) {
+func (c *Client) SignStatement(ctx context.Context, key Key, typ, path string, say func(signature.Claims) any) (payload, jws []byte, err error) {
 	ch, err := c.Challenge(ctx, path)
 	if err != nil {
 		return nil, nil, err
