@@ -94,10 +94,9 @@ func (s Soak) Run(ctx context.Context, c Config, dir string) (Soaked, error) {
 		return Soaked{}, fmt.Errorf("badge for a shop: %w", err)
 	}
 	k.begun, k.now, b.took = time.Now(), newPeriod(), k.note
-	if err := k.work(ctx); err != nil {
-		return k.out, err
+	if err = k.work(ctx); err == nil {
+		err = k.weighAll(ctx)
 	}
-	err = k.weighAll(ctx)
 	k.out.Damage = b.damage
 	k.out.Verdicts = verdicts(k.out.Periods)
 	return k.out, err
@@ -170,7 +169,7 @@ func (k *soaking) watch(ctx context.Context, done <-chan struct{}) {
 		}
 		memory := make([]float64, len(k.nodes))
 		for i, n := range k.nodes {
-			short, cancel := context.WithTimeout(ctx, 2*time.Second)
+			short, cancel := context.WithTimeout(ctx, 10*time.Second)
 			k.mu.Lock()
 			ops := n.ops
 			k.mu.Unlock()
@@ -253,13 +252,13 @@ func judge(name string, all []float64) Verdict {
 // Print shows the figures to people.
 func (s Soaked) Print(out io.Writer) {
 	kinds := []string{"issue", "renew", "revoke", "ocsp", "page"}
-	fmt.Fprintf(out, "| until | load | MiB | refused or broken |")
+	fmt.Fprint(out, "| until | load | MiB of each process | refused or broken |")
 	for _, kind := range kinds {
 		fmt.Fprintf(out, " %s: calls, p50, p99 ms |", kind)
 	}
 	fmt.Fprint(out, "\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, p := range s.Periods {
-		fmt.Fprintf(out, "| %s | %.1f | %.0f | %d |", p.End, p.Load, p.Memory, p.Again)
+		fmt.Fprintf(out, "| %s | %.1f | %s | %d |", p.End, p.Load, strings.Trim(fmt.Sprintf("%.0f", p.Memory), "[]"), p.Again)
 		for _, kind := range kinds {
 			c := p.Calls[kind]
 			fmt.Fprintf(out, " %d, %.0f, %.0f |", c.Count, c.P50, c.P99)
