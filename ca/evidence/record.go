@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"mohr/hsm/attest"
+	"mohr/internal/gateway"
 )
 
 // Type is the kind of a proof; the set is closed.
@@ -73,6 +74,9 @@ type Record struct {
 	// Earlier is the hash of the record of an earlier application of the same
 	// person that this one repeats; "" for one that was made for this case.
 	Earlier string `json:"earlier,omitempty"`
+	// Signed is the register's signature on the answer whose hash is RawSHA256;
+	// nil where the source signs nothing.
+	Signed *gateway.Signed `json:"signed,omitempty"`
 }
 
 // Hash names the record in a decision, a certificate's record and a bundle:

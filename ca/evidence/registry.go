@@ -89,6 +89,6 @@ func recordOf[T any](t Type, a gateway.Answer[T], said gateway.Result) Record {
 	}
 	return Record{
 		ID: NewID(), Type: t, Source: a.Source, Environment: Environment(a.Environment), Result: result,
-		RawSHA256: a.SHA256, CheckedAt: a.At.UTC().Truncate(time.Second),
+		RawSHA256: a.SHA256, CheckedAt: a.At.UTC().Truncate(time.Second), Signed: a.Signed,
 	}
 }

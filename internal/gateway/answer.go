@@ -10,6 +10,7 @@ type Answer[T any] struct {
 	At          time.Time // when it was received: UTC, whole seconds
 	Source      string    // connector's name@version
 	Environment string    // "simulated" or "production", as the registry states it
+	Signed      *Signed   // the registry's signature on Raw; nil: the source signs nothing
 	// Contradicts says that the registry, asked the same question twice,
 	// answered differently. Nothing may rest on such an answer but a review.
 	Contradicts bool

@@ -244,5 +244,5 @@ func (n *Connector) send(ctx context.Context, method, url string, question []byt
 	if !json.Valid(body) {
 		return reply{}, 0, fmt.Errorf("%w: the answer is no JSON", errAttempt)
 	}
-	return reply{body, n.Now().UTC().Truncate(time.Second)}, resp.StatusCode, nil
+	return reply{body: body, at: n.Now().UTC().Truncate(time.Second)}, resp.StatusCode, nil
 }

@@ -44,8 +44,9 @@ type route struct {
 
 // reply is an answer that was received whole and carries the registry's signature.
 type reply struct {
-	body []byte
-	at   time.Time
+	body   []byte
+	at     time.Time
+	signed *Signed // nil: by TLS alone, a connector's
 }
 
 // errAttempt marks a failed attempt that says something about the registry's
@@ -101,7 +102,7 @@ func once[Q, R, T any](ctx context.Context, g *Client, r *route, q Q, about func
 		return Answer[T]{}, g.unavailable(ctx, r, err)
 	}
 	sum := sha256.Sum256(got.body)
-	return Answer[T]{Value: value, Raw: got.body, SHA256: hex.EncodeToString(sum[:]), At: got.at, Source: g.Source, Environment: environment}, nil
+	return Answer[T]{Value: value, Raw: got.body, SHA256: hex.EncodeToString(sum[:]), At: got.at, Source: g.Source, Environment: environment, Signed: got.signed}, nil
 }
 
 // unavailable turns what went wrong into what the caller may see; a caller
@@ -177,8 +178,9 @@ func (g *Client) attempt(ctx context.Context, path string, question []byte) (rep
 		return reply{}, fmt.Errorf("%w: status %d", errAttempt, resp.StatusCode)
 	}
 	now := g.Now().UTC()
-	if err := g.verify(resp, body, path, question, nonce, now); err != nil {
+	signed, err := g.verify(resp, body, path, question, nonce, now)
+	if err != nil {
 		return reply{}, fmt.Errorf("%w: %w", errAttempt, err)
 	}
-	return reply{body, now.Truncate(time.Second)}, nil
+	return reply{body, now.Truncate(time.Second), &signed}, nil
 }

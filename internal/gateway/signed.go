@@ -37,31 +37,53 @@ func contentDigest(b []byte) string {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 }
 
-// verify checks the digest of the answer and the registry's signature.
-func (g *Client) verify(resp *http.Response, body []byte, path string, question []byte, nonce string, now time.Time) error {
-	digest, ok := single(resp.Header, "Content-Digest")
-	if !ok || digest != contentDigest(body) {
-		return errors.New("the answer's Content-Digest does not hold")
-	}
-	input, _ := single(resp.Header, "Signature-Input")
-	m := parameters.FindStringSubmatch(input)
-	if m == nil || m[2] != strings.Join(covered, " ") {
-		return errors.New("the answer is not signed as agreed")
-	}
-	created, err := strconv.ParseInt(m[3], 10, 64)
-	if err != nil || now.Sub(time.Unix(created, 0)).Abs() > maxAnswerAge {
-		return errors.New("the answer's signature is of another time")
+// Signed is what a registry signed beside the body of its answer. Together
+// with the body it shows at any later time what the registry said.
+type Signed struct {
+	Path      string `json:"path"`      // of the request line
+	Question  string `json:"question"`  // Content-Digest of the question
+	Nonce     string `json:"nonce"`     // ours
+	Input     string `json:"input"`     // Signature-Input
+	Signature []byte `json:"signature"` // Ed25519
+}
+
+// maxSigned bounds each text of a Signed, octets.
+const maxSigned = 1024
+
+// verify checks the digest of the answer and the registry's signature, and
+// returns that.
+func (g *Client) verify(resp *http.Response, body []byte, path string, question []byte, nonce string, now time.Time) (s Signed, err error) {
+	if digest, ok := single(resp.Header, "Content-Digest"); !ok || digest != contentDigest(body) {
+		return s, errors.New("the answer's Content-Digest does not hold")
 	}
 	value, _ := single(resp.Header, "Signature")
 	value, label := strings.CutPrefix(value, "registry=:")
 	value, end := strings.CutSuffix(value, ":")
-	sig, err := base64.StdEncoding.Strict().DecodeString(value)
-	if !label || !end || err != nil {
-		return errors.New("the answer's signature cannot be read")
+	s = Signed{Path: g.path(path), Question: contentDigest(question), Nonce: nonce}
+	if s.Signature, err = base64.StdEncoding.Strict().DecodeString(value); !label || !end || err != nil {
+		return s, errors.New("the answer's signature cannot be read")
+	}
+	s.Input, _ = single(resp.Header, "Signature-Input")
+	return s, g.holds(s, body, now)
+}
+
+// holds checks the registry's signature on an answer that was received at the
+// time. Only answers of status 200 are kept.
+func (g *Client) holds(s Signed, body []byte, at time.Time) error {
+	if max(len(s.Path), len(s.Question), len(s.Nonce), len(s.Input)) > maxSigned {
+		return errors.New("the answer's signature is too long")
+	}
+	m := parameters.FindStringSubmatch(s.Input)
+	if m == nil || m[2] != strings.Join(covered, " ") {
+		return errors.New("the answer is not signed as agreed")
+	}
+	created, err := strconv.ParseInt(m[3], 10, 64)
+	if err != nil || at.Sub(time.Unix(created, 0)).Abs() > maxAnswerAge {
+		return errors.New("the answer's signature is of another time")
 	}
 	base := fmt.Sprintf("\"@status\": %d\n\"content-digest\": %s\n\"@method\";req: POST\n\"@path\";req: %s\n\"content-digest\";req: %s\n\"inquiry-nonce\";req: %s\n\"@signature-params\": %s",
-		resp.StatusCode, digest, g.path(path), contentDigest(question), nonce, m[1])
-	if !ed25519.Verify(g.PublicKey, []byte(base), sig) {
+		http.StatusOK, contentDigest(body), s.Path, s.Question, s.Nonce, m[1])
+	if !ed25519.Verify(g.PublicKey, []byte(base), s.Signature) {
 		return errors.New("the answer's signature does not hold")
 	}
 	return nil
