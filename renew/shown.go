@@ -32,16 +32,20 @@ type Shown struct {
 
 // RenewShown grants what Renew would grant for a signed statement: window,
 // registers and policy are the same, and a certificate that may only commit
-// to content is refused, whatever the protocol let pass. The same new key for
-// the same old certificate always gives the same certificate. Sending the
-// request is the agreement to the terms in force, as it is when an approved
-// application's key is handed in.
+// to content is refused, whatever the protocol let pass. So is a key that is
+// held here: what other software had it sign, unseen, is no wish to renew. The
+// same new key for the same old certificate always gives the same certificate.
+// Sending the request is the agreement to the terms in force, as it is when an
+// approved application's key is handed in.
 func (d *Desk) RenewShown(ctx context.Context, s Shown) (Renewal, error) {
 	standing, err := d.CA.Standing(ctx, s.Old)
 	if err != nil {
 		return Renewal{}, err
 	}
 	if err := mayShow(standing); err != nil {
+		return Renewal{}, err
+	}
+	if err := d.Verifier.CheckStatement(ctx, standing, s.Message); err != nil {
 		return Renewal{}, err
 	}
 	csr, err := s.Form.Parse(s.CSR)

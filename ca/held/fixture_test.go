@@ -166,6 +166,9 @@ func (s signer) Public() crypto.PublicKey {
 
 func (s signer) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
 	w := held.Wanted{Key: s.key.ID, Purpose: s.purpose, Hashes: [][]byte{digest}}
+	if s.purpose == held.Remote {
+		w.For = "editor"
+	}
 	ctx := context.Background()
 	c, err := s.b.Begin(ctx, s.b.zahra, w)
 	if err != nil {

@@ -84,7 +84,7 @@ func (d *Desk) Make(ctx context.Context, who signin.Who, p Proof) (Key, error) {
 
 // room is a Conflict if who has as many live keys as anyone may.
 func (d *Desk) room(tx store.Tx, who signin.Who) error {
-	list, err := keysOf(tx, who)
+	list, err := keysOf(tx, who.Holder, who.Business)
 	live := 0
 	for _, k := range list {
 		if k.State == Live {

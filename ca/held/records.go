@@ -79,7 +79,8 @@ type Signature struct {
 	ID      string        `json:"id"` // hex SHA-256 of the challenge
 	Key     string        `json:"key"`
 	Purpose Purpose       `json:"purpose"`
-	Hashes  []string      `json:"hashes"` // hex SHA-256 of what was signed
+	For     string        `json:"for,omitempty"` // id of the software that asked
+	Hashes  []string      `json:"hashes"`        // hex SHA-256 of what was signed
 	Nonce   string        `json:"nonce"`
 	At      time.Time     `json:"at"`
 	Passkey string        `json:"passkey"`
@@ -136,16 +137,16 @@ func (d *Desk) Keys(ctx context.Context, who signin.Who) (list []Key, err error)
 		return nil, nil
 	}
 	err = d.Store.View(ctx, func(tx store.Tx) error {
-		list, err = keysOf(tx, who)
+		list, err = keysOf(tx, who.Holder, who.Business)
 		return err
 	})
 	return list, err
 }
 
-func keysOf(tx store.Tx, who signin.Who) (list []Key, err error) {
-	err = store.Each(tx, holderBucket, string(who.Holder)+"/", "", func(_, id string) error {
+func keysOf(tx store.Tx, h ca.HolderID, b ca.BusinessID) (list []Key, err error) {
+	err = store.Each(tx, holderBucket, string(h)+"/", "", func(_, id string) error {
 		k, err := store.Load[Key](tx, keyBucket, id)
-		if err == nil && k.Business == who.Business {
+		if err == nil && k.Business == b {
 			list = append(list, k)
 		}
 		return err

@@ -53,6 +53,35 @@ func (d *Desk) chain(ctx context.Context, k Key) (list [][]byte, err error) {
 	return issuer.Delivered(newest.DER), nil
 }
 
+// Certified is a key that signs now, with its newest good certificate.
+type Certified struct {
+	Key
+	Chain [][]byte // the certificate and its issuers, DER
+}
+
+// Certified returns the live keys of a person, for whom they act with them,
+// that have a good certificate, the newest first.
+func (d *Desk) Certified(ctx context.Context, h ca.HolderID, b ca.BusinessID) (list []Certified, err error) {
+	if h == "" {
+		return nil, nil
+	}
+	var keys []Key
+	err = d.Store.View(ctx, func(tx store.Tx) error {
+		keys, err = keysOf(tx, h, b)
+		return err
+	})
+	for _, k := range keys {
+		if err != nil || k.State != Live {
+			continue
+		}
+		var chain [][]byte
+		if chain, err = d.chain(ctx, k); len(chain) > 0 {
+			list = append(list, Certified{k, chain})
+		}
+	}
+	return list, err
+}
+
 // eachGood calls fn with every certificate of the key that is its holder's and
 // good now.
 func eachGood(tx store.Tx, k Key, now time.Time, fn func(ca.Certificate)) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"mohr/ca"
@@ -52,7 +53,7 @@ func (d *Desk) authorise(ctx context.Context, who signin.Who, w Wanted, p Proof)
 	}
 	now := d.now()
 	use := Signature{
-		ID: sum(challenge[:]), Key: w.Key, Purpose: w.Purpose, Nonce: p.Nonce, At: now, Passkey: assertion.Passkey(), Answer: assertion.Answer(),
+		ID: sum(challenge[:]), Key: w.Key, Purpose: w.Purpose, For: w.For, Nonce: p.Nonce, At: now, Passkey: assertion.Passkey(), Answer: assertion.Answer(),
 	}
 	for _, h := range w.Hashes {
 		use.Hashes = append(use.Hashes, hex.EncodeToString(h))
@@ -103,7 +104,7 @@ func (d *Desk) mayUse(tx store.Tx, who signin.Who, w Wanted, a signin.Assertion,
 		return k, err
 	}
 	if w.Purpose != Request {
-		if err := certified(tx, k, now); err != nil {
+		if err := certified(tx, k, w.Purpose, now); err != nil {
 			return k, err
 		}
 	}
@@ -118,10 +119,16 @@ func (d *Desk) mayUse(tx store.Tx, who signin.Who, w Wanted, a signin.Assertion,
 }
 
 // certified is Denied for a key without a certificate of its holder that is
-// good now.
-func certified(tx store.Tx, k Key, now time.Time) error {
-	good := false
-	err := eachGood(tx, k, now, func(ca.Certificate) { good = true })
+// good now, and for content to be signed by the key of one that signs in: what
+// is signed by that, unseen, could be a handshake of TLS in the holder's name.
+func certified(tx store.Tx, k Key, p Purpose, now time.Time) error {
+	good, signsIn := false, false
+	err := eachGood(tx, k, now, func(c ca.Certificate) {
+		good, signsIn = true, signsIn || strings.HasPrefix(c.Profile, ca.NaturalAuth+"@")
+	})
+	if err == nil && signsIn && p != Statement {
+		return fault.New(fault.Denied, "held_signs_in", "the certificate of this key is for signing in, and the key signs no content; use one with a certificate for signing")
+	}
 	if err == nil && !good {
 		err = fault.New(fault.Denied, "held_uncertified", "this key has no certificate that is good now, without which it signs its own request only; apply for one, or use another key")
 	}

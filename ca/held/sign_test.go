@@ -253,6 +253,9 @@ func TestAKeyWithoutAGoodCertificateSignsItsRequestOnly(t *testing.T) {
 	for _, p := range []held.Purpose{held.Document, held.Statement, held.Remote} {
 		w := document(fresh, "one")
 		w.Purpose = p
+		if p == held.Remote {
+			w.For = "editor"
+		}
 		_, err := b.Sign(t.Context(), b.zahra, w, b.prove(t, w))
 		wantFault(t, err, "held_uncertified")
 	}
@@ -301,6 +304,9 @@ func TestOnlyHashesAreSigned(t *testing.T) {
 		"too many":           {Key: k.ID, Purpose: held.Document, Hashes: make([][]byte, 21)},
 		"two requests":       {Key: k.ID, Purpose: held.Request, Hashes: [][]byte{good, good}},
 		"no purpose":         {Key: k.ID, Hashes: [][]byte{good}},
+		"for nobody":         {Key: k.ID, Purpose: held.Remote, Hashes: [][]byte{good}},
+		"for a sentence":     {Key: k.ID, Purpose: held.Remote, Hashes: [][]byte{good}, For: "editor\n2"},
+		"a file for another": {Key: k.ID, Purpose: held.Document, Hashes: [][]byte{good}, For: "editor"},
 		"an unknown purpose": {Key: k.ID, Purpose: "renewal", Hashes: [][]byte{good}},
 	} {
 		_, err := b.Begin(t.Context(), b.zahra, w)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"regexp"
 	"strings"
 
 	"mohr/ca/signin"
@@ -24,31 +25,39 @@ const (
 	Remote    Purpose = "remote"    // other software asked for it
 )
 
-// maxHashes bounds what is signed by one proof.
-const maxHashes = 20
+// MaxHashes bounds what is signed by one proof.
+const MaxHashes = 20
 
 // Wanted is what is to be signed, and with which key.
 type Wanted struct {
 	Key     string   // id
 	Purpose Purpose  //
 	Hashes  [][]byte // SHA-256, 32 octets each
+	For     string   // id of the software that asks, of Remote; else ""
 }
+
+// software is the form of an id of other software: it stands in a line of the
+// message, whose parts have no space.
+var software = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // check refuses what is never signed.
 func (w Wanted) check() error {
-	good := len(w.Hashes) > 0 && len(w.Hashes) <= maxHashes
+	good := len(w.Hashes) > 0 && len(w.Hashes) <= MaxHashes
 	for _, h := range w.Hashes {
 		good = good && len(h) == sha256.Size
 	}
 	switch w.Purpose {
-	case Document, Statement, Remote:
+	case Document, Statement:
+		good = good && w.For == ""
+	case Remote:
+		good = good && IsSoftware(w.For)
 	case Request:
-		good = good && len(w.Hashes) == 1
+		good = good && len(w.Hashes) == 1 && w.For == ""
 	default:
 		good = false
 	}
 	if !good {
-		return fault.New(fault.Invalid, "held_wanted", "what is to be signed is not one to %[1]d hashes of SHA-256, for a purpose that is known here", maxHashes)
+		return fault.New(fault.Invalid, "held_wanted", "what is to be signed is not one to %[1]d hashes of SHA-256, for a purpose that is known here", MaxHashes)
 	}
 	return nil
 }
@@ -56,7 +65,11 @@ func (w Wanted) check() error {
 // message is what the challenge is the SHA-256 of. Each line is of a form
 // without line breaks.
 func (w Wanted) message(audience, n string) string {
-	lines := []string{"mohr-held-sign/1", audience, w.Key, string(w.Purpose), n}
+	purpose := string(w.Purpose)
+	if w.For != "" {
+		purpose += " " + w.For
+	}
+	lines := []string{"mohr-held-sign/1", audience, w.Key, purpose, n}
 	for _, h := range w.Hashes {
 		lines = append(lines, hex.EncodeToString(h))
 	}
@@ -102,3 +115,6 @@ func (d *Desk) Begin(ctx context.Context, who signin.Who, w Wanted) (Challenge, 
 func errEnded() error {
 	return fault.New(fault.Conflict, "held_ended", "this key was revoked or destroyed and signs no more; use another one")
 }
+
+// IsSoftware reports whether id is of the form of Wanted.For.
+func IsSoftware(id string) bool { return software.MatchString(id) }

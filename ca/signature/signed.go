@@ -69,12 +69,19 @@ func (v *Verifier) signer(ctx context.Context, leaf *x509.Certificate, signed []
 	if !signs(leaf) {
 		return ca.Standing{}, fault.New(fault.Denied, "signer_usage", "the key usage of this certificate does not allow signing; use a signature certificate")
 	}
-	if v.Stated != nil {
-		if err := v.Stated(ctx, standing.Record().SPKISHA256, hexSHA256(signed)); err != nil {
-			return ca.Standing{}, err
-		}
+	if err := v.CheckStatement(ctx, standing, signed); err != nil {
+		return ca.Standing{}, err
 	}
 	return standing, nil
+}
+
+// CheckStatement refuses what the signer's key signed for something else than a
+// statement, as Stated does: for messages whose signature others verify.
+func (v *Verifier) CheckStatement(ctx context.Context, signer ca.Standing, signed []byte) error {
+	if v.Stated == nil {
+		return nil
+	}
+	return v.Stated(ctx, signer.Record().SPKISHA256, hexSHA256(signed))
 }
 
 // signs reports whether the key usage allows signatures over statements

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/signature"
 	"mohr/enroll"
 	"mohr/internal/fault"
 	"mohr/internal/seal"
@@ -60,6 +61,7 @@ type Config struct {
 	CA           *ca.Authority
 	Applications *enroll.Desk
 	Renewals     Renewals
+	Verifier     *signature.Verifier // says what a key that is held here signed as no message
 	Seal         *seal.Box
 	Key          func() ca.SigningKey // the current key that signs answers
 	Now          func() time.Time     // nil: time.Now
@@ -75,8 +77,8 @@ type Desk struct {
 
 // New returns a Desk, or what is wrong with c.
 func New(c Config) (*Desk, error) {
-	if c.Store == nil || c.CA == nil || c.Applications == nil || c.Renewals == nil || c.Seal == nil || c.Key == nil {
-		return nil, errors.New("cmp: no store, authority, applications, renewals, seal or key")
+	if c.Store == nil || c.CA == nil || c.Applications == nil || c.Renewals == nil || c.Verifier == nil || c.Seal == nil || c.Key == nil {
+		return nil, errors.New("cmp: no store, authority, applications, renewals, verifier, seal or key")
 	}
 	if c.Now == nil {
 		c.Now = time.Now

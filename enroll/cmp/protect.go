@@ -94,6 +94,9 @@ func (d *Desk) bySignature(ctx context.Context, m message) (asker, error) {
 	if s.Leaf().CheckSignature(algorithm, m.protected, m.protection) != nil {
 		return asker{}, fault.New(fault.Denied, "cmp_signature_wrong", "the message's signature is not by the certificate that came with it; put that certificate first among the extraCerts")
 	}
+	if err := d.Verifier.CheckStatement(ctx, s, m.protected); err != nil {
+		return asker{}, err
+	}
 	return asker{name: "certificate/" + s.Record().Serial, standing: s, sign: true}, nil
 }
 

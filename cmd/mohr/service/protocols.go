@@ -38,7 +38,7 @@ func (r *rooms) openProtocols(context.Context) (err error) {
 		return err
 	}
 	r.cmp, err = cmp.New(cmp.Config{
-		Store: r.Store, CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}, Seal: r.box, Key: r.Ground.cmp.key, Log: r.Log,
+		Store: r.Store, CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}, Verifier: r.verifier, Seal: r.box, Key: r.Ground.cmp.key, Log: r.Log,
 	})
 	if err != nil || !r.Config.SCEP {
 		return err
