@@ -13,7 +13,7 @@ import (
 
 // programs are what no browser's page posts to: their requests carry a
 // signature, a token or a secret of their own. The guard is before them too.
-var programs = regexp.MustCompile(`^/(api|acme|cmp|\.well-known/est)/`)
+var programs = regexp.MustCompile(`^/(api|acme|cmp|\.well-known/est|csc/v2/(info|credentials|signatures|oauth2/(token|revoke)))(/|$)`)
 
 // filled is a path with something in place of its parameters.
 func filled(path string) string {

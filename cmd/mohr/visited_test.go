@@ -70,7 +70,7 @@ func (v *visits) missing() (list []string) {
 var noPage = regexp.MustCompile(`^/(api|acme|cmp|scep|static|\.well-known|openapi.*|calendar|vendors?)(/|$)` +
 	`|^/(log|log/|log/(checkpoint|tile/\*|proof/:id|consistency/:size))$` + // for programs
 	`|^/open/.|\.(pem|json|txt|svg|csv|pdf|crl|crt)$|/(progress|nonce|eid)$` +
-	`|^/badge/(status/:list/:purpose|:name/frame)$|^/complaints/qr/:|/pictures/:|/eid/callback$|^/signin/certificate`)
+	`|^/badge/(status/:list/:purpose|:name/frame)$|^/complaints/qr/:|/pictures/:|/eid/callback$|^/signin/certificate|^/csc/v2/oauth2/authorize$`)
 
 // routeOf is the route that answers to the path, "" if none does: the one with
 // the fewest parts that could be anything.

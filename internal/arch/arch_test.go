@@ -51,7 +51,7 @@ var drawers = []struct {
 	{"github.com/jackc/pgx", []string{"internal/store/"}},
 	{"go.opentelemetry.io", []string{"internal/trace/", "traces_test.go"}},
 	{"github.com/coreos/go-oidc", []string{"internal/eid/"}},
-	{"golang.org/x/oauth2", []string{"internal/eid/"}},
+	{"golang.org/x/oauth2", []string{"internal/eid/", "csc_test.go"}},
 	{"github.com/go-webauthn/webauthn", []string{"ca/signin/"}},
 	{"github.com/zitadel/oidc", []string{"internal/eid/eidtest/"}},
 	{"github.com/labstack/echo", []string{"internal/web/", "http.go", "http_test.go"}},
@@ -221,11 +221,18 @@ func TestTheRulesCanBreak(t *testing.T) {
 // TestNoWayLeadsToAHeldKeyAroundItsHolder: what takes a holder's key into its
 // home is called by one function alone, and that takes what only the check of
 // the holder's proof makes; and one room alone says that a key is held for somebody.
+// What other software asks for goes through one function of ca/csc, which can
+// neither speak to an HSM nor sign by itself.
 func TestNoWayLeadsToAHeldKeyAroundItsHolder(t *testing.T) {
-	uses, makes, vouches := map[string]int{}, map[string]int{}, map[string]int{}
+	uses, makes, vouches, remote := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	for _, s := range sources(t) {
 		if s.test || s.dir == "hsm" || strings.HasPrefix(s.dir, "hsm/") {
 			continue
+		}
+		for _, spec := range s.file.Imports {
+			if imported := strings.Trim(spec.Path.Value, `"`); s.dir == "ca/csc" && (under(imported, module+"hsm") || imported == "crypto/ecdsa") {
+				t.Errorf("%s imports %s: ca/csc signs through ca/held alone", s.name, imported)
+			}
 		}
 		for _, d := range s.file.Decls {
 			function := s.name
@@ -237,6 +244,9 @@ func TestNoWayLeadsToAHeldKeyAroundItsHolder(t *testing.T) {
 				case *ast.SelectorExpr:
 					if n.Sel.Name == "SignWrapped" {
 						uses[function]++
+					}
+					if of, ok := n.X.(*ast.SelectorExpr); ok && s.dir == "ca/csc" && of.Sel.Name == "Held" && n.Sel.Name == "Sign" {
+						remote[function]++
 					}
 					if n.Sel.Name == "NewVoucher" || n.Sel.Name == "Voucher" && s.dir != "ca/held" {
 						vouches[function]++
@@ -253,6 +263,9 @@ func TestNoWayLeadsToAHeldKeyAroundItsHolder(t *testing.T) {
 	}
 	if len(uses) != 1 || uses["ca/held/sign.go sign"] != 1 {
 		t.Errorf("hsm.Keyring.SignWrapped belongs in ca/held/sign.go's sign, once: %v", uses)
+	}
+	if len(remote) != 1 || remote["ca/csc/authorise.go sign"] != 1 {
+		t.Errorf("what other software asks for is signed by ca/csc/authorise.go's sign, once, with the holder's proof: %v", remote)
 	}
 	if len(vouches) != 1 || vouches["cmd/mohr/service/attestation.go openHeld"] != 1 {
 		t.Errorf("attest.Voucher belongs to ca/held, which gets it from openHeld: %v", vouches)

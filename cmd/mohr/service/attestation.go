@@ -7,11 +7,14 @@ import (
 	"os"
 	"time"
 
+	"mohr/badge/merchant"
 	"mohr/ca"
+	"mohr/ca/csc"
 	"mohr/ca/evidence"
 	"mohr/ca/held"
 	"mohr/hsm"
 	"mohr/hsm/attest"
+	"mohr/internal/seal"
 	"mohr/internal/store"
 )
 
@@ -70,6 +73,29 @@ func (r *rooms) openHeld(context.Context) (err error) {
 		Voucher: attest.NewVoucher(r.box.Derive("held keys")), Offered: rules.PolicyOIDs[evidence.HSM] != "", Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
+}
+
+// openCSC opens the room at which other software asks for signatures by held
+// keys. Its seal is its own: it cannot open what the keys are kept in.
+func (r *rooms) openCSC(context.Context) error {
+	if r.held == nil {
+		return nil
+	}
+	box, err := seal.New(r.box.Derive("csc"))
+	if err != nil {
+		return err
+	}
+	r.csc, err = csc.New(csc.Config{Store: r.Store, Held: r.held, SignIn: r.signin, Seal: box, File: r.Config.CSC, Portal: r.Config.Portal, Name: r.Config.Name, Log: r.Log})
+	return err
+}
+
+// left ends what a person who signs out everywhere, or is forgotten, left that
+// opens something.
+func left(tx store.Tx, h ca.HolderID) error {
+	if err := csc.End(tx, h); err != nil {
+		return err
+	}
+	return merchant.EndFeeds(tx, h)
 }
 
 // forget has the rooms forget what they keep of a person who signs in: the keys

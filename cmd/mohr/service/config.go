@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mohr/ca"
+	"mohr/ca/csc"
 	"mohr/complaints"
 	"mohr/internal/door"
 	"mohr/internal/eid"
@@ -81,6 +82,9 @@ type Config struct {
 	// as Keys does: "file:DIR", for trials, or a pkcs11: or tpmkms: URI
 	// (docs/held-keys.md). Default none are held; with --dev where Keys are.
 	Held string `yaml:"held"`
+	// CSC says which other software may ask holders for signatures by keys that
+	// are held (docs/csc.md); default none.
+	CSC csc.File `yaml:"csc"`
 	// BadgeRules is a file of rules in place of the built-in ones.
 	BadgeRules string `yaml:"badge_rules"`
 	// LicenceRegistries are connector files for kinds of licences that another
@@ -201,8 +205,9 @@ func (c *Config) Validate() error {
 	need(!c.Production || c.EID == nil || c.EID.Environment == "production", "production is set, but eid is simulated")
 	need(c.ACMEOrders >= 0, "acme_orders_per_hour is below 0")
 	need(!c.Production || !strings.HasPrefix(c.Held, "file:"), "production is set, but held keys are in files")
+	need(len(c.CSC.Clients) == 0 || c.Held != "", "csc has clients, but no keys are held: held is missing")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
-	return errors.Join(append(errs, c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Roles.Validate(), c.Limits.Validate(), c.Traces.Validate())...)
+	return errors.Join(append(errs, c.CSC.Validate(), c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Roles.Validate(), c.Limits.Validate(), c.Traces.Validate())...)
 }
 
 // objection is how long an invited business may object.

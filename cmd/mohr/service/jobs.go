@@ -64,6 +64,9 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "prune-codes", Every: time.Hour, Run: counted(r.codes.Prune)},
 		{Name: "prune-nonces", Every: time.Hour, Run: counted(func(ctx context.Context) (int, error) { return r.nonces.Prune(ctx, r.Store) })},
 	}
+	if r.csc != nil {
+		list = append(list, jobs.Job{Name: "prune-csc", Every: time.Minute, Run: counted(r.csc.Prune)})
+	}
 	if r.scep != nil {
 		list = append(list, jobs.Job{Name: "prune-scep", Every: time.Hour, Run: r.scep.Prune})
 	}

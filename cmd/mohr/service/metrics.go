@@ -64,6 +64,7 @@ var (
 	doorRequests     = describe("mohr_door_requests", "Requests that are worked on.", "door")
 	doorWaiting      = describe("mohr_door_waiting", "Requests that wait for their turn.", "door")
 	doorRefused      = describe("mohr_door_refused_total", "Requests and connections that were not let in since the start of this process.", "door", "reason")
+	remoteSignatures = describe("mohr_remote_signatures_total", "Signatures by held keys for other software since the start of this process: authorised by their holders, given to who asked.", "state")
 	collectionFailed = describe("mohr_metrics_failed", "1 if some of these figures could not be read.")
 )
 
@@ -94,6 +95,11 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 		gauge(tlsLeft, time.Until(g.tls.Load().Leaf.NotAfter).Seconds())
 		failed = errors.Join(failed, g.waiting(ctx, gauge))
 		g.registers(gauge)
+		if g.csc != nil {
+			made := g.csc.Counts()
+			count(remoteSignatures, float64(made.Authorised), "authorised")
+			count(remoteSignatures, float64(made.Given), "given")
+		}
 	}
 	gauge(collectionFailed, one(failed != nil))
 }

@@ -11,6 +11,7 @@ import (
 	"mohr/badge"
 	"mohr/badge/merchant"
 	"mohr/ca"
+	"mohr/ca/csc"
 	"mohr/ca/custody"
 	"mohr/ca/document/desk"
 	"mohr/ca/document/signing"
@@ -52,6 +53,7 @@ func (r *rooms) mount(context.Context) error {
 	r.signin.Routes(r.web)
 	if r.held != nil {
 		r.held.Routes(r.web)
+		r.csc.Routes(r.web)
 	}
 	r.merchant.Routes(r.web, r.visitors)
 	r.mine.Routes(r.web)
@@ -65,7 +67,7 @@ func (r *rooms) mount(context.Context) error {
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, desk.Pages, signing.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, held.Pages, mine.Pages},
+		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, desk.Pages, signing.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, held.Pages, csc.Pages, mine.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}

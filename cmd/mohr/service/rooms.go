@@ -13,6 +13,7 @@ import (
 	"mohr/ca/acme"
 	"mohr/ca/approval"
 	"mohr/ca/ceremony"
+	"mohr/ca/csc"
 	"mohr/ca/custody"
 	"mohr/ca/document"
 	"mohr/ca/document/desk"
@@ -83,6 +84,7 @@ type rooms struct {
 	signin     *signin.Desk
 	held       *held.Desk // nil: no key is held here
 	signing    *signing.Desk
+	csc        *csc.Desk // nil: with held
 	merchant   *merchant.Desk
 	mine       *mine.Desk
 	documents  *repository.Set
@@ -93,7 +95,7 @@ type rooms struct {
 
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
-	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, document.Texts, pdf.Texts, receipt.Texts, session.Texts, signin.Texts, held.Texts, mine.Texts,
+	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, document.Texts, pdf.Texts, receipt.Texts, session.Texts, signin.Texts, held.Texts, csc.Texts, mine.Texts,
 		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, scep.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, desk.Texts, signing.Texts, Texts, badge.Texts, merchant.Texts)
 }
 
@@ -102,7 +104,7 @@ func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA, Stated: func(ctx context.Context, key, hash string) error {
 		return held.Stated(ctx, g.Store, key, hash)
 	}}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openSignIn, r.openHeld, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSigning, r.openMerchant, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openSignIn, r.openHeld, r.openCSC, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSigning, r.openMerchant, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -210,7 +212,7 @@ func (r *rooms) openSignIn(context.Context) error {
 	}
 	r.signin, err = signin.New(signin.Config{
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, EID: logins, Audience: r.Config.Portal,
-		MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Name: r.Config.Name, Log: r.Log, Left: merchant.EndFeeds,
+		MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Name: r.Config.Name, Log: r.Log, Left: left,
 	})
 	return err
 }

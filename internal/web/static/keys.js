@@ -390,6 +390,9 @@ async function ceremony(path, wanted) {
 /** makeHeld has a key made; it returns {id, to}: its page. */
 export const makeHeld = () => ceremony("/my/keys", {});
 
+/** remote has the held key sign what other software asks for at a page; it returns {to}: where that waits. */
+export const remote = (page) => ceremony(page, {});
+
 /** held are the keys that the service holds for who is signed in, like those of all. */
 export const held = async () => (await ask("/my/keys.json")).keys.map(({ id, public: publicKey, chain }) => ({
   id, publicKey: fromBase64(publicKey), chain: fromPEM(chain), held: true,
