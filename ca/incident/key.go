@@ -47,6 +47,9 @@ type statement struct {
 // Again it changes nothing and gives the same answer.
 func (d *Desk) ReportKey(ctx context.Context, proof []byte) (KeyReport, error) {
 	key, der, err := parseProof(proof)
+	if err == nil {
+		err = d.elsewhere(ctx, key)
+	}
 	if err != nil {
 		return KeyReport{}, err
 	}
@@ -72,6 +75,19 @@ func (d *Desk) ReportKey(ctx context.Context, proof []byte) (KeyReport, error) {
 	}
 	d.Log.Info("key reported as compromised", "key", key, "certificates", len(r.Certificates))
 	return r, err
+}
+
+// elsewhere is Denied for a key that this service holds: what it signs for its
+// holder, a hash for other software among it, is no proof that somebody else has it.
+func (d *Desk) elsewhere(ctx context.Context, key string) error {
+	if d.Verifier.Stated == nil {
+		return nil
+	}
+	err := d.Verifier.Stated(ctx, key, "")
+	if errors.Is(err, fault.Denied) {
+		return fault.New(fault.Denied, "key_held", "this key is held here, and what it signs proves no leak; its holder revokes it at /my/keys, and who has a copy tells the operator")
+	}
+	return err
 }
 
 // parseProof returns the hash of the key that a proof is about, and the proof

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mohr/badge"
+	"mohr/cmd/mohr/service"
 	"mohr/complaints"
 	"mohr/internal/web"
 )
@@ -27,9 +28,9 @@ type scene struct {
 	complaint complaints.Ticket // against zahraCompany: waits for its answer
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T, edits ...func(*service.Config)) *scene {
 	t.Helper()
-	s := &scene{running: startService(t, "")}
+	s := &scene{running: startService(t, "", edits...)}
 	s.merchant = s.apply(t, zahra, zahraCompany).certify(t)
 	s.open = s.apply(t, davood, "")
 	s.open.until(t, "csr")
