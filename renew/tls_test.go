@@ -2,6 +2,7 @@ package renew_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"mohr/ca"
+	"mohr/internal/fault"
 	"mohr/renew"
 )
 
@@ -77,4 +79,24 @@ func TestThePageRenewsTheCertificateThatTheBrowserShows(t *testing.T) {
 	if w := shows(server, signature, "GET", "", nil); w.Code != 403 {
 		t.Errorf("a signature certificate: %d %s", w.Code, w.Body)
 	}
+}
+
+// TestAKeyThatIsHeldHereIsNotRenewedByAProtocol: a handshake or a message is
+// what other software could have had it sign.
+func TestAKeyThatIsHeldHereIsNotRenewedByAProtocol(t *testing.T) {
+	b := newBench(t, func(c *renew.Config) {
+		c.Verifier.Stated = func(context.Context, string, string) error {
+			return fault.New(fault.Denied, "held_no_statement", "no")
+		}
+	})
+	h := b.enroll(t, sara, ca.NaturalAuth)
+	b.open(h)
+	_, csr, _ := newKey(t)
+	for _, s := range []renew.Shown{{Protocol: "est", Old: h.cert, CSR: csr}, {Protocol: "cmp", Old: h.cert, Message: []byte("message"), CSR: csr}} {
+		_, err := b.RenewShown(t.Context(), s)
+		wantCode(t, err, "held_no_statement")
+	}
+	b.Verifier.Stated = nil
+	_, err := b.RenewShown(t.Context(), renew.Shown{Protocol: "est", Old: h.cert, CSR: csr})
+	must(t, err)
 }

@@ -120,12 +120,18 @@ func (b *bench) make(t testing.TB, prf bool) held.Key {
 // certified is make, and the key has a certificate.
 func (b *bench) certified(t testing.TB, prf bool) (held.Key, ca.Certificate) {
 	t.Helper()
+	return b.certifiedFor(t, prf, ca.NaturalSign)
+}
+
+// certifiedFor is certified with the profile of the certificate.
+func (b *bench) certifiedFor(t testing.TB, prf bool, profile string) (held.Key, ca.Certificate) {
+	t.Helper()
 	k := b.make(t, prf)
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, signer{t, b, k, held.Request})
 	must(t, err)
 	csr, err := ca.ParseCSR(der)
 	must(t, err)
-	c, err := b.fixture.Issue(t.Context(), ca.Order{Request: "r-" + k.ID, CSR: csr, Decision: b.fixture.Decide(t, catest.Zahra, ca.NaturalSign)})
+	c, err := b.fixture.Issue(t.Context(), ca.Order{Request: "r-" + k.ID, CSR: csr, Decision: b.fixture.Decide(t, catest.Zahra, profile)})
 	must(t, err)
 	return k, c
 }

@@ -103,6 +103,9 @@ func TestNothingIsSignedWithoutTheHoldersProof(t *testing.T) {
 		{"by the proof for another purpose", b.zahra, func() held.Proof {
 			return prove(challenge(held.Wanted{Key: k.ID, Purpose: held.Statement, Hashes: w.Hashes}))
 		}, "nonce_unknown"},
+		{"for software by the proof for other software", b.zahra, func() held.Proof {
+			return prove(challenge(held.Wanted{Key: k.ID, Purpose: held.Remote, Hashes: w.Hashes, For: "editor"}))
+		}, "nonce_unknown"},
 		{"by an assertion that signs in", b.zahra, func() held.Proof {
 			return held.Proof{Nonce: challenge(w).Nonce, Assertion: b.passkey.Sign(t, []byte(b.nonces.New("signin-passkey"))), PRF: secret}
 		}, "passkey_refused"},
@@ -266,6 +269,23 @@ func TestAKeyWithoutAGoodCertificateSignsItsRequestOnly(t *testing.T) {
 	must(t, b.fixture.Revoke(t.Context(), c.Serial, ca.Unspecified, "test"))
 	_, err = b.Sign(t.Context(), b.zahra, w, b.prove(t, w))
 	wantFault(t, err, "held_uncertified")
+}
+
+// TestAKeyThatSignsInSignsNoContent: what is signed by it, unseen, could be a
+// handshake of TLS.
+func TestAKeyThatSignsInSignsNoContent(t *testing.T) {
+	b := newBench(t, nil)
+	k, _ := b.certifiedFor(t, false, ca.NaturalAuth)
+	for purpose, code := range map[held.Purpose]string{held.Document: "held_signs_in", held.Remote: "held_signs_in", held.Statement: ""} {
+		w := document(k, "one")
+		if w.Purpose = purpose; purpose == held.Remote {
+			w.For = "editor"
+		}
+		_, err := b.Sign(t.Context(), b.zahra, w, b.prove(t, w))
+		if fault.Code(err) != code || (err == nil) != (code == "") {
+			t.Errorf("%s: %v", purpose, err)
+		}
+	}
 }
 
 func TestOneKeySignsSoMuchAndNoMore(t *testing.T) {

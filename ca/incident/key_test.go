@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -237,4 +238,18 @@ func FuzzKeyProof(f *testing.F) {
 			t.Errorf("key %q, %v", key, err)
 		}
 	})
+}
+
+// TestAKeyThatIsHeldHereIsNotReportedByItsSignature: other software may have had
+// it signed, unseen.
+func TestAKeyThatIsHeldHereIsNotReportedByItsSignature(t *testing.T) {
+	b := newBench(t)
+	key, _ := newKey(t)
+	proof := request(t, key, pkix.Name{CommonName: incident.KeyProof})
+	b.Verifier.Stated = func(context.Context, string, string) error { return fault.New(fault.Denied, "held_no_statement", "no") }
+	_, err := b.ReportKey(t.Context(), proof)
+	wantCode(t, "a key that is held here", err, "key_held")
+	b.Verifier.Stated = func(context.Context, string, string) error { return nil }
+	_, err = b.ReportKey(t.Context(), proof)
+	must(t, err)
 }
