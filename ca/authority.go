@@ -62,6 +62,7 @@ type Config struct {
 	// Clock says why the time is not to be trusted: then nothing is planned
 	// or signed. It must be fast. nil: the time is trusted.
 	Clock func() error
+	Apart // who signs for whom; the zero value is a node that does all
 }
 
 // Authority issues and answers for certificates. It is safe for concurrent use.
@@ -94,7 +95,7 @@ func (c *Config) Validate() error {
 	need(isBase(c.Portal, "https"), "the base URL of the portal is not like https://host:port, without a slash at the end")
 	need(c.Prefix <= 0x7f, "the serial prefix is above 0x7f")
 	need(len(c.HolderKey) == 32, "the holder key is not of 32 bytes")
-	for _, wrong := range c.issuerFaults() {
+	for _, wrong := range append(c.issuerFaults(), c.Apart.faults(c.Keyless)...) {
 		need(false, wrong)
 	}
 	names := map[IssuerID]bool{}

@@ -11,6 +11,7 @@ import (
 	"mohr/hsm/attest"
 	"mohr/internal/fault"
 	"mohr/internal/ledger"
+	"mohr/internal/seal"
 	"mohr/internal/store"
 	"mohr/internal/trace"
 )
@@ -45,6 +46,9 @@ type Order struct {
 	// sweep after a crash for one, so the room must be able to catch up. Its
 	// error fails the recording, and the intent stays. nil: nothing to do.
 	Recorded func(store.Tx, Certificate) error
+	// Papers gives what the decision rests on; it is asked for only where a node
+	// signs for others (Apart).
+	Papers func(context.Context) (Papers, error)
 }
 
 // Service is the subject of a certificate that is no person's.
@@ -65,6 +69,7 @@ type intent struct {
 	Algorithm   []byte        `json:"algorithm"`
 	Overlap     time.Duration `json:"overlap"`
 	At          time.Time     `json:"at"`
+	Papers      *seal.Sealed  `json:"papers,omitempty"` // as JSON; where another node signs
 }
 
 // decisionLife is how old a decision may be when it orders a certificate.
@@ -83,7 +88,7 @@ func (a *Authority) Issue(ctx context.Context, o Order) (_ Certificate, err erro
 		return done, err
 	}
 	if in != nil {
-		return a.resume(ctx, *in, o.Recorded)
+		return a.resume(ctx, *in, o)
 	}
 	in, leave, err := a.plan(ctx, o)
 	if err != nil {
@@ -94,9 +99,9 @@ func (a *Authority) Issue(ctx context.Context, o Order) (_ Certificate, err erro
 	case err != nil || done.State == Issued:
 		return done, err
 	case before != nil:
-		return a.resume(ctx, *before, o.Recorded)
+		return a.resume(ctx, *before, o)
 	}
-	return a.finish(ctx, a.issuers[in.Certificate.Issuer], *in, leave, o.Recorded)
+	return a.finish(ctx, a.issuers[in.Certificate.Issuer], *in, leave, o)
 }
 
 // existing looks for what the request yielded before: a certificate, an
@@ -139,8 +144,8 @@ func existingIn(tx store.Tx, o Order) (*intent, Certificate, error) {
 
 // plan does steps 1 to 3: check, build, lint.
 func (a *Authority) plan(ctx context.Context, o Order) (*intent, linted, error) {
-	if a.Keyless {
-		return nil, linted{}, fault.New(fault.Unavailable, "issuer_elsewhere", "this node has no issuing key and issues nothing; send the request to the portal")
+	if a.Keyless && a.Elsewhere == nil {
+		return nil, linted{}, errElsewhere()
 	}
 	if err := a.Clock(); err != nil {
 		return nil, linted{}, err
@@ -148,6 +153,9 @@ func (a *Authority) plan(ctx context.Context, o Order) (*intent, linted, error) 
 	p, i, err := a.check(o)
 	if err != nil {
 		return nil, linted{}, err
+	}
+	if a.Keyless && !p.of.decided() {
+		return nil, linted{}, errElsewhere() // certificates of the service itself are made where the keys are
 	}
 	shard := NoShard
 	if p.listed() {
@@ -164,7 +172,9 @@ func (a *Authority) plan(ctx context.Context, o Order) (*intent, linted, error) 
 	if err != nil {
 		return nil, linted{}, fmt.Errorf("order %s: %w", o.Request, err)
 	}
-	return &intent{Certificate: a.record(p, i, o, t, shard), TBS: leave.tbs, TBSSHA256: leave.hash(), Algorithm: leave.algorithm, Overlap: o.Overlap, At: now}, leave, nil
+	in := &intent{Certificate: a.record(p, i, o, t, shard), TBS: leave.tbs, TBSSHA256: leave.hash(), Algorithm: leave.algorithm, Overlap: o.Overlap, At: now}
+	in.Papers, err = a.packed(ctx, o, in.Certificate.Serial, p.of.decided())
+	return in, leave, err
 }
 
 // writeAhead is step 4: it records the intent after all that must hold in the
@@ -212,7 +222,7 @@ var errSerialTaken = errors.New("ca: the serial is taken")
 
 // resume takes up an intent that was recorded before: the bytes are linted
 // again, under the profile's current rules, and must be those recorded.
-func (a *Authority) resume(ctx context.Context, in intent, recorded func(store.Tx, Certificate) error) (Certificate, error) {
+func (a *Authority) resume(ctx context.Context, in intent, o Order) (Certificate, error) {
 	serial := in.Certificate.Serial
 	p, err := profileOf(profileName(in.Certificate.Profile))
 	if err != nil {
@@ -229,16 +239,16 @@ func (a *Authority) resume(ctx context.Context, in intent, recorded func(store.T
 	if leave.hash() != in.TBSSHA256 {
 		return Certificate{}, fmt.Errorf("resume %s: the intent's bytes have changed", serial)
 	}
-	return a.finish(ctx, i, in, leave, recorded)
+	return a.finish(ctx, i, in, leave, o)
 }
 
 // finish does steps 5 and 6: sign the recorded bytes, record the certificate.
-func (a *Authority) finish(ctx context.Context, i *issuer, in intent, leave linted, recorded func(store.Tx, Certificate) error) (c Certificate, err error) {
+func (a *Authority) finish(ctx context.Context, i *issuer, in intent, leave linted, o Order) (c Certificate, err error) {
 	if err := a.Clock(); err != nil {
 		return Certificate{}, fmt.Errorf("finish %s: %w", in.Certificate.Serial, err)
 	}
-	_, signed := trace.Begin(ctx, "sign", trace.Profile(in.Certificate.Profile))
-	der, err := i.sign(leave)
+	signing, signed := trace.Begin(ctx, "sign", trace.Profile(in.Certificate.Profile))
+	der, err := a.signature(signing, i, in, leave, o)
 	signed(err)
 	if err != nil {
 		return Certificate{}, fmt.Errorf("finish %s: %w", in.Certificate.Serial, err)
@@ -246,7 +256,7 @@ func (a *Authority) finish(ctx context.Context, i *issuer, in intent, leave lint
 	now := a.now()
 	var why error
 	err = a.Store.Update(ctx, func(tx store.Tx) (err error) {
-		c, why, err = settle(tx, in, der, now, recorded)
+		c, why, err = settle(tx, in, der, now, o.Recorded)
 		return err
 	})
 	if err != nil {

@@ -39,8 +39,12 @@ func (a *Authority) SigningKey(ctx context.Context, signer crypto.Signer, s Serv
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("certificate for %s: %w", s.CommonName, err)
 	}
+	var last *Certificate // that still counts
 	for n := range maxServiceCertificates {
 		c, err := a.Issue(ctx, Order{Request: serviceRequest(csr, s, n), Service: s, CSR: csr})
+		if a.Keyless && last != nil && fault.Code(err) == fault.Code(errElsewhere()) {
+			return a.signingKey(signer, *last) // the node with the keys has not renewed it yet
+		}
 		if fault.Code(err) == fault.Code(errRequestVoid()) {
 			continue // the sweep gave this one up
 		}
@@ -49,6 +53,9 @@ func (a *Authority) SigningKey(ctx context.Context, signer crypto.Signer, s Serv
 		}
 		// Not valid yet: the clock was set back since.
 		if now := a.now(); c.Revoked != nil || a.endedIssuer(c.Issuer) || now.Before(c.NotBefore) || now.After(p.renewAt(c)) {
+			if c.Revoked == nil && !now.Before(c.NotBefore) && !now.After(c.NotAfter) {
+				last = &c
+			}
 			continue
 		}
 		return a.signingKey(signer, c)

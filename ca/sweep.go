@@ -54,7 +54,7 @@ func (a *Authority) Sweep(ctx context.Context) (Swept, error) {
 			done.Voided = append(done.Voided, serial)
 			continue
 		}
-		switch _, err := a.resume(ctx, in, nil); {
+		switch _, err := a.resume(ctx, in, Order{}); {
 		case errors.Is(err, errGivenUp):
 			done.Voided = append(done.Voided, serial)
 		case err != nil:

@@ -211,7 +211,7 @@ func (d *Desk) order(ctx context.Context, a Application, csr ca.CSR, decision ev
 		return Issuance{}, d.refused(ctx, a, err)
 	}
 	c, err := d.CA.Issue(ctx, ca.Order{
-		Request: a.ID, Decision: decision, CSR: csr, Attested: attested, Guard: d.standing(decision, before), Recorded: d.delivery(a),
+		Request: a.ID, Decision: decision, CSR: csr, Attested: attested, Guard: d.standing(decision, before), Recorded: d.delivery(a), Papers: d.papers(a),
 	})
 	if overtaken(err) {
 		return Issuance{}, err

@@ -191,6 +191,7 @@ func (d *Desk) order(ctx context.Context, w Wish, a authenticated, g gathered, d
 			}
 			return kept.save(tx)
 		},
+		Papers: func(context.Context) (ca.Papers, error) { return w.papers(g), nil },
 	})
 }
 

@@ -117,6 +117,8 @@ type Config struct {
 	// Roles are what this node does: portal, ca, status, jobs; default all
 	// (docs/roles.md).
 	Roles Roles `yaml:"roles"`
+	// Issuing divides portal and ca (docs/roles.md).
+	Issuing IssuingConfig `yaml:"issuing"`
 	// Notice is how long a node that is told to stop goes on while /readyz
 	// says that it is not ready, so that balancers send nothing any more; default
 	// 0s.
@@ -207,7 +209,7 @@ func (c *Config) Validate() error {
 	need(!c.Production || !strings.HasPrefix(c.Held, "file:"), "production is set, but held keys are in files")
 	need(len(c.CSC.Clients) == 0 || c.Held != "", "csc has clients, but no keys are held: held is missing")
 	need(len(c.Domains.Resolvers) >= 2, "domains.resolvers needs two resolvers at least")
-	return errors.Join(append(errs, c.CSC.Validate(), c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Roles.Validate(), c.Limits.Validate(), c.Traces.Validate())...)
+	return errors.Join(append(errs, c.CSC.Validate(), c.Chip.Validate(c.Production), c.Attestation.Validate(c.Production), c.Roles.Validate(), c.validateIssuing(), c.Limits.Validate(), c.Traces.Validate())...)
 }
 
 // objection is how long an invited business may object.

@@ -23,6 +23,7 @@ import (
 	"mohr/ca/ceremony"
 	"mohr/ca/ceremony/plan"
 	"mohr/ca/custody"
+	"mohr/ca/narrow"
 	"mohr/hsm"
 	"mohr/internal/clock"
 	"mohr/internal/fault"
@@ -51,6 +52,12 @@ type Ground struct {
 	stamps            ca.SigningKey                   // at the start; the unit has the current one
 	audit, credential current
 	cmp, scep         current // scep: empty where it is not offered
+
+	// Where the work of issuing is divided (narrow.go).
+	issuing atomic.Pointer[tls.Certificate] // of the listener for callers
+	signed  store.Store                     // what was signed; nil: this node signs for nobody
+	judge   atomic.Pointer[narrow.Judge]
+	asks    atomic.Pointer[narrow.Client]
 }
 
 // Open opens store and keys and makes, at the first start, what is
@@ -64,7 +71,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (g *Ground, err error
 		g.Ring.Close()
 		return nil, err
 	}
-	g.Custody = custody.New(custody.Config{Store: g.Store, Ring: g.Ring, Home: c.Keys, Former: c.FormerKeys, Fixed: fixed, Log: log})
+	g.Custody = custody.New(custody.Config{Store: g.Store, Ring: g.Ring, Home: c.Keys, Former: c.FormerKeys, Fixed: c.fixed, Log: log})
 	for _, step := range []func(context.Context) error{g.openClock, g.openSecret, g.openAuthority, g.openLedger, g.openServiceKeys, g.writePublic} {
 		if err := step(ctx); err != nil {
 			g.Close()
@@ -75,11 +82,18 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (g *Ground, err error
 }
 
 // Close gives store and keys back.
-func (g *Ground) Close() { errors.Join(g.Store.Close(), g.Ring.Close()) }
+func (g *Ground) Close() {
+	if g.signed != nil {
+		g.signed.Close()
+	}
+	errors.Join(g.Store.Close(), g.Ring.Close())
+}
 
 // fixed says why a purpose keeps its key for life.
-func fixed(purpose string) string {
+func (c *Config) fixed(purpose string) string {
 	switch {
+	case c.keyless():
+		return "its certificate is made where the issuing keys are; rotate it there and bring the key here"
 	case plan.IsRootID(purpose):
 		return "a root ends in a ceremony that makes its successor"
 	case purpose == "checkpoint":
@@ -90,8 +104,16 @@ func fixed(purpose string) string {
 	return ""
 }
 
-// key opens the key that serves a purpose, making it at the first use.
+// key opens the key that serves a purpose, making it at the first use. Where
+// no certificate for it could be made it is not made either.
 func (g *Ground) key(ctx context.Context, purpose string) (crypto.Signer, error) {
+	if g.Config.keyless() {
+		k, err := g.Custody.Find(ctx, purpose)
+		if errors.Is(err, fault.NotFound) {
+			err = fmt.Errorf("%w; copy the key %s to this node, or name its token in keys", err, purpose)
+		}
+		return k, err
+	}
 	return g.Custody.Signer(ctx, purpose, hsm.P256)
 }
 
@@ -168,11 +190,15 @@ func (g *Ground) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("hierarchy: %w", err)
 	}
+	apart, err := g.apart(ctx)
+	if err != nil {
+		return err
+	}
 	g.Root = h.Root
 	g.CA, err = ca.New(ca.Config{
 		Store: g.Store, Log: g.Log, Root: h.Root, Roots: h.Roots, Issuers: h.Issuers, Retired: h.Retired,
 		Publish: g.Config.Publish, Portal: g.Config.Portal, Prefix: g.Config.SerialPrefix, IssuerOf: g.Config.IssuerOf, Clock: g.Clock.Check,
-		HolderKey: g.box.Derive("holder"), Simulated: !g.Config.Production,
+		HolderKey: g.box.Derive("holder"), Simulated: !g.Config.Production, Keyless: g.Config.keyless(), Apart: apart,
 	})
 	return err
 }
@@ -180,7 +206,7 @@ func (g *Ground) openAuthority(ctx context.Context) error {
 // ceremony is what a ceremony on this ground needs.
 func (g *Ground) ceremony() ceremony.Config {
 	return ceremony.Config{
-		Store: g.Store, Key: g.Custody.Signer, Publish: g.Config.Publish, Name: g.Config.Name, Production: g.Config.Production,
+		Store: g.Store, Key: g.Custody.Signer, Keyless: g.Config.keyless(), Publish: g.Config.Publish, Name: g.Config.Name, Production: g.Config.Production,
 		Find: g.Custody.Find, Makes: func(a hsm.Algorithm) bool { return hsm.Makes(g.Config.Keys, a) },
 	}
 }
@@ -219,7 +245,7 @@ func (g *Ground) witnessKey() (crypto.Signer, error) {
 }
 
 func (g *Ground) openServiceKeys(ctx context.Context) (err error) {
-	if err := g.renewTLS(ctx); err != nil {
+	if err := errors.Join(g.renewTLS(ctx), g.renewIssuing(ctx)); err != nil {
 		return err
 	}
 	if g.stamps, err = g.stampKey(ctx); err != nil {
@@ -299,12 +325,17 @@ func (g *Ground) renewTLS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	g.tls.Store(chainOf(k))
+	return nil
+}
+
+// chainOf is a key as a listener shows it.
+func chainOf(k ca.SigningKey) *tls.Certificate {
 	chain := &tls.Certificate{PrivateKey: k.Signer, Leaf: k.Certificate, Certificate: [][]byte{k.Certificate.Raw}}
 	for _, c := range k.Chain {
 		chain.Certificate = append(chain.Certificate, c.Raw)
 	}
-	g.tls.Store(chain)
-	return nil
+	return chain
 }
 
 // addressFile keeps the base URLs that certificates carry, for commands that

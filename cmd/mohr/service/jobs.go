@@ -73,6 +73,19 @@ func (r *rooms) schedule() []jobs.Job {
 	return list
 }
 
+// rolesOf are the roles of the nodes that one of does the job. CRLs, and what a
+// ceremony left, are signed where the keys are; the log goes on there too, so
+// that the first node of a service can begin it.
+func rolesOf(j jobs.Job) []Role {
+	switch j.Name {
+	case "refresh-crls", "renew-root-crl", "stamp-ceremonies":
+		return []Role{RoleCA}
+	case "sequence":
+		return []Role{RoleJobs, RoleCA}
+	}
+	return []Role{RoleJobs}
+}
+
 // counted makes a job of work that says how much it did.
 func counted[T any](work func(context.Context) (T, error)) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -88,9 +101,7 @@ func (r *rooms) startJobs(ctx context.Context) (*jobs.Runner, error) {
 		return nil, fmt.Errorf("name of this node: %w", err)
 	}
 	list := r.schedule()
-	if !r.Config.Roles.Has(RoleJobs) {
-		list = slices.DeleteFunc(list, func(j jobs.Job) bool { return !j.Everywhere })
-	}
+	list = slices.DeleteFunc(list, func(j jobs.Job) bool { return !j.Everywhere && !slices.ContainsFunc(rolesOf(j), r.Config.Roles.Has) })
 	return jobs.Start(ctx, jobs.Config{Store: r.Store, Log: r.Log, Node: node}, list...)
 }
 

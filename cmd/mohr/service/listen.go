@@ -20,7 +20,7 @@ import (
 )
 
 // listeners are the doors of the service; nil where its roles need none.
-type listeners struct{ HTTPS, MTLS, HTTP, Ops net.Listener }
+type listeners struct{ HTTPS, MTLS, HTTP, Issuing, Ops net.Listener }
 
 // openListeners binds what the roles need; port 0 picks a free one.
 func openListeners(c Config) (l listeners, err error) {
@@ -29,7 +29,7 @@ func openListeners(c Config) (l listeners, err error) {
 		name, addr string
 		needed     bool
 		to         *net.Listener
-	}{{"https", c.HTTPS, portal, &l.HTTPS}, {"mtls", c.MTLS, portal, &l.MTLS}, {"http", c.HTTP, portal || status, &l.HTTP}, {"ops", c.Ops, true, &l.Ops}} {
+	}{{"https", c.HTTPS, portal, &l.HTTPS}, {"mtls", c.MTLS, portal, &l.MTLS}, {"http", c.HTTP, portal || status, &l.HTTP}, {"issuing", c.Issuing.Listen, c.Issuing.Listen != "", &l.Issuing}, {"ops", c.Ops, true, &l.Ops}} {
 		if !door.needed {
 			continue
 		}
@@ -42,7 +42,7 @@ func openListeners(c Config) (l listeners, err error) {
 }
 
 func (l listeners) close() {
-	for _, x := range []net.Listener{l.HTTPS, l.MTLS, l.HTTP, l.Ops} {
+	for _, x := range []net.Listener{l.HTTPS, l.MTLS, l.HTTP, l.Issuing, l.Ops} {
 		if x != nil {
 			x.Close()
 		}
@@ -69,7 +69,7 @@ func (l listeners) ReadyLine() string {
 	for _, door := range []struct {
 		name string
 		at   net.Listener
-	}{{"https", l.HTTPS}, {"mtls", l.MTLS}, {"http", l.HTTP}, {"ops", l.Ops}} {
+	}{{"https", l.HTTPS}, {"mtls", l.MTLS}, {"http", l.HTTP}, {"ops", l.Ops}, {"issuing", l.Issuing}} {
 		if door.at != nil {
 			line += " " + door.name + "=" + door.at.Addr().String()
 		}
@@ -83,6 +83,8 @@ func PortOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 // handlers are what the doors lead to; busy are the answers of who is not let in.
 type handlers struct {
 	portal, plain, ops, control http.Handler
+	issuing                     http.Handler // nil: this node signs for nobody
+	issuingTLS                  *tls.Config
 	portalBusy, plainBusy       door.Refuse
 	requests                    *prometheus.HistogramVec // by door
 	traces                      *trace.Sender
@@ -95,11 +97,11 @@ func (h handlers) watched(door string, served http.Handler) http.Handler {
 
 // doors bound what each listener takes on. ops bounds its connections only:
 // health and metrics are asked for when the others are full.
-type doors struct{ HTTPS, MTLS, HTTP, Ops *door.Door }
+type doors struct{ HTTPS, MTLS, HTTP, Issuing, Ops *door.Door }
 
 func (c *Config) doors() doors {
 	open := func() *door.Door { return door.New(c.Limits, door.Times{}) }
-	return doors{open(), open(), open(), door.New(door.Limits{Connections: 256, OneNetwork: 1}, door.Times{})}
+	return doors{open(), open(), open(), open(), door.New(door.Limits{Connections: 256, OneNetwork: 1}, door.Times{})}
 }
 
 // How long what was let in has to finish, and to ask for a header.
@@ -124,6 +126,7 @@ func serveAll(ctx context.Context, l listeners, d doors, owner net.Listener, h h
 		{l.HTTPS, d.HTTPS, h.watched("https", d.HTTPS.Handler(h.portal, h.portalBusy)), tlsConfig},
 		{l.MTLS, d.MTLS, h.watched("mtls", d.MTLS.Handler(h.portal, h.portalBusy)), mtlsConfig},
 		{l.HTTP, d.HTTP, h.watched("http", d.HTTP.Handler(h.plain, h.plainBusy)), nil},
+		{l.Issuing, d.Issuing, h.traces.Continued("issuing", timed(h.requests, "issuing", d.Issuing.Handler(h.issuing, h.plainBusy))), h.issuingTLS},
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if owner != nil {

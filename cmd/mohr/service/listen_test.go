@@ -78,7 +78,7 @@ func TestANodeThatStopsFinishesWhatItLetIn(t *testing.T) {
 func TestRolesThatCannotServeAreRefused(t *testing.T) {
 	for list, good := range map[string]bool{
 		"portal,ca,status,jobs": true, "status": true, "portal,ca": true, "ca,jobs": true,
-		"portal": false, "jobs": false, "portal,jobs,status": false, "status,jobs": false, "registry": false, "": false,
+		"portal": true, "jobs": true, "portal,jobs,status": true, "status,jobs": true, "registry": false, "": false,
 	} {
 		if err := ParseRoles(list).Validate(); (err == nil) != good {
 			t.Errorf("%q: %v", list, err)
@@ -86,5 +86,41 @@ func TestRolesThatCannotServeAreRefused(t *testing.T) {
 	}
 	if err := (Roles)(nil).Validate(); err != nil {
 		t.Errorf("none said: %v", err)
+	}
+}
+
+// TestAPortalAndItsNodeWithTheKeysSayWhatTheyNeed: what cannot go over the call
+// is refused at the start.
+func TestAPortalAndItsNodeWithTheKeysSayWhatTheyNeed(t *testing.T) {
+	portal := Config{Roles: Roles{RolePortal, RoleJobs}, Store: "postgres://", Portal: "https://p", Publish: "http://p", Issuing: IssuingConfig{Nodes: []string{"https://ca:8446"}}}
+	keys := Config{Roles: Roles{RoleCA}, Portal: "https://p", Publish: "http://p", Issuing: IssuingConfig{Listen: "127.0.0.1:0", Callers: []string{"p"}, Word: []evidence.Type{evidence.OTPSMS}}}
+	for _, test := range []struct {
+		name   string
+		config Config
+		change func(*Config)
+		good   bool
+	}{
+		{"a portal", portal, func(*Config) {}, true},
+		{"a node with the keys", keys, func(*Config) {}, true},
+		{"a node that signs for nobody", keys, func(c *Config) { c.Issuing = IssuingConfig{} }, true},
+		{"a node of all roles", Config{}, func(*Config) {}, true},
+		{"a portal that asks nobody", portal, func(c *Config) { c.Issuing.Nodes = nil }, false},
+		{"a portal that asks without TLS", portal, func(c *Config) { c.Issuing.Nodes = []string{"http://ca:8446"} }, false},
+		{"a portal that signs for others", portal, func(c *Config) { c.Issuing.Listen = "127.0.0.1:0" }, false},
+		{"a portal with a store of its own", portal, func(c *Config) { c.Store = "" }, false},
+		{"a portal that holds keys", portal, func(c *Config) { c.Held = "file:keys" }, false},
+		{"a portal that believes devices", portal, func(c *Config) { c.Attestation.TPM = "tpm" }, false},
+		{"a portal that counts orders by ACME", portal, func(c *Config) { c.ACMEOrders = 10 }, false},
+		{"a node with the keys that nobody may call", keys, func(c *Config) { c.Issuing.Callers = nil }, false},
+		{"a node with the keys without a listener", keys, func(c *Config) { c.Issuing.Listen = "" }, false},
+		{"a node with the keys that asks another", keys, func(c *Config) { c.Issuing.Nodes = []string{"https://ca:8446"} }, false},
+		{"a mandate on a portal's word", keys, func(c *Config) { c.Issuing.Word = []evidence.Type{evidence.Mandate} }, false},
+		{"a kind of evidence that is none", keys, func(c *Config) { c.Issuing.Word = []evidence.Type{"rumour"} }, false},
+		{"a node with the keys without addresses", keys, func(c *Config) { c.Portal = "" }, false},
+	} {
+		test.change(&test.config)
+		if err := test.config.validateIssuing(); (err == nil) != test.good {
+			t.Errorf("%s: %v", test.name, err)
+		}
 	}
 }

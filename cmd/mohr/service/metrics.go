@@ -53,6 +53,7 @@ var (
 	clockTrusted     = describe("mohr_clock_trusted", "1 while the time may go into signatures.")
 	keySignatures    = describe("mohr_key_signatures_total", "Signatures since the start of this process.", "key")
 	keyFailures      = describe("mohr_key_failures_total", "Tries to sign that failed since the start of this process.", "key")
+	issuingNodeWell  = describe("mohr_issuing_node_well", "1 if the node with the issuing keys answers, 0 while it is spared.", "node")
 	registerWell     = describe("mohr_register_well", "1 if the register or gateway answers, 0 while it is spared.", "register")
 	jobInterval      = describe("mohr_job_interval_seconds", "Time from the end of one run of the job to the next.", "job")
 	jobDone          = describe("mohr_job_done_timestamp_seconds", "When the job last ended well on this node; not there if it never did.", "job")
@@ -99,6 +100,11 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 			made := g.csc.Counts()
 			count(remoteSignatures, float64(made.Authorised), "authorised")
 			count(remoteSignatures, float64(made.Given), "given")
+		}
+		if asks := g.asks.Load(); asks != nil {
+			for node, well := range asks.Well() {
+				gauge(issuingNodeWell, one(well), node)
+			}
 		}
 	}
 	gauge(collectionFailed, one(failed != nil))
@@ -157,7 +163,7 @@ func age(then time.Time) float64 {
 
 // collect sends what each door has let in and refused.
 func (d doors) collect(gauge, count figure) {
-	for name, one := range map[string]*door.Door{"https": d.HTTPS, "mtls": d.MTLS, "http": d.HTTP, "ops": d.Ops} {
+	for name, one := range map[string]*door.Door{"https": d.HTTPS, "mtls": d.MTLS, "http": d.HTTP, "issuing": d.Issuing, "ops": d.Ops} {
 		s := one.Stats()
 		gauge(doorConnections, float64(s.Connections), name)
 		gauge(doorRequests, float64(s.InFlight), name)

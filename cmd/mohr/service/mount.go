@@ -49,7 +49,9 @@ func (r *rooms) mount(context.Context) error {
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
 	r.mandate.Routes(r.web)
-	r.acme.Routes(r.web)
+	if !r.Config.keyless() { // servers' certificates rest on no evidence that a register signs
+		r.acme.Routes(r.web)
+	}
 	r.signin.Routes(r.web)
 	if r.held != nil {
 		r.held.Routes(r.web)

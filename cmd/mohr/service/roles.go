@@ -39,17 +39,13 @@ func (r Roles) Has(role Role) bool { return len(r) == 0 || slices.Contains(r, ro
 // nothing else: it opens no issuing key and writes no record.
 func (r Roles) statusOnly() bool { return len(r) == 1 && r[0] == RoleStatus }
 
-// Validate refuses what is no role, and a node that would have to issue
-// without the keys (docs/decisions/0145).
+// Validate refuses what is no role.
 func (r Roles) Validate() error {
 	var errs []error
 	for _, role := range r {
 		if !slices.Contains(allRoles, role) {
 			errs = append(errs, fmt.Errorf("roles: %q is none of portal, ca, status, jobs", role))
 		}
-	}
-	if len(errs) == 0 && !r.Has(RoleCA) && !r.statusOnly() {
-		errs = append(errs, errors.New("roles: portal and jobs need the keys of ca on the same node; say portal,ca or jobs,ca, or status alone"))
 	}
 	return errors.Join(errs...)
 }

@@ -25,6 +25,7 @@ import (
 	"mohr/ca/lookup"
 	"mohr/ca/mandate"
 	"mohr/ca/mine"
+	"mohr/ca/narrow"
 	"mohr/ca/receipt"
 	"mohr/ca/signature"
 	"mohr/ca/signin"
@@ -95,7 +96,7 @@ type rooms struct {
 
 // allTexts are the texts of every room.
 func allTexts() (*i18n.Catalog, error) {
-	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, document.Texts, pdf.Texts, receipt.Texts, session.Texts, signin.Texts, held.Texts, csc.Texts, mine.Texts,
+	return i18n.Parse(web.Texts, hsm.Texts, seal.Texts, custody.Texts, clock.Texts, ceremony.Texts, acme.Texts, approval.Texts, incident.Texts, mandate.Texts, narrow.Texts, gateway.Texts, eid.Texts, otp.Texts, ledger.Texts, ca.Texts, evidence.Texts, signature.Texts, document.Texts, pdf.Texts, receipt.Texts, session.Texts, signin.Texts, held.Texts, csc.Texts, mine.Texts,
 		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, scep.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, desk.Texts, signing.Texts, Texts, badge.Texts, merchant.Texts)
 }
 
@@ -104,7 +105,7 @@ func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
 	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA, Stated: func(ctx context.Context, key, hash string) error {
 		return held.Stated(ctx, g.Store, key, hash)
 	}}}
-	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openSignIn, r.openHeld, r.openCSC, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSigning, r.openMerchant, r.mount} {
+	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openSignIn, r.openHeld, r.openCSC, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSigning, r.openMerchant, r.openIssuing, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -163,7 +164,7 @@ func (r *rooms) renewResponders(ctx context.Context) error {
 
 // renewCertificates gives keys that were rotated their certificates at once.
 func (r *rooms) renewCertificates(ctx context.Context) error {
-	return errors.Join(r.renewTLS(ctx), r.renewResponders(ctx), r.renewStampKey(ctx), r.renewSigners(ctx))
+	return errors.Join(r.renewTLS(ctx), r.renewIssuing(ctx), r.renewResponders(ctx), r.renewStampKey(ctx), r.renewSigners(ctx))
 }
 
 // notifier carries messages to phones.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mohr/ca/narrow"
 	"mohr/hsm"
 	"mohr/internal/control"
 	"mohr/internal/trace"
@@ -167,6 +168,9 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	d := s.Config.doors()
 	h := handlers{control: g.control(), portal: r.web.Handler(), portalBusy: web.Refuser(r.web.Echo), requests: requests(), traces: traces}
 	h.plain, h.plainBusy = r.plain()
+	if s.Issuing != nil {
+		h.issuing, h.issuingTLS = &narrow.Desk{CA: g.CA, Callers: s.Config.Issuing.Callers, Log: log}, g.issuingTLS()
+	}
 	ctx, check := leaving(ctx, s.Config.Notice, r.ready)
 	all := &gauges{node{s.Config.Version, check, g.Store, g.Clock, g.Ring, r.status, d, runner}, r}
 	h.ops = opsHandler(check, []prometheus.Collector{all, h.requests}, dev)

@@ -1,0 +1,356 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"crypto/x509"
+	"encoding/pem"
+
+	"mohr/ca"
+	"mohr/internal/refregistry"
+	"mohr/internal/store"
+	"mohr/internal/store/pgtest"
+)
+
+// parted is a service of nodes in processes of their own on one database: a
+// node with the issuing keys and nodes without them.
+type parted struct {
+	dir, database  string
+	registry       *httptest.Server
+	portal, status string // addresses of the first portal's listeners
+	issuing        string // address at which the ca node signs for others
+	nodes          string // base URL at which portals look for it
+}
+
+// partedNode is one of its processes.
+type partedNode struct {
+	cmd  *exec.Cmd
+	data string
+	line string // "mohr ready ..."
+}
+
+func newParted(t *testing.T) *parted {
+	t.Helper()
+	r, err := refregistry.New(refregistry.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &parted{dir: t.TempDir(), database: pgtest.Start(t).Database("parted"), registry: httptest.NewServer(r.Handler()), portal: freeAddress(t), status: freeAddress(t), issuing: freeAddress(t)}
+	t.Cleanup(func() {
+		p.registry.Close()
+		logs, _ := filepath.Glob(filepath.Join(p.dir, "*.log"))
+		for _, name := range logs {
+			b, err := os.ReadFile(name)
+			if err != nil || bytes.Contains(b, []byte(`"level":"ERROR"`)) || t.Failed() {
+				t.Errorf("%s: %v\n%s", filepath.Base(name), err, b)
+			}
+		}
+	})
+	p.nodes = "https://" + p.issuing
+	der, err := x509.MarshalPKIXPublicKey(r.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "registry.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+	p.write(t, "policy.yaml", tourPolicy)
+	return p
+}
+
+// freeAddress is a port that nobody has now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func (p *parted) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *parted) portalURL() string {
+	_, port, _ := strings.Cut(p.portal, ":")
+	return "https://localhost:" + port
+}
+
+// config is what all nodes say, and what the one of the name says beside it.
+func (p *parted) config(t *testing.T, name, policy, more string) string {
+	t.Helper()
+	p.write(t, name+".yaml", fmt.Sprintf(`data: %[1]s/%[2]s
+store: %[3]s
+portal: %[4]s
+publish: http://%[5]s
+policy: %[1]s/%[6]s
+ops: 127.0.0.1:0
+mtls: 127.0.0.1:0
+registry: {url: "%[7]s", public_key: %[1]s/registry.pem, environment: simulated}
+domains: {resolvers: ["127.0.0.1:9", "127.0.0.1:9"]}
+%[8]s`, p.dir, name, p.database, p.portalURL(), p.status, policy, p.registry.URL, more))
+	return filepath.Join(p.dir, name+".yaml")
+}
+
+// startCA starts the node with the keys, under a policy file.
+func (p *parted) startCA(t *testing.T, policy string) *partedNode {
+	t.Helper()
+	return p.start(t, "ca", p.config(t, "ca", policy, fmt.Sprintf("roles: [ca]\nissuing: {listen: %q, callers: [localhost], word: [otp_sms]}\n", p.issuing)))
+}
+
+// startPortal starts a node that has the keys of the service that a portal
+// needs and none that issues.
+func (p *parted) startPortal(t *testing.T, name, https, http string) *partedNode {
+	t.Helper()
+	keys := filepath.Join(p.dir, name, "keys")
+	if err := os.MkdirAll(keys, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	all, err := os.ReadDir(filepath.Join(p.dir, "ca", "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range all {
+		if issues := regexp.MustCompile(`^(root|sign-|auth-|service-|issuing)`).MatchString(k.Name()); issues {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(p.dir, "ca", "keys", k.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(keys, k.Name()), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p.start(t, name, p.config(t, name, "policy.yaml", fmt.Sprintf("roles: [portal, status, jobs]\nhttps: %q\nhttp: %q\nserial_prefix: 2\nissuing: {nodes: [%q]}\n", https, http, p.nodes)))
+}
+
+func (p *parted) start(t *testing.T, name, config string) *partedNode {
+	t.Helper()
+	n := &partedNode{cmd: exec.Command("mohr", "serve", "--config", config), data: filepath.Join(p.dir, name)}
+	out, err := n.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.OpenFile(filepath.Join(p.dir, name+".log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	n.cmd.Stderr = log
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.end(syscall.SIGKILL) })
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "mohr ready") {
+			n.line = lines.Text()
+			go func() {
+				for lines.Scan() {
+				}
+			}()
+			return n
+		}
+	}
+	b, _ := os.ReadFile(log.Name())
+	t.Fatalf("the node %s ended before it was ready: %s", name, b)
+	return nil
+}
+
+// end sends the signal and waits; a process that has ended stays so.
+func (n *partedNode) end(s syscall.Signal) {
+	n.cmd.Process.Signal(s)
+	n.cmd.Wait()
+}
+
+// ops is the address of the node's listener for health.
+func (n *partedNode) ops() string {
+	return regexp.MustCompile(`ops=(\S+)`).FindStringSubmatch(n.line)[1]
+}
+
+func (p *parted) client(t *testing.T) *client {
+	t.Helper()
+	c, err := serverFlags{server: p.portalURL(), root: filepath.Join(p.dir, "ca", "root.pem")}.dial(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// approve takes a new application to the point where only the key is missing.
+func (p *parted) approve(t *testing.T, who applicant) *applying {
+	t.Helper()
+	csr, err := csrFor(newHolderKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &applying{api: p.client(t), profile: ca.NaturalSign, locale: "fa", csr: csr, say: func(string, ...any) {}, stopAt: "csr"}
+	a.ask = func(string) (string, error) { return p.code(who.Mobile) }
+	if _, err := a.run(t.Context(), who); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// code is the newest that went to the phone.
+func (p *parted) code(mobile string) (string, error) {
+	res, err := http.Get(p.registry.URL + "/v1/sms")
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	var box struct{ Messages []refregistry.Message }
+	if err := json.NewDecoder(res.Body).Decode(&box); err != nil {
+		return "", err
+	}
+	six := regexp.MustCompile(`\b[0-9]{6}\b`)
+	for i := len(box.Messages) - 1; i >= 0; i-- {
+		if m := box.Messages[i]; m.To == mobile && six.MatchString(m.Text) {
+			return six.FindString(m.Text), nil
+		}
+	}
+	return "", errors.New("no code in the outbox")
+}
+
+// records reads the database that all nodes share.
+func (p *parted) records(t *testing.T, fn func(store.Tx) error) {
+	t.Helper()
+	s, err := store.OpenPostgres(context.Background(), p.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Update(context.Background(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// oneEach checks that every application has exactly the certificate that was
+// handed out for it, and that nothing waits.
+func (p *parted) oneEach(t *testing.T, want map[string]*x509.Certificate) {
+	t.Helper()
+	found := map[string]int{}
+	p.records(t, func(tx store.Tx) error {
+		clear(found)
+		err := store.Each(tx, "ca_certificates", "", "", func(serial string, c ca.Certificate) error {
+			cert := want[c.Request]
+			if cert == nil {
+				return nil
+			}
+			found[c.Request]++
+			if c.State != ca.Issued || !bytes.Equal(c.DER, cert.Raw) {
+				t.Errorf("certificate %s is %s, or not the one that was handed out", serial, c.State)
+			}
+			return nil
+		})
+		return errors.Join(err, tx.Scan("ca_pending", "", "", func(serial string, _ []byte) error {
+			t.Errorf("%s still waits", serial)
+			return nil
+		}))
+	})
+	for id := range want {
+		if found[id] != 1 {
+			t.Errorf("%d certificates for application %s", found[id], id)
+		}
+	}
+}
+
+// TestAPortalWithoutKeysHasCertificatesSigned runs an applicant's way and a
+// renewal over a node that has no issuing key.
+func TestAPortalWithoutKeysHasCertificatesSigned(t *testing.T) {
+	p := newParted(t)
+	p.startCA(t, "policy.yaml")
+	node := p.startPortal(t, "portal", p.portal, p.status)
+	for _, issuing := range []string{"sign-p256.pem", "service-p256.pem", "root.pem"} {
+		if _, err := os.Stat(filepath.Join(node.data, "keys", issuing)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the portal has the key %s", issuing)
+		}
+	}
+	a := p.approve(t, killPeople[0])
+	cert, err := a.issue(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.oneEach(t, map[string]*x509.Certificate{a.id: cert})
+	if again, err := a.issue(t.Context(), 1); err != nil || !again.Equal(cert) {
+		t.Errorf("asked again: %v", err)
+	}
+	body := textAt(t, "http://"+node.ops()+"/metrics")
+	if !strings.Contains(body, `mohr_issuing_node_well{node="`+p.nodes+`"} 1`) {
+		t.Error("no figure says that the node with the keys answers")
+	}
+	if _, err := verifyStoredLog(t.Context(), filepath.Join(p.dir, "ca")); err != nil {
+		t.Errorf("log: %v", err)
+	}
+}
+
+func textAt(t *testing.T, url string) string {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(res.Body); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestTheNodeWithTheKeysIsKilledInTheMiddle kills it, by the real signal, while
+// a portal has certificates signed; each application has one in the end.
+func TestTheNodeWithTheKeysIsKilledInTheMiddle(t *testing.T) {
+	p := newParted(t)
+	node := p.startCA(t, "policy.yaml")
+	p.startPortal(t, "portal", p.portal, p.status)
+	want := map[string]*x509.Certificate{}
+	for round := range 4 {
+		var open []*applying
+		for _, who := range killPeople {
+			open = append(open, p.approve(t, who))
+		}
+		results := make(chan error, len(open))
+		certs := make([]*x509.Certificate, len(open))
+		for i, a := range open {
+			go func() {
+				var err error
+				certs[i], err = a.issue(t.Context(), 400)
+				results <- err
+			}()
+		}
+		time.Sleep(time.Duration(round*15) * time.Millisecond)
+		node.end(syscall.SIGKILL)
+		time.Sleep(300 * time.Millisecond)
+		node = p.startCA(t, "policy.yaml")
+		for range open {
+			if err := <-results; err != nil {
+				t.Fatalf("after the restart: %v", err)
+			}
+		}
+		for i, a := range open {
+			want[a.id] = certs[i]
+		}
+	}
+	p.oneEach(t, want)
+}
