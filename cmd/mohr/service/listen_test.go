@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mohr/ca/evidence"
 	"mohr/internal/web"
 )
 
