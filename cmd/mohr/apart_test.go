@@ -4,7 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -18,9 +23,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"crypto/x509"
-	"encoding/pem"
 
 	"mohr/ca"
 	"mohr/internal/refregistry"
@@ -36,6 +38,7 @@ type parted struct {
 	portal, status string // addresses of the first portal's listeners
 	issuing        string // address at which the ca node signs for others
 	nodes          string // base URL at which portals look for it
+	rough          bool   // jobs fail for a while
 }
 
 // partedNode is one of its processes.
@@ -57,7 +60,7 @@ func newParted(t *testing.T) *parted {
 		logs, _ := filepath.Glob(filepath.Join(p.dir, "*.log"))
 		for _, name := range logs {
 			b, err := os.ReadFile(name)
-			if err != nil || bytes.Contains(b, []byte(`"level":"ERROR"`)) || t.Failed() {
+			if err != nil || !p.rough && bytes.Contains(b, []byte(`"level":"ERROR"`)) || t.Failed() {
 				t.Errorf("%s: %v\n%s", filepath.Base(name), err, b)
 			}
 		}
@@ -141,7 +144,7 @@ func (p *parted) startPortal(t *testing.T, name, https, http string) *partedNode
 			t.Fatal(err)
 		}
 	}
-	return p.start(t, name, p.config(t, name, "policy.yaml", fmt.Sprintf("roles: [portal, status, jobs]\nhttps: %q\nhttp: %q\nserial_prefix: 2\nissuing: {nodes: [%q]}\n", https, http, p.nodes)))
+	return p.start(t, name, p.config(t, name, "policy.yaml", fmt.Sprintf("roles: [portal, status, jobs]\nnotice: 500ms\nhttps: %q\nhttp: %q\nserial_prefix: 2\nissuing: {nodes: [%q]}\n", https, http, p.nodes)))
 }
 
 func (p *parted) start(t *testing.T, name, config string) *partedNode {
@@ -197,16 +200,30 @@ func (p *parted) client(t *testing.T) *client {
 	return c
 }
 
+// applying is an application that stops where only the key is missing.
+func (p *parted) applying(who applicant) (*applying, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	csr, err := csrFor(key)
+	if err != nil {
+		return nil, err
+	}
+	api, err := serverFlags{server: p.portalURL(), root: filepath.Join(p.dir, "ca", "root.pem")}.dial(nil)
+	a := &applying{api: api, profile: ca.NaturalSign, locale: "fa", csr: csr, say: func(string, ...any) {}, stopAt: "csr"}
+	a.ask = func(string) (string, error) { return p.code(who.Mobile) }
+	return a, err
+}
+
 // approve takes a new application to the point where only the key is missing.
 func (p *parted) approve(t *testing.T, who applicant) *applying {
 	t.Helper()
-	csr, err := csrFor(newHolderKey(t))
-	if err != nil {
-		t.Fatal(err)
+	a, err := p.applying(who)
+	if err == nil {
+		_, err = a.run(t.Context(), who)
 	}
-	a := &applying{api: p.client(t), profile: ca.NaturalSign, locale: "fa", csr: csr, say: func(string, ...any) {}, stopAt: "csr"}
-	a.ask = func(string) (string, error) { return p.code(who.Mobile) }
-	if _, err := a.run(t.Context(), who); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	return a

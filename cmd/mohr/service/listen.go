@@ -87,12 +87,27 @@ type handlers struct {
 	issuingTLS                  *tls.Config
 	portalBusy, plainBusy       door.Refuse
 	requests                    *prometheus.HistogramVec // by door
+	left                        <-chan struct{}          // closed when the node is told to stop; nil: never
 	traces                      *trace.Sender
 }
 
 // watched is what a listener serves, timed and traced.
 func (h handlers) watched(door string, served http.Handler) http.Handler {
-	return h.traces.Handler(door, timed(h.requests, door, served))
+	return h.traces.Handler(door, timed(h.requests, door, h.parting(served)))
+}
+
+// parting ends each connection with its next answer once the node leaves: who
+// keeps it for the next request learns in time that this goes elsewhere, and
+// does not send it into a connection that is being closed.
+func (h handlers) parting(served http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-h.left:
+			w.Header().Set("Connection", "close") // of HTTP/2 a GOAWAY (RFC 9113, 6.8)
+		default:
+		}
+		served.ServeHTTP(w, r)
+	})
 }
 
 // doors bound what each listener takes on. ops bounds its connections only:
@@ -126,7 +141,7 @@ func serveAll(ctx context.Context, l listeners, d doors, owner net.Listener, h h
 		{l.HTTPS, d.HTTPS, h.watched("https", d.HTTPS.Handler(h.portal, h.portalBusy)), tlsConfig},
 		{l.MTLS, d.MTLS, h.watched("mtls", d.MTLS.Handler(h.portal, h.portalBusy)), mtlsConfig},
 		{l.HTTP, d.HTTP, h.watched("http", d.HTTP.Handler(h.plain, h.plainBusy)), nil},
-		{l.Issuing, d.Issuing, h.traces.Continued("issuing", timed(h.requests, "issuing", d.Issuing.Handler(h.issuing, h.plainBusy))), h.issuingTLS},
+		{l.Issuing, d.Issuing, h.traces.Continued("issuing", timed(h.requests, "issuing", h.parting(d.Issuing.Handler(h.issuing, h.plainBusy)))), h.issuingTLS},
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if owner != nil {

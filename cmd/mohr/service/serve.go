@@ -171,6 +171,7 @@ func (s *Served) open(ctx context.Context, stop context.CancelFunc, log *slog.Lo
 	if s.Issuing != nil {
 		h.issuing, h.issuingTLS = &narrow.Desk{CA: g.CA, Callers: s.Config.Issuing.Callers, Log: log}, g.issuingTLS()
 	}
+	h.left = ctx.Done()
 	ctx, check := leaving(ctx, s.Config.Notice, r.ready)
 	all := &gauges{node{s.Config.Version, check, g.Store, g.Clock, g.Ring, r.status, d, runner}, r}
 	h.ops = opsHandler(check, []prometheus.Collector{all, h.requests}, dev)

@@ -58,6 +58,7 @@ func (s *Served) serveStatus(ctx context.Context, stop context.CancelFunc, log *
 	e := web.NewPlain(web.Config{Texts: texts, Log: log, Portal: s.Config.Portal, Simulated: !s.Config.Production})
 	d := s.Config.doors()
 	h := handlers{plain: n.status.Before(e), plainBusy: web.Refuser(e), requests: requests()}
+	h.left = ctx.Done()
 	ctx, check := leaving(ctx, s.Config.Notice, n.ready)
 	h.ops = opsHandler(check, []prometheus.Collector{&gauges{node: node{s.Config.Version, check, n.store, n.clock, n.ring, n.status, d, runner}}, h.requests}, nil)
 	ready(s)
