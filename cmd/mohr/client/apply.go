@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -87,7 +88,9 @@ func (c *Client) post(ctx context.Context, path string, in, out any) error {
 	return c.Call(ctx, Request{Method: http.MethodPost, Path: path, In: in}, out)
 }
 
-func applicationPath(id, rest string) string { return "/api/v1/applications/" + id + rest }
+func applicationPath(id, rest string) string {
+	return "/api/v1/applications/" + url.PathEscape(id) + rest
+}
 
 func (a *Application) path(rest string) string { return applicationPath(a.ID, rest) }
 
