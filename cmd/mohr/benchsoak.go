@@ -25,7 +25,7 @@ func (f *benchFlags) soak() *cobra.Command {
 		Use: "soak", Short: "Put a mixed load on two processes while they are broken", Args: exactly(0),
 		Long: `Let clients apply, have certificates issued, renewed and revoked, ask for status, read badges and file
 complaints at two processes of the service on one PostgreSQL database, which must be empty, while dice kill and
-stop processes and the registry, shift the clock and make conflicts. At the end what clients were told is
+stop processes and the registry, let time references lie and make conflicts. At the end what clients were told is
 compared with the service, its store and its log. Memory and times are printed for every minute, and whether
 they stay: a straight line through all but the first quarter (its slope the median of those between every two
 minutes) may rise by a fifth of their median.`,
