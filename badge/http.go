@@ -21,9 +21,9 @@ func (d *Desk) Routes(s *web.Server) {
 		return web.Operation{Method: method, Path: path, ID: id, Summary: summary, Tag: "badge"}
 	}
 	web.Handle(s, op("GET", "/badges/nonce", "badge-nonce", "A nonce for one badge request"), d.apiNonce)
-	request := op("POST", "/badges", "request-badge", "Ask for a badge, or give one back, by a signed request: a JWS, or a CMS with its content")
+	request := op("POST", "/badges", "request-badge", "Ask for a badge, or give one back, by a signed request: a JWS, a CMS with its content, or a PDF that carries it")
 	request.Status, request.MaxBody = http.StatusCreated, maxRequest+1
-	request.Accepts = []string{"application/jose", "application/jose+json", "application/pkcs7-mime", "application/x-pem-file"}
+	request.Accepts = []string{"application/jose", "application/jose+json", "application/pkcs7-mime", "application/x-pem-file", "application/pdf"}
 	web.Handle(s, request, d.apiRequest)
 	detached := op("POST", "/badges/detached", "request-badge-detached", "The same by a detached CMS and its document")
 	detached.Status, detached.MaxBody = http.StatusCreated, 2*maxRequest // base64

@@ -88,9 +88,12 @@ func (r Request) Verify(root *x509.Certificate) (at time.Time, signer *x509.Cert
 	if at, err = timestamp.Verify(r.Stamp, sum[:], root); err != nil {
 		return at, nil, err
 	}
-	if isCMS(r.Signed) {
+	switch {
+	case isCMS(r.Signed):
 		_, signer, err = signature.OpenCMS(r.Signed, r.Document)
-	} else {
+	case isPDF(r.Signed):
+		_, signer, err = signature.OpenPDF(r.Signed)
+	default:
 		_, signer, err = signature.OpenJWS(r.Signed, RequestType)
 	}
 	if err != nil {

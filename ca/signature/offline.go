@@ -67,6 +67,15 @@ func OpenCMS(raw, detached []byte) (content []byte, leaf *x509.Certificate, err 
 	return o.content, o.leaf, nil
 }
 
+// OpenPDF is OpenCMS for a statement attached to a PDF (Verifier.PDF).
+func OpenPDF(raw []byte) (statement []byte, leaf *x509.Certificate, err error) {
+	o, err := openPDF(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.statement, o.leaf, nil
+}
+
 // OpenJWS is OpenCMS for a JWS of the kind typ.
 func OpenJWS(raw []byte, typ string) (payload []byte, leaf *x509.Certificate, err error) {
 	j, err := openJWS(raw, typ)

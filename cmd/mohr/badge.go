@@ -72,9 +72,10 @@ func (h *holder) badgeRequest(ctx context.Context, api *client, a badgeAsk) (pay
 type badgeFlags struct {
 	holderFlags
 	badgeAsk
-	out  string
-	wait time.Duration
-	json bool
+	out    string
+	format string // of the request: jws or pdf
+	wait   time.Duration
+	json   bool
 }
 
 func badgeCommand() *cobra.Command {
@@ -90,6 +91,7 @@ func badgeRequestCommand() *cobra.Command {
 		Example: `  mohr badge request --key holder.key --cert holder.pem --legal-id 14003456780 --domain shop.example --licence trade
   mohr badge request ... --wait 10m      # until the file is there and the decision is made
   mohr badge request ... --licences cosmetics --level 2 --contact /about/contact
+  mohr badge request ... --format pdf --out request.pdf
   mohr badge request ... --renew         # within 60 days before its end
   mohr badge request --appeal "the licence was extended on 3 May" --legal-id 14003456780 --domain shop.example`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.OutOrStdout()) },
@@ -105,6 +107,7 @@ func badgeRequestCommand() *cobra.Command {
 	c.Flags().StringVar(&f.appeal, "appeal", "", "appeal against what was decided, with these reasons")
 	c.Flags().BoolVar(&f.withdraw, "withdraw", false, "give the badge back")
 	c.Flags().StringVar(&f.out, "out", "", "file for the signed request")
+	c.Flags().StringVar(&f.format, "format", "jws", "of the request: jws, or pdf for one to read and to keep with other papers")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "how long to wait for the decision")
 	c.Flags().BoolVar(&f.json, "json", false, "print the record as JSON")
 	return c
@@ -114,21 +117,30 @@ func (f *badgeFlags) run(ctx context.Context, out io.Writer) error {
 	if f.domain == "" {
 		return usageError{errors.New("--domain is needed")}
 	}
+	if f.format != "jws" && f.format != "pdf" {
+		return usageError{fmt.Errorf("--format %s: there are jws and pdf", f.format)}
+	}
 	h, api, ring, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer ring.Close()
-	_, jws, err := h.badgeRequest(ctx, api, f.badgeAsk)
+	payload, jws, err := h.badgeRequest(ctx, api, f.badgeAsk)
 	if err != nil {
 		return err
 	}
-	if f.out != "" {
-		if err := os.WriteFile(f.out, jws, 0o600); err != nil {
+	letter := mohr.BadgeRequest{Payload: payload, JWS: jws}
+	if f.format == "pdf" {
+		if letter, err = letter.AsPDF(ctx, h.SigningKey); err != nil {
 			return err
 		}
 	}
-	r, err := api.user().SendBadgeRequest(ctx, mohr.BadgeRequest{JWS: jws})
+	if _, signed := letter.Signed(); f.out != "" {
+		if err := os.WriteFile(f.out, signed, 0o600); err != nil {
+			return err
+		}
+	}
+	r, err := api.user().SendBadgeRequest(ctx, letter)
 	if err != nil {
 		return err
 	}

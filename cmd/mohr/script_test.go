@@ -40,7 +40,7 @@ func (m allTests) Run() int {
 
 // TestScripts runs the journeys and their refusals as whole sessions.
 func TestScripts(t *testing.T) {
-	for program, debian := range map[string]string{"openssl": "openssl", "jq": "jq", "xxd": "xxd", "bash": "bash"} {
+	for program, debian := range map[string]string{"openssl": "openssl", "pdfsig": "poppler-utils", "jq": "jq", "xxd": "xxd", "bash": "bash"} {
 		pkitest.Need(t, program, debian)
 	}
 	docs, err := filepath.Abs(filepath.Join("..", "..", "docs"))

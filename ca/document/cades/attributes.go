@@ -13,6 +13,7 @@ import (
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
 	"mohr/ca/document/suite"
+	"mohr/ca/signature"
 )
 
 // attributes are the signed attributes that are read, each at most once.
@@ -24,6 +25,7 @@ type attributes struct {
 	certificate   certID
 	mime          string
 	stamps        [][]byte
+	states        bool // that the document holds a statement (docs/decisions/0122)
 }
 
 // maxMIME bounds a mime-type, octets.
@@ -86,6 +88,9 @@ func (a *attributes) read(oid asn1.ObjectIdentifier, values cryptobyte.String) b
 		var mime cryptobyte.String
 		ok = values.ReadASN1(&mime, der.UTF8String) && len(mime) > 0 && len(mime) <= maxMIME && utf8.Valid(mime)
 		a.mime = string(mime)
+	case oid.Equal(signature.CommitmentType):
+		a.states = bytes.Equal(values, signature.CommitmentValue)
+		return true
 	case oid.Equal(oidContentStamp):
 		a.stamps, ok = elements(values, maxValues)
 		return ok

@@ -49,7 +49,7 @@ func (s signer) described(carried document.Values, content document.Content) doc
 		ClaimedTime: s.attrs.signingTime, MIME: s.attrs.mime,
 		Stamped: s.signature, ContentStamps: s.attrs.stamps, Content: content, Carried: carried,
 	}
-	if s.attrs.mime == "" && content.Statement() {
+	if s.attrs.states || s.attrs.mime == "" && content.Statement() {
 		one.Unfit = "what is signed is a statement to this service, which is no document"
 	}
 	for _, c := range carried.Certificates {

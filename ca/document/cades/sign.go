@@ -17,11 +17,13 @@ import (
 	"mohr/ca"
 	"mohr/ca/document"
 	"mohr/ca/document/suite"
+	"mohr/ca/signature"
 )
 
 // Options say how to sign.
 type Options struct {
 	MIME    string           // kind of the document; "" only within a PDF, which says so itself
+	States  bool             // within a PDF: what is attached to it is a statement, and it no document (signature.Verifier.PDF)
 	Time    time.Time        // that the signer claims; zero: none, as PAdES wants it
 	Enclose bool             // the document inside
 	Stamper document.Stamper // nil: no time stamp, level B-B
@@ -151,6 +153,9 @@ func (d Draft) attributes(digest []byte, o Options) ([]byte, error) {
 		list = append(list, attribute{oidMIMEType, func(b *cryptobyte.Builder) {
 			b.AddASN1(der.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(o.MIME)) })
 		}})
+	}
+	if o.States {
+		list = append(list, attribute{signature.CommitmentType, func(b *cryptobyte.Builder) { b.AddBytes(signature.CommitmentValue) }})
 	}
 	var all [][]byte
 	for _, a := range list {

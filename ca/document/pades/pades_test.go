@@ -72,6 +72,8 @@ func TestSignedPDFsAreJudgedLikeOtherDocuments(t *testing.T) {
 		lasting := sign(raw, proven)
 		twice, err := pades.Sign(t.Context(), other, lasting, proven)
 		must(t, err)
+		stating := o
+		stating.States = true
 		altered := bytes.Replace(basic, []byte("/Subtype /Widget"), []byte("/Subtype /Widgit"), 1)
 		for _, tc := range []struct {
 			name       string
@@ -92,6 +94,7 @@ func TestSignedPDFsAreJudgedLikeOtherDocuments(t *testing.T) {
 			{"revoked, and no stamp", basic, p.Good(t, day(30), doctest.Revoked{Certificate: key.Certificate, At: day(20), Reason: 4}), 30, document.Indeterminate, document.RevokedNoPOE, document.LevelB, 1},
 			{"an octet altered", altered, good, 11, document.Failed, document.HashFailure, document.LevelB, 1},
 			{"changed after it was signed", changed(t, basic), good, 11, document.Indeterminate, document.SigConstraints, document.LevelB, 1},
+			{"signed as a statement", sign(raw, stating), good, 11, document.Indeterminate, document.SigConstraints, document.LevelB, 1},
 			{"not signed", raw, good, 11, document.Failed, document.FormatFailure, "", 1},
 			{"half of it", basic[:len(basic)/2], good, 11, document.Failed, document.FormatFailure, "", 1},
 		} {

@@ -21,6 +21,7 @@ type Options struct {
 	Location string
 	Stamper  document.Stamper // nil: no time stamp, level B-B
 	Source   document.Source  // nil: no evidence; with Stamper, level B-LT
+	States   bool             // what is attached to the PDF is a statement, and it no document
 }
 
 // Sign adds a signature to a PDF, as an incremental update: ECDSA or PKCS #1
@@ -55,7 +56,7 @@ func Prepare(leaf *x509.Certificate, chain []*x509.Certificate, raw []byte, o Op
 	if err != nil {
 		return Draft{}, err
 	}
-	cms, err := cades.Prepare(leaf, chain, document.Bytes(file.Covered()), cades.Options{})
+	cms, err := cades.Prepare(leaf, chain, document.Bytes(file.Covered()), cades.Options{States: o.States})
 	return Draft{file, cms, o}, err
 }
 

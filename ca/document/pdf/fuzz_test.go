@@ -23,6 +23,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add(file(contract()))
 	f.Add(certified(1))
+	f.Add(pdf.Carry([]string{"a"}, "a.json", "application/json", []byte("{}")))
 	f.Add(update(certified(2), objects{4: streamOf("(x) Tj")}, ""))
 	f.Add(crossStreamFile("/W [1 2 1] /Index [1 1] /Root 1 0 R", []byte{1, 0, 9, 0}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -54,6 +55,12 @@ func readable(t *testing.T, raw []byte) []pdf.Signature {
 	if err != nil {
 		known(t, err)
 		return nil
+	}
+	if _, _, err := f.Attached(); err != nil {
+		known(t, err)
+	}
+	if _, err := f.Pages(); err != nil {
+		known(t, err)
 	}
 	all, err := f.Signatures()
 	if err != nil {

@@ -48,6 +48,10 @@ type Signature struct {
 // the end of its revision, but for its own content.
 func (s Signature) Covered() []byte { return slices.Concat(s.covered[0], s.covered[1]) }
 
+// Whole reports whether the signature is over the whole file but itself: nothing,
+// not even an octet of white space, was added after it.
+func (f *File) Whole(s Signature) bool { return s.Fault == nil && s.end == len(f.raw) }
+
 // Digest hashes what Covered returns.
 func (s Signature) Digest(h crypto.Hash) []byte { return digest(h, s.covered) }
 

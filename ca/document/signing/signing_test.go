@@ -20,6 +20,7 @@ import (
 	"mohr/ca/document/anyform"
 	"mohr/ca/document/cades"
 	"mohr/ca/document/online"
+	"mohr/ca/document/pdf"
 	"mohr/ca/document/signing"
 	"mohr/ca/signature"
 	"mohr/ca/signin"
@@ -298,6 +299,9 @@ func TestAStatementSignedHereIsNone(t *testing.T) {
 	if _, err := verifier.JWS(t.Context(), b.sign(t, w, nil), "mohr-renew/1"); !errors.Is(err, fault.Invalid) {
 		t.Errorf("as a JWS: %v", err)
 	}
+	carrying := pdf.Carry(nil, "request.json", "application/json", statement)
+	_, err = verifier.PDF(t.Context(), b.sign(t, b.wants(signing.PAdES, carrying), carrying))
+	wantFault(t, err, "statement_pdf_document")
 	if inside, err := cades.Enclosed(b.sign(t, b.wants(signing.CAdES, statement), nil)); err != nil || inside != nil {
 		t.Errorf("the document is inside: %q, %v", inside, err)
 	}

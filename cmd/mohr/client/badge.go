@@ -14,6 +14,7 @@ import (
 type BadgeRequest struct {
 	Payload []byte // what was signed, JSON
 	JWS     []byte
+	PDF     []byte // AsPDF; nil: the JWS is sent
 }
 
 // NewBadgeRequest signs what is asked for with the key of a certificate that
@@ -34,7 +35,8 @@ func (c *Client) NewBadgeRequest(ctx context.Context, key Key, ask badge.Ask) (r
 // SendBadgeRequest hands a request in. While the badge waits, its Challenge
 // says what to put where.
 func (c *Client) SendBadgeRequest(ctx context.Context, r BadgeRequest) (record badge.Record, err error) {
-	err = c.Call(ctx, Request{Method: http.MethodPost, Path: "/api/v1/badges", Kind: "application/jose", Body: r.JWS}, &record)
+	kind, body := r.Signed()
+	err = c.Call(ctx, Request{Method: http.MethodPost, Path: "/api/v1/badges", Kind: kind, Body: body}, &record)
 	return record, err
 }
 
