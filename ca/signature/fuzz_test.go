@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/ca/document/pades"
+	"mohr/ca/document/pdf"
 	"mohr/ca/signature"
 )
 
@@ -37,6 +39,25 @@ func FuzzCMS(f *testing.F) {
 			if err == nil && (!bytes.Equal(got, content) || leaf == nil) {
 				t.Fatalf("accepted %q", got)
 			}
+		}
+	})
+}
+
+// FuzzPDF is FuzzCMS for a statement attached to a PDF.
+func FuzzPDF(f *testing.F) {
+	key := newBench(f).key(f, "p256")
+	carrying := pdf.Carry([]string{"a"}, "a.json", "application/json", []byte("content"))
+	raw, err := pades.Sign(f.Context(), key, carrying, pades.Options{Time: time.Now(), States: true})
+	wantCode(f, err, "")
+	if _, _, err := signature.OpenPDF(raw); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add(carrying)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got, leaf, err := signature.OpenPDF(raw)
+		if err == nil && leaf.Equal(key.Certificate) && string(got) != "content" {
+			t.Fatalf("accepted %q", got)
 		}
 	})
 }

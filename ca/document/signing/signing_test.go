@@ -285,6 +285,29 @@ func TestOnlyAGoodCertificateOfWhoIsSignedInSigns(t *testing.T) {
 	wantFault(t, ask(b.who, b.serial), "sign_certificate_time")
 }
 
+// meanwhile is a store in which something happens before each write.
+type meanwhile struct {
+	store.Store
+	happens func()
+}
+
+func (m meanwhile) Update(ctx context.Context, fn func(store.Tx) error) error {
+	m.happens()
+	return m.Store.Update(ctx, fn)
+}
+
+// TestACertificateThatEndsAtTheLastMomentSignsNothing: it is asked for in the
+// transaction that uses the preparation up, too.
+func TestACertificateThatEndsAtTheLastMomentSignsNothing(t *testing.T) {
+	b := newBench(t)
+	w := b.wants(signing.CAdES, []byte("one is to pay ten\n"))
+	p, err := b.Prepare(t.Context(), b.who, w, nil)
+	must(t, err)
+	b.Store = meanwhile{b.Store, func() { must(t, b.fixture.Revoke(t.Context(), b.serial, ca.KeyCompromise, "test")) }}
+	_, err = b.finish(p, b.who, w, nil, value(t, b.key.Signer, p))
+	wantFault(t, err, "sign_certificate_ended")
+}
+
 // TestAStatementSignedHereIsNone: whoever has a file signed here that reads
 // like a statement has nothing that this service would act on.
 func TestAStatementSignedHereIsNone(t *testing.T) {
