@@ -55,6 +55,7 @@ const (
 // bench is a desk with a holder who has a certified key, and two clients.
 type bench struct {
 	*csc.Desk
+	config  csc.Config
 	held    *held.Desk
 	fixture *catest.Fixture
 	clock   time.Time
@@ -89,21 +90,14 @@ func newBench(t testing.TB) *bench {
 	own, err := seal.New(box.Derive("csc"))
 	must(t, err)
 	hash := sha256.Sum256([]byte(secret))
-	b.Desk, err = csc.New(csc.Config{
-		Store: storetest.Twice(b.fixture.Store), Held: b.held, SignIn: desk, Seal: own, Portal: catest.Portal, Name: "Mohr Test", Now: now, Gate: web.NewGate(1000, 1000),
+	b.config = csc.Config{
+		Store: storetest.Twice(b.fixture.Store), Held: b.held, SignIn: desk, Seal: own, Portal: catest.Portal, Name: "Mohr Test", Now: now, Gate: web.NewGate(1000, 1000), Asks: web.NewGate(1000, 1000),
 		File: csc.File{Clients: []csc.Client{
 			{ID: "editor", Name: csc.Name{Fa: "ویرایشگر", En: "Editor"}, RedirectURIs: []string{callback}, SecretSHA256: hex.EncodeToString(hash[:])},
 			{ID: "phone", Name: csc.Name{Fa: "برنامهٔ گوشی", En: "Phone app"}, RedirectURIs: []string{"http://127.0.0.1:7777/back", callback}},
 		}},
-	})
-	must(t, err)
-	texts, err := i18n.Parse(web.Texts, ca.Texts, evidence.Texts, session.Texts, signin.Texts, mine.Texts, held.Texts, csc.Texts)
-	must(t, err)
-	s, err := web.New(web.Config{Store: b.fixture.Store, Texts: texts, Pages: []fs.FS{signin.Pages, csc.Pages}, Portal: catest.Portal, Now: now})
-	must(t, err)
-	desk.Routes(s)
-	b.Routes(s)
-	b.portal = s.Handler()
+	}
+	b.serve(t)
 	code, err := evidence.ParseNationalCode(catest.Zahra.NationalCode)
 	must(t, err)
 	b.zahra = signin.Who{Holder: b.fixture.Holder(code)}
@@ -111,6 +105,21 @@ func newBench(t testing.TB) *bench {
 	b.certify(t)
 	b.signIn(t, b.passkey)
 	return b
+}
+
+// serve has a fresh desk answer from now on, as another node does.
+func (b *bench) serve(t testing.TB) {
+	t.Helper()
+	var err error
+	b.Desk, err = csc.New(b.config)
+	must(t, err)
+	texts, err := i18n.Parse(web.Texts, ca.Texts, evidence.Texts, session.Texts, signin.Texts, mine.Texts, held.Texts, csc.Texts)
+	must(t, err)
+	s, err := web.New(web.Config{Store: b.fixture.Store, Texts: texts, Pages: []fs.FS{signin.Pages, csc.Pages}, Portal: catest.Portal, Now: b.config.Now})
+	must(t, err)
+	b.config.SignIn.Routes(s)
+	b.Routes(s)
+	b.portal = s.Handler()
 }
 
 func must(t testing.TB, err error) {

@@ -35,6 +35,7 @@ type Config struct {
 	Portal string           // base URL, no slash at the end: the issuer of codes
 	Name   string           // of the service
 	Gate   *web.Gate        // of all requests; nil: 10 a second from one network, 200 at once
+	Asks   *web.Gate        // of requests that are kept for their holders; nil: 1 a second, 60 at once
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger     // nil: discard
 }
@@ -58,6 +59,9 @@ func New(c Config) (*Desk, error) {
 	}
 	if c.Gate == nil {
 		c.Gate = web.NewGate(10, 200)
+	}
+	if c.Asks == nil {
+		c.Asks = web.NewGate(1, 60)
 	}
 	c.Portal = strings.TrimSuffix(c.Portal, "/")
 	var errs []error

@@ -48,6 +48,10 @@ func (d *Desk) getAuthorise(c echo.Context) error {
 		w := inWire(err)
 		return c.Redirect(http.StatusSeeOther, r.back(d.Portal, url.Values{"error": {w.Error}, "error_description": {w.Description}}))
 	}
+	// Anyone may ask, and each request is kept for a while.
+	if err := d.Asks.Pass(ctx); err != nil {
+		return err
+	}
 	id := rand.Text()
 	if err := d.keep(ctx, id, r); err != nil {
 		return err

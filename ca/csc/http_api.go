@@ -22,10 +22,18 @@ func receive[T any](c echo.Context) (in T, err error) {
 		return in, errMedia()
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
-	if err != nil || json.Unmarshal(b, &in, json.RejectUnknownMembers(true)) != nil {
+	if err != nil {
 		return in, errMedia()
 	}
-	return in, nil
+	return readJSON[T](b)
+}
+
+// readJSON reads one object, no member unknown or twice.
+func readJSON[T any](b []byte) (in T, err error) {
+	if json.Unmarshal(b, &in, json.RejectUnknownMembers(true)) != nil {
+		err = errMedia()
+	}
+	return in, err
 }
 
 // api makes a handler of a method that takes a token and an object.

@@ -1,6 +1,7 @@
 package csc
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"net/url"
@@ -156,7 +157,7 @@ func readHash(text string) ([]byte, error) {
 		return nil, errParameter("hashes")
 	}
 	h, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
+	if err != nil || len(h) != sha256.Size { // the decoder skips line breaks
 		return nil, errParameter("hashes")
 	}
 	return h, nil

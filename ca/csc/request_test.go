@@ -22,6 +22,9 @@ func FuzzRequest(f *testing.F) {
 	f.Add(good.Encode())
 	f.Add("client_id=editor&redirect_uri=https://editor.example/back%3Fat=1&state=%00")
 	f.Add("client_id=editor&client_id=editor")
+	broken := good
+	broken.Set("hashes", strings.Repeat("A", 42)+"\n") // which the decoder skips
+	f.Add(broken.Encode())
 	f.Add("%zz=1;2")
 	f.Fuzz(func(t *testing.T, raw string) {
 		r, err := d.readRequest(raw)
@@ -81,4 +84,33 @@ func TestClientsAreRegisteredStrictly(t *testing.T) {
 	if err := (File{[]Client{good, good}}).Validate(); err == nil {
 		t.Error("the same client twice is good")
 	}
+}
+
+// FuzzSignHash: what is read of a body are hashes of the right length, or a fault.
+func FuzzSignHash(f *testing.F) {
+	good := `{"credentialID":"x","hashes":["` + strings.Repeat("A", 43) + `="],"signAlgo":"` + oidECDSASHA256 + `"}`
+	f.Add([]byte(good))
+	f.Add([]byte(`{"hashes":["",null],"hashes":[]}`))
+	f.Add([]byte(`{"SAD":"\u0000","signAlgo":"1.2.840.10045.4.3.2","hashes":["AA==\n"]}`))
+	if _, err := readJSON[signHashIn]([]byte(good)); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in, err := readJSON[signHashIn](b)
+		if err != nil {
+			return
+		}
+		hashes, err := in.check()
+		if err != nil {
+			return
+		}
+		if len(hashes) != len(in.Hashes) {
+			t.Errorf("%d of %d hashes", len(hashes), len(in.Hashes))
+		}
+		for _, h := range hashes {
+			if len(h) != 64 {
+				t.Errorf("%q", h)
+			}
+		}
+	})
 }

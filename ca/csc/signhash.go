@@ -2,6 +2,7 @@ package csc
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"slices"
@@ -44,7 +45,7 @@ func (in signHashIn) check() (hashes []string, err error) {
 	}
 	for _, text := range in.Hashes {
 		h, err := base64.StdEncoding.Strict().DecodeString(text)
-		if err != nil || len(h) != 32 {
+		if err != nil || len(h) != sha256.Size || len(text) != base64.StdEncoding.EncodedLen(sha256.Size) {
 			return nil, errParameter("hashes")
 		}
 		hashes = append(hashes, hex.EncodeToString(h))
