@@ -137,11 +137,17 @@ func (b *bench) certify(t testing.TB) {
 	must(t, err)
 	b.key, err = b.held.Make(ctx, b.zahra, held.Proof{Nonce: c.Nonce, Assertion: b.passkey.Answer(t, c.Options), PRF: b.passkey.PRF(c.Options.Response.Extensions.PRF.Eval.First)})
 	must(t, err)
+	b.issue(t, "first")
+}
+
+// issue has a certificate issued for the key.
+func (b *bench) issue(t testing.TB, request string) {
+	t.Helper()
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, requester{t, b})
 	must(t, err)
 	csr, err := ca.ParseCSR(der)
 	must(t, err)
-	b.issued, err = b.fixture.Issue(ctx, ca.Order{Request: "r-" + b.key.ID, CSR: csr, Decision: b.fixture.Decide(t, catest.Zahra, ca.NaturalSign)})
+	b.issued, err = b.fixture.Issue(t.Context(), ca.Order{Request: request, CSR: csr, Decision: b.fixture.Decide(t, catest.Zahra, ca.NaturalSign)})
 	must(t, err)
 }
 

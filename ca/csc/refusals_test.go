@@ -125,6 +125,11 @@ func TestSignaturesAreNotGivenLateNorUnderAnEndedCertificate(t *testing.T) {
 		"when the certificate was revoked": {func(t *testing.T, b *bench, _ given) {
 			must(t, b.fixture.Revoke(t.Context(), b.issued.Serial, ca.Unspecified, "test"))
 		}, 400, "invalid_request"},
+		"when the key has another certificate now": {func(t *testing.T, b *bench, _ given) {
+			first := b.issued
+			b.issue(t, "again")
+			must(t, b.fixture.Revoke(t.Context(), first.Serial, ca.Unspecified, "test"))
+		}, 400, "invalid_request"},
 		"when the client revoked the token": {func(t *testing.T, b *bench, g given) {
 			if res := b.form(t, "oauth2/revoke", url.Values{"token": {g.token.AccessToken}, "client_id": {"editor"}, "client_secret": {secret}}, nil); res.StatusCode != http.StatusNoContent {
 				t.Errorf("revoke: %d", res.StatusCode)
