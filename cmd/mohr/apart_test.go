@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -25,6 +26,7 @@ import (
 	"time"
 
 	"mohr/ca"
+	"mohr/hsm"
 	"mohr/internal/refregistry"
 	"mohr/internal/store"
 	"mohr/internal/store/pgtest"
@@ -201,25 +203,25 @@ func (p *parted) client(t *testing.T) *client {
 }
 
 // applying is an application that stops where only the key is missing.
-func (p *parted) applying(who applicant) (*applying, error) {
+func (p *parted) applying(who applicant) (*applying, crypto.Signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	csr, err := csrFor(key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	api, err := serverFlags{server: p.portalURL(), root: filepath.Join(p.dir, "ca", "root.pem")}.dial(nil)
 	a := &applying{api: api, profile: ca.NaturalSign, locale: "fa", csr: csr, say: func(string, ...any) {}, stopAt: "csr"}
 	a.ask = func(string) (string, error) { return p.code(who.Mobile) }
-	return a, err
+	return a, key, err
 }
 
 // approve takes a new application to the point where only the key is missing.
 func (p *parted) approve(t *testing.T, who applicant) *applying {
 	t.Helper()
-	a, err := p.applying(who)
+	a, _, err := p.applying(who)
 	if err == nil {
 		_, err = a.run(t.Context(), who)
 	}
@@ -227,6 +229,25 @@ func (p *parted) approve(t *testing.T, who applicant) *applying {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// certify makes who applies a holder, and whom the tests' helpers take for one's service.
+func (p *parted) certify(t *testing.T, who applicant) (*running, *holder) {
+	t.Helper()
+	a, key, err := p.applying(who)
+	if err == nil {
+		_, err = a.run(t.Context(), who)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := a.issue(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &running{dir: t.TempDir(), ring: hsm.Open(hsm.Config{}), anyone: p.client(t)}
+	t.Cleanup(func() { s.ring.Close() })
+	return s, &holder{ca.SigningKey{Certificate: cert, Signer: key}}
 }
 
 // code is the newest that went to the phone.
@@ -312,6 +333,12 @@ func TestAPortalWithoutKeysHasCertificatesSigned(t *testing.T) {
 	if again, err := a.issue(t.Context(), 1); err != nil || !again.Equal(cert) {
 		t.Errorf("asked again: %v", err)
 	}
+	s, h := p.certify(t, killPeople[1])
+	r := s.renewal(t, h, nil)
+	renewed := r.holder(t, s.anyone.done(t, r.ask(), http.StatusOK, nil))
+	if again := r.holder(t, s.anyone.done(t, r.ask(), http.StatusOK, nil)); !again.Certificate.Equal(renewed.Certificate) {
+		t.Error("the same statement gives another certificate")
+	}
 	body := textAt(t, "http://"+node.ops()+"/metrics")
 	if !strings.Contains(body, `mohr_issuing_node_well{node="`+p.nodes+`"} 1`) {
 		t.Error("no figure says that the node with the keys answers")
@@ -339,6 +366,7 @@ func textAt(t *testing.T, url string) string {
 // a portal has certificates signed; each application has one in the end.
 func TestTheNodeWithTheKeysIsKilledInTheMiddle(t *testing.T) {
 	p := newParted(t)
+	p.rough = true
 	node := p.startCA(t, "policy.yaml")
 	p.startPortal(t, "portal", p.portal, p.status)
 	want := map[string]*x509.Certificate{}

@@ -22,6 +22,7 @@ import (
 	"mohr/hsm"
 	"mohr/internal/seal"
 	"mohr/internal/store"
+	"mohr/renew"
 )
 
 // intruder is who has all that a portal has: its keys, its secret, its account
@@ -97,8 +98,8 @@ func (i intruder) sign(t *testing.T, serial string, papers ca.Papers) (code stri
 	return said.Code, nil
 }
 
-// waiting are the intents of the applications, with the papers that were kept.
-func (p *parted) waiting(t *testing.T, of ...*applying) (serials []string, papers []ca.Papers) {
+// waiting are the intents of the requests, with the papers that were kept.
+func (p *parted) waiting(t *testing.T, of ...string) (serials []string, papers []ca.Papers) {
 	t.Helper()
 	ring := hsm.Open(hsm.Config{})
 	defer ring.Close()
@@ -113,7 +114,7 @@ func (p *parted) waiting(t *testing.T, of ...*applying) (serials []string, paper
 	p.records(t, func(tx store.Tx) error {
 		serials, papers = nil, nil
 		for _, a := range of {
-			serial, err := store.Load[string](tx, "ca_requests", a.id)
+			serial, err := store.Load[string](tx, "ca_requests", a)
 			if err != nil {
 				return err
 			}
@@ -224,19 +225,27 @@ func checkForgeries(t *testing.T, p *parted, caller intruder, mine string, good 
 // to have other ones signed.
 func TestTheNodeWithTheKeysBelievesNoPortal(t *testing.T) {
 	p := newParted(t)
+	p.rough = true
 	node := p.startCA(t, "policy.yaml")
 	portal := p.startPortal(t, "portal", p.portal, p.status)
 	zahra, other := p.approve(t, killPeople[0]), p.approve(t, killPeople[1])
+	s, h := p.certify(t, killPeople[2])
+	renewing := s.renewal(t, h, nil)
+	renewal, err := renew.RequestOf(renewing.Statement)
+	if err != nil {
+		t.Fatal(err)
+	}
 	node.end(syscall.SIGTERM)
 	for _, a := range []*applying{zahra, other} {
 		if _, err := a.issue(t.Context(), 1); err == nil || !strings.Contains(err.Error(), "issuer_away") {
 			t.Fatalf("without a node that has the keys: %v", err)
 		}
 	}
+	s.anyone.done(t, renewing.ask(), http.StatusServiceUnavailable, nil)
 	portal.end(syscall.SIGKILL)
-	serials, papers := p.waiting(t, zahra, other)
+	serials, papers := p.waiting(t, zahra.id, other.id, renewal)
 	mine, theirs := serials[0], papers[1]
-	good := func() ca.Papers { _, list := p.waiting(t, zahra); return list[0] }
+	good := func() ca.Papers { _, list := p.waiting(t, zahra.id); return list[0] }
 	bent := func(change func(*ca.Papers)) ca.Papers {
 		papers := good()
 		change(&papers)
@@ -245,6 +254,11 @@ func TestTheNodeWithTheKeysBelievesNoPortal(t *testing.T) {
 	csr, err := csrFor(newHolderKey(t))
 	if err != nil {
 		t.Fatal(err)
+	}
+	ofRenewal := func(change func(*ca.Papers)) ca.Papers {
+		_, list := p.waiting(t, renewal)
+		change(&list[0])
+		return list[0]
 	}
 
 	strict := strings.Replace(tourPolicy, "face_score: 80", "face_score: 100", 1)
@@ -280,6 +294,13 @@ func TestTheNodeWithTheKeysBelievesNoPortal(t *testing.T) {
 		{"too little evidence", mine, bent(func(p *ca.Papers) { p.Records, p.Answers = p.Records[1:], p.Answers[1:] }), caller, "evidence_short"},
 		{"another key", mine, bent(func(p *ca.Papers) { p.CSR = csr }), caller, "intent_differs"},
 		{"another person's evidence", mine, theirs, caller, "intent_differs"},
+		{"a renewal that no key asked for", serials[2], ofRenewal(func(p *ca.Papers) { p.Statement, p.Document = nil, nil }), caller, "evidence_unsigned"},
+		{"a renewal to another key", serials[2], ofRenewal(func(p *ca.Papers) { p.CSR = csr }), caller, "renewal_unproven"},
+		{"a renewal by a statement that was altered", serials[2], ofRenewal(func(p *ca.Papers) {
+			p.Document = bytes.Replace(p.Document, []byte("natural-sign"), []byte("natural-auth"), 1)
+		}), caller, "cms_digest"},
+		{"a renewal with another's answers", serials[2], ofRenewal(func(p *ca.Papers) { p.Records, p.Answers = theirs.Records, theirs.Answers }), caller, "evidence_short"},
+		{"an application with a renewal's papers", mine, ofRenewal(func(*ca.Papers) {}), caller, "evidence_short"},
 		{"a request that is none", mine, bent(func(p *ca.Papers) { p.CSR = []byte("x") }), caller, "csr_malformed"},
 		{"a serial that is none", "zz", good(), caller, "order_malformed"},
 	} {
@@ -298,5 +319,7 @@ func TestTheNodeWithTheKeysBelievesNoPortal(t *testing.T) {
 		}
 		want[a.id] = cert
 	}
+	s.anyone = p.client(t)
+	want[renewal] = renewing.holder(t, s.anyone.done(t, renewing.ask(), http.StatusOK, nil)).Certificate
 	p.oneEach(t, want)
 }

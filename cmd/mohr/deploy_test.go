@@ -51,7 +51,7 @@ func TestThePackageIsBuiltTwiceAlikeAndHasItsParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"/usr/bin/mohr", "/usr/lib/systemd/system/mohr.service", "/usr/lib/systemd/system/mohr-status.service", "/etc/mohr/mohr.yaml", "/usr/share/doc/mohr/copyright", "/usr/share/doc/mohr/sbom.cdx.json", "/usr/share/doc/mohr/docs/runbooks/disaster-recovery.md"} {
+	for _, file := range []string{"/usr/bin/mohr", "/usr/lib/systemd/system/mohr.service", "/usr/lib/systemd/system/mohr-status.service", "/usr/lib/systemd/system/mohr-ca.service", "/usr/lib/systemd/system/mohr-portal@.service", "/etc/mohr/mohr.yaml", "/usr/share/doc/mohr/copyright", "/usr/share/doc/mohr/sbom.cdx.json", "/usr/share/doc/mohr/docs/runbooks/disaster-recovery.md"} {
 		if !strings.Contains(string(list), " ."+file+"\n") {
 			t.Errorf("the package lacks %s", file)
 		}

@@ -286,7 +286,7 @@ func (p *parted) applyAgainAndAgain(t *testing.T, who applicant, seen *failures,
 			return got
 		case <-time.After(time.Second):
 		}
-		a, err := p.applying(who)
+		a, _, err := p.applying(who)
 		if err == nil {
 			a.api.http.Transport = seen.by(a.api.http.Transport)
 			_, err = a.run(t.Context(), who)
