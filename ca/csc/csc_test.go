@@ -499,3 +499,8 @@ func TestWhoReadsTheStoreTakesNothing(t *testing.T) {
 		}
 	}
 }
+
+// newVerifier and challengeOf are PKCE's (RFC 7636).
+func newVerifier() string { return oauth2.GenerateVerifier() }
+
+func challengeOf(verifier string) oauth2.AuthCodeOption { return oauth2.S256ChallengeOption(verifier) }

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"mohr/internal/web"
 )
 
@@ -18,8 +16,8 @@ import (
 func TestAnyNodeServesAnyStep(t *testing.T) {
 	b := newBench(t)
 	c := client("editor", callback, "credential")
-	g := given{config: c, verifier: oauth2.GenerateVerifier()}
-	page := b.page(t, c.AuthCodeURL("s-1", append(options(b.asking(hash("one"))), oauth2.S256ChallengeOption(g.verifier))...))
+	g := given{config: c, verifier: newVerifier()}
+	page := b.page(t, c.AuthCodeURL("s-1", append(options(b.asking(hash("one"))), challengeOf(g.verifier))...))
 	b.serve(t)
 	g.back = b.agree(t, page, true).Query()
 	b.serve(t)
@@ -67,7 +65,7 @@ func TestOfManyAtOnceOneIsServed(t *testing.T) {
 // endpoint takes more than its gate lets through.
 func TestFewRequestsOfOneNetworkAreKept(t *testing.T) {
 	b := newBench(t)
-	more := append(options(b.asking(hash("one"))), oauth2.S256ChallengeOption(oauth2.GenerateVerifier()))
+	more := append(options(b.asking(hash("one"))), challengeOf(newVerifier()))
 	address := client("editor", callback, "credential").AuthCodeURL("s-1", more...)
 	b.config.Asks = web.NewGate(1e-6, 2)
 	b.serve(t)
@@ -89,7 +87,7 @@ func TestFewRequestsOfOneNetworkAreKept(t *testing.T) {
 func TestWhatIsOverIsPruned(t *testing.T) {
 	b := newBench(t)
 	g := b.code(t, client("editor", callback, "credential"), b.asking(hash("one")))
-	b.page(t, g.config.AuthCodeURL("s-1", append(options(b.asking(hash("two"))), oauth2.S256ChallengeOption(g.verifier))...))
+	b.page(t, g.config.AuthCodeURL("s-1", append(options(b.asking(hash("two"))), challengeOf(g.verifier))...))
 	for _, step := range []struct {
 		after time.Duration
 		want  int
