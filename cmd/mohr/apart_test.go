@@ -36,6 +36,7 @@ import (
 // node with the issuing keys and nodes without them.
 type parted struct {
 	dir, database  string
+	signed         string // the database of the nodes with the keys alone
 	registry       *httptest.Server
 	portal, status string // addresses of the first portal's listeners
 	issuing        string // address at which the ca node signs for others
@@ -56,7 +57,8 @@ func newParted(t *testing.T) *parted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &parted{dir: t.TempDir(), database: pgtest.Start(t).Database("parted"), registry: httptest.NewServer(r.Handler()), portal: freeAddress(t), status: freeAddress(t), issuing: freeAddress(t)}
+	server := pgtest.Start(t)
+	p := &parted{dir: t.TempDir(), database: server.Database("parted"), signed: server.Database("signed"), registry: httptest.NewServer(r.Handler()), portal: freeAddress(t), status: freeAddress(t), issuing: freeAddress(t)}
 	t.Cleanup(func() {
 		p.registry.Close()
 		logs, _ := filepath.Glob(filepath.Join(p.dir, "*.log"))
@@ -126,6 +128,13 @@ func (p *parted) startCA(t *testing.T, policy string) *partedNode {
 // needs and none that issues.
 func (p *parted) startPortal(t *testing.T, name, https, http string) *partedNode {
 	t.Helper()
+	p.copyKeys(t, name, regexp.MustCompile(`^(root|sign-|auth-|service-|issuing)`))
+	return p.start(t, name, p.config(t, name, "policy.yaml", fmt.Sprintf("roles: [portal, status, jobs]\nnotice: 500ms\nhttps: %q\nhttp: %q\nserial_prefix: 2\nissuing: {nodes: [\"%s\"]}\n", https, http, strings.ReplaceAll(p.nodes, " ", `", "`))))
+}
+
+// copyKeys brings the first node's keys to another, but for some.
+func (p *parted) copyKeys(t *testing.T, name string, not *regexp.Regexp) {
+	t.Helper()
 	keys := filepath.Join(p.dir, name, "keys")
 	if err := os.MkdirAll(keys, 0o700); err != nil {
 		t.Fatal(err)
@@ -135,7 +144,7 @@ func (p *parted) startPortal(t *testing.T, name, https, http string) *partedNode
 		t.Fatal(err)
 	}
 	for _, k := range all {
-		if issues := regexp.MustCompile(`^(root|sign-|auth-|service-|issuing)`).MatchString(k.Name()); issues {
+		if not.MatchString(k.Name()) {
 			continue
 		}
 		b, err := os.ReadFile(filepath.Join(p.dir, "ca", "keys", k.Name()))
@@ -146,7 +155,6 @@ func (p *parted) startPortal(t *testing.T, name, https, http string) *partedNode
 			t.Fatal(err)
 		}
 	}
-	return p.start(t, name, p.config(t, name, "policy.yaml", fmt.Sprintf("roles: [portal, status, jobs]\nnotice: 500ms\nhttps: %q\nhttp: %q\nserial_prefix: 2\nissuing: {nodes: [%q]}\n", https, http, p.nodes)))
 }
 
 func (p *parted) start(t *testing.T, name, config string) *partedNode {
@@ -396,6 +404,37 @@ func TestTheNodeWithTheKeysIsKilledInTheMiddle(t *testing.T) {
 		for i, a := range open {
 			want[a.id] = certs[i]
 		}
+	}
+	p.oneEach(t, want)
+}
+
+// TestASecondNodeWithTheKeysStandsIn: with a database of their own for what was
+// signed, two such nodes are one to portals.
+func TestASecondNodeWithTheKeysStandsIn(t *testing.T) {
+	p := newParted(t)
+	p.rough = true
+	listening := func(at string) string {
+		return fmt.Sprintf("roles: [ca]\nissuing: {listen: %q, callers: [localhost], word: [otp_sms], signed: %q}\n", at, p.signed)
+	}
+	first := p.start(t, "ca", p.config(t, "ca", "policy.yaml", listening(p.issuing)))
+	other := freeAddress(t)
+	p.copyKeys(t, "ca2", regexp.MustCompile("^$"))
+	second := p.start(t, "ca2", p.config(t, "ca2", "policy.yaml", "serial_prefix: 3\n"+listening(other)))
+	p.nodes += " https://" + other
+	p.startPortal(t, "portal", p.portal, p.status)
+	want := map[string]*x509.Certificate{}
+	for _, end := range []func(){func() {}, func() { first.end(syscall.SIGKILL) }, func() {
+		first = p.start(t, "ca", p.config(t, "ca", "policy.yaml", listening(p.issuing)))
+		second.end(syscall.SIGKILL)
+		time.Sleep(6 * time.Second) // the first is asked again
+	}} {
+		a := p.approve(t, killPeople[0])
+		end()
+		cert, err := a.issue(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[a.id] = cert
 	}
 	p.oneEach(t, want)
 }
