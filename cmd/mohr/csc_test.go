@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -210,6 +211,7 @@ func TestOtherSoftwareSignsInABrowser(t *testing.T) {
 	}
 	s.signsADocument(t, e)
 	e.look = nil
+	s.runsTheDocs(t, e)
 	tab.Go(e.conf.AuthCodeURL("no", oauth2.S256ChallengeOption(oauth2.GenerateVerifier())))
 	tab.Follow("#refuse")
 	if back := <-e.back; back.Get("error") != "access_denied" || back.Get("state") != "no" || back.Has("code") {
@@ -222,6 +224,63 @@ func TestOtherSoftwareSignsInABrowser(t *testing.T) {
 	tab.Go(s.Config.Portal + "/my/keys/" + e.credential)
 	if text := tab.Text("main table"); !strings.Contains(text, "other software editor") {
 		t.Errorf("the use is not on record:\n%s", text)
+	}
+}
+
+// runsTheDocs runs the example of docs/csc.md, word for word but for the client.
+func (s *running) runsTheDocs(t *testing.T, e *editor) {
+	t.Helper()
+	for _, program := range []string{"bash", "curl", "jq", "openssl"} {
+		pkitest.Need(t, program, program)
+	}
+	page, err := os.ReadFile(filepath.Join(docsDir, "csc.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script string
+	for _, block := range strings.Split(string(page), "```sh\n")[1:] {
+		text, _, _ := strings.Cut(block, "```")
+		script += text
+	}
+	const address = "http://127.0.0.1:9999/back"
+	script = strings.NewReplacer(address, e.conf.RedirectURL, url.QueryEscape(address), url.QueryEscape(e.conf.RedirectURL), "client_id=desk", "client_id="+e.conf.ClientID).Replace(script)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "contract.txt"), []byte("I agree.\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
+	c.Dir, c.Env = dir, append(os.Environ(), "PORTAL="+s.Config.Portal)
+	root, err := os.ReadFile(filepath.Join(s.data, "root.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "root.pem"), root, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var told safeBuffer
+	c.Stderr = &told
+	in, _ := c.StdinPipe()
+	out, _ := c.StdoutPipe()
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var last string
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		last = lines.Text()
+		if at, asks := strings.CutPrefix(last, "open in a browser: "); asks {
+			e.tab.Go(at)
+			e.tab.Wait("#authorise")
+			e.tab.Follow("#authorise")
+			select {
+			case back := <-e.back:
+				io.WriteString(in, back.Get("code")+"\n")
+			case <-time.After(20 * time.Second):
+				t.Fatalf("the browser does not come back:\n%s", e.tab.Text("body"))
+			}
+		}
+	}
+	if err := c.Wait(); err != nil || last != "Verified OK" {
+		t.Errorf("%v: %q %s", err, last, told.String())
 	}
 }
 
