@@ -460,8 +460,9 @@ func TestInfoSaysWhatThereIs(t *testing.T) {
 			t.Errorf("%s: %d", m, res.StatusCode)
 		}
 	}
-	if res := b.call(t, "", "credentials/authorize", struct{}{}); res.StatusCode != http.StatusNotFound {
-		t.Errorf("a method that is not named: %d", res.StatusCode)
+	said := read[map[string]string](t, b.call(t, "", "credentials/authorize", struct{}{}), http.StatusBadRequest)
+	if !strings.Contains(said["error_description"], "oauth2/authorize") {
+		t.Errorf("who is to ask in the browser is not told so: %v", said)
 	}
 }
 

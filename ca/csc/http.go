@@ -29,6 +29,7 @@ func (d *Desk) Routes(s *web.Server) {
 	e.POST(Base+"/info", d.answer(d.postAbout))
 	e.POST(Base+"/credentials/list", d.answer(api(d.list)))
 	e.POST(Base+"/credentials/info", d.answer(api(d.info)))
+	e.POST(Base+"/credentials/authorize", d.answer(byBrowser))
 	e.POST(Base+"/signatures/signHash", d.answer(api(d.signHash)))
 }
 
@@ -141,6 +142,11 @@ func (d *Desk) postRevoke(c echo.Context) (any, error) {
 		return nil, errParameter("token")
 	}
 	return nil, d.revoke(c.Request().Context(), client, v.Get("token"))
+}
+
+// byBrowser tells who asks for a SAD without the holder's browser where to get one.
+func byBrowser(echo.Context) (any, error) {
+	return nil, fault.New(fault.Invalid, "csc_by_browser", "credentials here have the mode oauth2code: send the holder's browser to oauth2/authorize with scope=credential, and its code to oauth2/token")
 }
 
 // postAbout needs to know nothing of who asks, and reads nothing.
