@@ -3,8 +3,11 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +97,42 @@ func TestABusyServiceIsAskedAgainWithinPatience(t *testing.T) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// TestARenewalIsForgottenOnlyWhenItWasRefused: the service may have made the
+// certificate at an earlier try, and gives it for the same statement alone.
+func TestARenewalIsForgottenOnlyWhenItWasRefused(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		status int
+		code   string
+		kept   bool
+	}{
+		{429, "too_many_requests", true},
+		{408, "request_slow", true},
+		{409, "idempotency_in_progress", true},
+		{503, "renewal_registry_unavailable", true},
+		{403, "", true}, // of something between
+		{409, "certificate_replaced", false},
+		{403, "renewal_late", false},
+	} {
+		t.Run(fmt.Sprint(tc.status, " ", tc.code), func(t *testing.T) {
+			t.Parallel()
+			a := &answering{answers: []func(*httptest.ResponseRecorder){says(tc.status, tc.code, "")}}
+			c := &client.Client{Server: "https://mohr.example", HTTP: &http.Client{Transport: a}, Patience: -1}
+			file := filepath.Join(t.TempDir(), "holder.pem")
+			pending := file + ".pending"
+			if err := os.WriteFile(pending, []byte(`{"document":"e30=","statement":"MAA=","csr":"eA=="}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.RenewTo(t.Context(), client.Successor{File: file}); err == nil {
+				t.Fatal("no error")
+			}
+			if _, err := os.Stat(pending); (err == nil) != tc.kept {
+				t.Errorf("the signed renewal: %v, want it kept: %t", err, tc.kept)
+			}
 		})
 	}
 }

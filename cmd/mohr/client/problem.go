@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -43,8 +44,12 @@ func Code(err error) string {
 	return p.Code
 }
 
-// refused reports whether the service itself said no, for good.
+// refused reports whether the service itself said no, for good: not that it
+// has too much to do, nor that it is still busy with the same.
 func refused(err error) bool {
 	var p *Problem
-	return errors.As(err, &p) && p.Code != "" && p.Status < 500
+	if !errors.As(err, &p) || p.Code == "" || p.Code == "idempotency_in_progress" {
+		return false
+	}
+	return p.Status < 500 && p.Status != http.StatusRequestTimeout && p.Status != http.StatusTooManyRequests
 }
