@@ -2,6 +2,11 @@ package client_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,7 +19,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mohr/ca"
+	"mohr/ca/signature"
 	"mohr/cmd/mohr/client"
+	"mohr/hsm"
+	"mohr/renew"
 )
 
 // answering is a carrier without a network: it answers in turn, and keeps what
@@ -122,18 +131,72 @@ func TestARenewalIsForgottenOnlyWhenItWasRefused(t *testing.T) {
 			t.Parallel()
 			a := &answering{answers: []func(*httptest.ResponseRecorder){says(tc.status, tc.code, "")}}
 			c := &client.Client{Server: "https://mohr.example", HTTP: &http.Client{Transport: a}, Patience: -1}
-			file := filepath.Join(t.TempDir(), "holder.pem")
-			pending := file + ".pending"
-			if err := os.WriteFile(pending, []byte(`{"document":"e30=","statement":"MAA=","csr":"eA=="}`), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := c.RenewTo(t.Context(), client.Successor{File: file}); err == nil {
+			s, pending := begun(t)
+			if _, err := c.RenewTo(t.Context(), s); err == nil {
 				t.Fatal("no error")
 			}
 			if _, err := os.Stat(pending); (err == nil) != tc.kept {
 				t.Errorf("the signed renewal: %v, want it kept: %t", err, tc.kept)
 			}
 		})
+	}
+}
+
+// begun is a renewal that was cut off after it was signed, and where it is kept.
+func begun(t *testing.T) (s client.Successor, pending string) {
+	t.Helper()
+	dir, ring := t.TempDir(), hsm.Open(hsm.Config{})
+	t.Cleanup(func() { ring.Close() })
+	s = client.Successor{Ring: ring, OldKey: filepath.Join(dir, "holder.key"), NewKey: filepath.Join(dir, "renewed.key"), File: filepath.Join(dir, "renewed.pem")}
+	s.Old.Certificate = &x509.Certificate{Raw: []byte("the old one")}
+	signer, err := client.OpenSigner(t.Context(), ring, s.NewKey, true)
+	must(err)
+	csr, err := client.NewCSR(signer)
+	must(err)
+	parsed, err := ca.ParseCSR(csr)
+	must(err)
+	old := sha256.Sum256(s.Old.Certificate.Raw)
+	document, err := json.Marshal(renew.Statement{Claims: signature.Claims{CertificateSHA256: hex.EncodeToString(old[:])}, NewSPKISHA256: parsed.SPKISHA256()})
+	must(err)
+	b, err := json.Marshal(client.Renewal{Document: document, Statement: []byte("signed"), CSR: csr})
+	must(err)
+	pending = s.File + ".pending"
+	must(os.WriteFile(pending, b, 0o600))
+	return s, pending
+}
+
+// TestARenewalGoesOnWithItsOwnPairAlone: else the certificate would come
+// beside a key to which it does not belong.
+func TestARenewalGoesOnWithItsOwnPairAlone(t *testing.T) {
+	t.Parallel()
+	other := func(s *client.Successor) crypto.Signer {
+		s.NewKey += ".other"
+		signer, err := client.OpenSigner(t.Context(), s.Ring, s.NewKey, true)
+		must(err)
+		return signer
+	}
+	for name, change := range map[string]func(*client.Successor){
+		"":                        func(*client.Successor) {},
+		"another certificate":     func(s *client.Successor) { s.Old.Certificate = &x509.Certificate{Raw: []byte("another")} },
+		"another key":             func(s *client.Successor) { other(s) },
+		"a key that is not there": func(s *client.Successor) { s.NewKey += ".nowhere" },
+		"another request": func(s *client.Successor) {
+			csr, err := client.NewCSR(other(s))
+			must(err)
+			s.CSR = csr
+		},
+	} {
+		a := &answering{answers: []func(*httptest.ResponseRecorder){says(503, "busy", "")}}
+		c := &client.Client{Server: "https://mohr.example", HTTP: &http.Client{Transport: a}, Patience: -1}
+		s, pending := begun(t)
+		change(&s)
+		_, err := c.RenewTo(t.Context(), s)
+		if sent := len(a.at) == 1 && client.Code(err) == "busy"; err == nil || sent != (name == "") {
+			t.Errorf("%q: %v, after %d requests", name, err, len(a.at))
+		}
+		if _, err := os.Stat(pending); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }
 

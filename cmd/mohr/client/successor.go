@@ -2,13 +2,18 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 
+	"mohr/ca"
 	"mohr/cmd/mohr/place"
 	"mohr/hsm"
+	"mohr/renew"
 )
 
 // Successor is the pair that is to follow one in use, in files that outlive a
@@ -29,7 +34,8 @@ func (s Successor) pending() string { return s.File + ".pending" }
 
 // RenewTo renews to s. It may be called again after a crash or an error: a
 // renewal that was signed is sent again and brings the same certificate; one
-// that the service refuses, as when it came too late, is signed anew.
+// that the service refuses, as when it came too late, is signed anew. One that
+// was begun with another certificate or for another new key is an error.
 func (c *Client) RenewTo(ctx context.Context, s Successor) (Issued, error) {
 	_, old := os.Stat(s.pending())
 	issued, err := c.renewOnce(ctx, s)
@@ -66,7 +72,7 @@ func (c *Client) begun(ctx context.Context, s Successor) (r Renewal, err error) 
 		if err := json.Unmarshal(b, &r); err != nil {
 			return r, fmt.Errorf("%s: %w; remove it to begin anew", s.pending(), err)
 		}
-		return r, nil
+		return r, s.fits(ctx, r)
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return r, err
@@ -86,6 +92,39 @@ func (c *Client) begun(ctx context.Context, s Successor) (r Renewal, err error) 
 		return r, err
 	}
 	return r, place.WriteWhole(s.pending(), b, 0o600)
+}
+
+// fits refuses a renewal that was begun of another certificate or for another
+// key: what it brings would belong to no key of this pair.
+func (s Successor) fits(ctx context.Context, r Renewal) error {
+	var says renew.Statement
+	if err := json.Unmarshal(r.Document, &says); err != nil {
+		return fmt.Errorf("%s: %w; remove it to begin anew", s.pending(), err)
+	}
+	key, err := s.key(ctx)
+	if err != nil {
+		return err
+	}
+	old := sha256.Sum256(s.Old.Certificate.Raw)
+	if says.CertificateSHA256 != hex.EncodeToString(old[:]) || says.NewSPKISHA256 != key {
+		return fmt.Errorf("%s is a renewal that was begun with another certificate or for another new key; go on with those, or remove it to begin anew", s.pending())
+	}
+	return nil
+}
+
+// key is the hash of the new public key, as statements name it.
+func (s Successor) key(ctx context.Context) (string, error) {
+	if s.CSR != nil {
+		csr, err := ca.ParseCSR(s.CSR)
+		return csr.SPKISHA256(), err
+	}
+	signer, err := OpenSigner(ctx, s.Ring, s.NewKey, false)
+	if err != nil {
+		return "", err
+	}
+	der, err := x509.MarshalPKIXPublicKey(signer.Public())
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:]), err
 }
 
 // device is the TPM that vouches for the new key, nil where none has to.
