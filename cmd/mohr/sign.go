@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 
 	mohr "mohr/cmd/mohr/client"
 	"mohr/hsm"
+	"mohr/internal/gateway"
 )
 
 // outFlags say what may be dialed for others' statuses and time stamps.
@@ -84,6 +86,9 @@ func (f *signFlags) sign(c *cobra.Command, file string) error {
 		return err
 	}
 	signed, err := mohr.SignDocument(c.Context(), h.SigningKey, b, how)
+	if errors.Is(err, gateway.ErrAddress) {
+		return fmt.Errorf("%w; if it is a service of your own, name its addresses by --allow, as --allow 127.0.0.0/8", err)
+	}
 	if err != nil {
 		return err
 	}
