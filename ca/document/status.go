@@ -51,6 +51,12 @@ func (j *judge) status(c, issuer *x509.Certificate) (latest *Status) {
 	return latest
 }
 
+// Status is the latest authentic word of v on c that is not later than now; nil
+// if there is none. The issuer is believed.
+func (v Values) Status(c, issuer *x509.Certificate, now time.Time) *Status {
+	return (&judge{now: now, values: v}).status(c, issuer)
+}
+
 // dropped reports whether c may be missing because it had ended by then.
 func (s *Status) dropped(c *x509.Certificate) bool {
 	return s.ThisUpdate.After(c.NotAfter) && (s.keepsFrom.IsZero() || s.keepsFrom.After(c.NotAfter))

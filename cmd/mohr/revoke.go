@@ -33,7 +33,11 @@ Who has no such key any more uses the revocation code. Who has found a key, whoe
 				serial = ca.SerialText(h.Certificate.SerialNumber)
 			}
 			if !yes {
-				return fmt.Errorf("nothing was revoked; this would end certificate %s (%s): repeat with --yes, a revocation cannot be undone", serial, reason)
+				after := "a revocation cannot be undone"
+				if ca.Reason(reason) == ca.CertificateHold {
+					after = "only an operator lifts a suspension"
+				}
+				return fmt.Errorf("nothing was revoked; this would end certificate %s (%s): repeat with --yes, %s", serial, reason, after)
 			}
 			row, err := api.user().Revoke(c.Context(), h.SigningKey, serial, ca.Reason(reason))
 			if err != nil {

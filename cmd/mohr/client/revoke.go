@@ -10,7 +10,8 @@ import (
 
 // Revoke ends or, for ca.CertificateHold, suspends a certificate by a
 // statement that another one of the holder signs, or itself. serial is in
-// lower-case hexadecimal digits; "" is that of key. It cannot be undone.
+// lower-case hexadecimal digits; "" is that of key. A revocation cannot be
+// undone, and only an operator lifts a suspension.
 func (c *Client) Revoke(ctx context.Context, key Key, serial string, reason ca.Reason) (row ca.Entry, err error) {
 	if serial == "" {
 		serial = ca.SerialText(key.Certificate.SerialNumber)

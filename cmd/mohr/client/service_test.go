@@ -11,10 +11,12 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -159,4 +161,30 @@ func complain(mobile string) string {
 	var ticket complaints.Ticket
 	must(consumer.Call(ctx, client.Request{Method: http.MethodPost, Path: "/api/v1/complaints/" + draft.ID + "/confirm", In: map[string]string{"code": code}}, &ticket))
 	return ticket.ID
+}
+
+// TestAnEndedCertificateSignsNoDocumentThatLasts: whose authority is asked, and
+// says that the certificate does not count, is not told that all went well.
+func TestAnEndedCertificateSignsNoDocumentThatLasts(t *testing.T) {
+	outside, err := client.Outside(netip.MustParsePrefix("127.0.0.0/8"))
+	must(err)
+	key, contract := issue(davood, ""), []byte("one is to pay ten\n")
+	signing := client.Signing{Level: client.LevelLT, HTTP: outside}
+	if _, err := client.SignDocument(t.Context(), key, contract, signing); err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.New(server(), roots()).Revoke(t.Context(), key, "", ca.CertificateHold)
+	must(err)
+	for _, format := range []string{client.CAdES, client.JAdES} {
+		signing.Format = format
+		if signed, err := client.SignDocument(t.Context(), key, contract, signing); err == nil || !strings.Contains(err.Error(), "revoked or suspended") {
+			t.Errorf("%s: %d octets, %v", format, len(signed), err)
+		}
+	}
+	over := *key.Certificate
+	over.NotAfter = time.Now().Add(-time.Minute)
+	key.Certificate = &over
+	if _, err := client.SignDocument(t.Context(), key, contract, client.Signing{}); err == nil || !strings.Contains(err.Error(), "is good from") {
+		t.Errorf("out of its time: %v", err)
+	}
 }

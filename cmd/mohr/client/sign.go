@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"mime"
@@ -65,7 +66,8 @@ func (s Signing) Check() error {
 func (s Signing) raised() bool { return s.Level == LevelT || s.Level == LevelLT }
 
 // SignDocument signs a document and returns the signature: CMS (DER), a JWS or
-// the PDF with it.
+// the PDF with it. A certificate that is out of its time is refused, and at the
+// level LT, where its authority is asked, one that was revoked or suspended.
 func SignDocument(ctx context.Context, key Key, b []byte, s Signing) ([]byte, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -75,6 +77,9 @@ func SignDocument(ctx context.Context, key Key, b []byte, s Signing) ([]byte, er
 		return nil, err
 	}
 	now, kind := time.Now(), s.kind()
+	if c := key.Certificate; now.Before(c.NotBefore) || now.After(c.NotAfter) {
+		return nil, fmt.Errorf("the certificate is good from %s to %s, and what it signs now does not count; sign with another one", c.NotBefore.Format(time.RFC3339), c.NotAfter.Format(time.RFC3339))
+	}
 	switch s.Format {
 	case PAdES:
 		return pades.Sign(ctx, key, b, pades.Options{Time: now, Name: key.Certificate.Subject.CommonName, Stamper: stamper, Source: source})
@@ -110,7 +115,25 @@ func (s Signing) raise(key Key) (document.Stamper, document.Source, error) {
 	if s.Level == LevelT {
 		return stamper, nil, nil
 	}
-	return stamper, online.Source{HTTP: s.HTTP}, nil
+	return stamper, unrevoked{online.Source{HTTP: s.HTTP}}, nil
+}
+
+// unrevoked is a source for signatures that are made now: they never count if
+// a certificate of the chain was revoked before, which is an error.
+type unrevoked struct{ document.Source }
+
+// Values implements document.Source.
+func (u unrevoked) Values(ctx context.Context, chain []*x509.Certificate) (document.Values, error) {
+	v, err := u.Source.Values(ctx, chain)
+	if err != nil {
+		return v, err
+	}
+	for n, c := range chain[:len(chain)-1] {
+		if s := v.Status(c, chain[n+1], time.Now()); s != nil && s.Revoked {
+			return v, fmt.Errorf("the certificate of %s was revoked or suspended at %s, and what it signs now does not count; sign with another one", c.Subject.CommonName, s.At.Format(time.RFC3339))
+		}
+	}
+	return v, nil
 }
 
 // stampAddress is where a service of this program stamps: beside its responder.
