@@ -208,6 +208,10 @@ func TestOtherSoftwareSignsInABrowser(t *testing.T) {
 		tab.Wait("#told")
 		seen(t, tab, "csc-refused")
 		tab.Run(`delete navigator.credentials.get`, nil)
+		tab.Run(`document.querySelector("#told").hidden = true; const parse = PublicKeyCredential.parseRequestOptionsFromJSON; delete PublicKeyCredential.parseRequestOptionsFromJSON; await import("/static/csc.js?old"); PublicKeyCredential.parseRequestOptionsFromJSON = parse`, nil)
+		if text := tab.Text("#told"); !strings.Contains(text, "too old") {
+			t.Errorf("an old browser is told %q", text)
+		}
 	}
 	s.signsADocument(t, e)
 	e.look = nil

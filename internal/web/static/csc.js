@@ -6,7 +6,17 @@ import * as keys from "./keys.js";
 const $ = (selector) => document.querySelector(selector);
 
 const button = $("#authorise"), page = location.pathname, signs = button.dataset.scope === "credential";
-if (!signs || window.PublicKeyCredential?.parseRequestOptionsFromJSON) {
+
+function tell(text) {
+  const box = $("#told");
+  box.hidden = false;
+  box.firstElementChild.textContent = text;
+  box.focus();
+}
+
+if (signs && !window.PublicKeyCredential?.parseRequestOptionsFromJSON) {
+  tell(button.dataset.old);
+} else {
   button.hidden = false;
   button.addEventListener("click", async () => {
     button.disabled = true;
@@ -14,10 +24,7 @@ if (!signs || window.PublicKeyCredential?.parseRequestOptionsFromJSON) {
       const { to } = await (signs ? keys.remote(page) : keys.send(page, {}));
       location.assign(to);
     } catch (e) {
-      const box = $("#told");
-      box.hidden = false;
-      box.firstElementChild.textContent = e.told ? e.message : button.dataset.failed;
-      box.focus();
+      tell(e.told ? e.message : button.dataset.failed);
       button.disabled = false;
     }
   });
