@@ -2,6 +2,7 @@ package csc
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -110,6 +111,9 @@ func (d *Desk) postAuthorise(c echo.Context) error {
 // form reads what a client posts to the token endpoint, and who it is.
 func (d *Desk) form(c echo.Context) (Client, url.Values, error) {
 	v, err := web.Form(c)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		err = fault.New(fault.Invalid, "csc_form", "the form is too large; send the parameters of docs/csc.md alone")
+	}
 	if err != nil {
 		return Client{}, nil, err
 	}

@@ -42,7 +42,7 @@ func api[In, Out any](method func(context.Context, string, In) (Out, error)) fun
 		ctx := c.Request().Context()
 		bearer, err := web.Bearer(ctx)
 		if err != nil {
-			return nil, err
+			return nil, fault.New(fault.Denied, "csc_token_missing", "this needs an access token of oauth2/token; send it as Authorization: Bearer TOKEN")
 		}
 		in, err := receive[In](c)
 		if err != nil {
@@ -111,7 +111,7 @@ var codes = map[string]wire{
 	"csc_scope":         {status: http.StatusForbidden, Error: "insufficient_scope"},
 	"csc_scope_unknown": {status: http.StatusBadRequest, Error: "invalid_scope"},
 	"csc_token":         {status: http.StatusUnauthorized, Error: "invalid_token"},
-	"token_missing":     {status: http.StatusUnauthorized, Error: "invalid_token"},
+	"csc_token_missing": {status: http.StatusUnauthorized, Error: "invalid_token"},
 }
 
 // inWire is the one way from an error to what a client is told.

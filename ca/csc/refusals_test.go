@@ -210,6 +210,7 @@ func TestTheTokenEndpointRefuses(t *testing.T) {
 		{"with two secrets", func(url.Values) {}, basic("editor", secret), 400, "invalid_request"},
 		{"with two clients", func(v url.Values) { v.Del("client_secret"); v.Set("client_id", "phone") }, basic("editor", secret), 401, "invalid_client"},
 		{"with something twice", func(v url.Values) { v.Add("code", "x") }, nil, 400, "invalid_request"},
+		{"with too much", func(v url.Values) { v.Set("x", strings.Repeat("x", 2<<20)) }, nil, 400, "invalid_request"},
 		{"for another grant", func(v url.Values) { v.Set("grant_type", "client_credentials") }, nil, 400, "unsupported_grant_type"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -83,21 +83,10 @@ func (d *Desk) readRequest(raw string) (request, error) {
 	} else {
 		return r, errParameter("state")
 	}
-	for name, values := range q {
-		if len(values) > 1 {
-			return r, errParameter(known(name))
-		}
+	if err := once(q); err != nil {
+		return r, err
 	}
 	return r, r.read(q)
-}
-
-// known is the name of a parameter of ours; others' words are not repeated.
-func known(name string) string {
-	switch name {
-	case "response_type", "scope", "code_challenge", "code_challenge_method", "credentialID", "numSignatures", "hashes", "hashAlgorithmOID", "description", "lang", "state":
-		return name
-	}
-	return "that is unknown"
 }
 
 // read reads what follows client and address. What it does not know it ignores

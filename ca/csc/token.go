@@ -65,11 +65,12 @@ func errGrant() error {
 	return fault.New(fault.Invalid, "csc_grant", "the code is not good for this client, redirect_uri and code_verifier, is over, or was used before; have the holder authorise again")
 }
 
-// once refuses a form in which something stands twice (RFC 6749 section 3.2).
-func once(form url.Values) error {
-	for _, values := range form {
+// once refuses parameters of which one stands twice (RFC 6749 section 3.1 and
+// 3.2). Others' names are not repeated.
+func once(v url.Values) error {
+	for _, values := range v {
 		if len(values) > 1 {
-			return errParameter("that is repeated")
+			return fault.New(fault.Invalid, "csc_repeated", "a parameter is there more than once; send each of them once")
 		}
 	}
 	return nil
