@@ -41,7 +41,17 @@ func Open(raw []byte) (*File, error) {
 	if len(raw) > maxFile {
 		return nil, errTooLarge()
 	}
-	return openWithin(raw, &budget{maxValues, maxInflatedSum, maxCompared})
+	return openWithin(raw, budgetFor(len(raw)))
+}
+
+// budgetFor is what a file of so many octets may cost: what a small one unfolds
+// to must not take the memory that only a large one needs.
+func budgetFor(octets int) *budget {
+	return &budget{
+		values:   min(maxValues, leastValues+valuesPerOctet*octets),
+		inflated: min(maxInflatedSum, leastInflated+inflatedPerOctet*octets),
+		compared: maxCompared,
+	}
 }
 
 func openWithin(raw []byte, b *budget) (*File, error) {

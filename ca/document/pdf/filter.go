@@ -7,9 +7,11 @@ import (
 )
 
 const (
-	maxInflated    = 32 << 20 // octets that one stream may become
-	maxInflatedSum = 64 << 20 // that all of a file may, together
-	maxColumns     = 1 << 16
+	maxInflated      = 32 << 20 // octets that one stream may become
+	maxInflatedSum   = 64 << 20 // that all of a file may, together
+	leastInflated    = 8 << 20  // that those of any file may
+	inflatedPerOctet = 64       // and those more
+	maxColumns       = 1 << 16
 )
 
 // inflate returns the octets of s, which is not filtered or by Flate alone

@@ -6,9 +6,11 @@ import (
 )
 
 const (
-	maxDepth       = 64 // arrays and dictionaries inside each other
-	maxValues      = 8 << 20
-	octetsPerValue = 64 // that cost as much as a value
+	maxDepth       = 64      // arrays and dictionaries inside each other
+	maxValues      = 8 << 20 // of a file, some 100 octets of memory each
+	leastValues    = 1 << 18 // that any file may have
+	valuesPerOctet = 4       // and those more
+	octetsPerValue = 64      // that cost as much as a value
 )
 
 // lexer reads objects from b, beginning at pos (ISO 32000-1 sections 7.2, 7.3).
