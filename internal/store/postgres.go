@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -119,6 +120,8 @@ type pgStore struct {
 	side  *pgxpool.Pool // one connection, for tables and outcomes
 	turn  chan struct{} // held by the function that is tried again
 	reads bool          // and never writes: see OpenReader
+	// standby is whether a server that it read from was one.
+	standby atomic.Bool
 
 	tables sync.Map // bucket: struct{}, of tables known to be there
 	counts counts
@@ -164,7 +167,7 @@ func (s *pgStore) View(ctx context.Context, fn func(Tx) error) (err error) {
 	defer conn.Release()
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	if s.reads {
-		if err := fresh(ctx, tx); err != nil {
+		if err := s.fresh(ctx, tx); err != nil {
 			return unavailable(ctx, err)
 		}
 	}

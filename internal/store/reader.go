@@ -53,8 +53,10 @@ func Pulse(ctx context.Context, s Store) error {
 	if !ok {
 		return nil
 	}
+	// A time from the future, of a clock that was set back or of a server that
+	// failed, says nothing of any lag: it does not stay.
 	_, err := pg.side.Exec(ctx, `INSERT INTO mohr_pulse (one, at) VALUES (true, clock_timestamp())
-		ON CONFLICT (one) DO UPDATE SET at = excluded.at WHERE mohr_pulse.at < excluded.at - $1::interval`, pulseEvery-100*time.Millisecond)
+		ON CONFLICT (one) DO UPDATE SET at = excluded.at WHERE mohr_pulse.at NOT BETWEEN excluded.at - $1::interval AND excluded.at + $1::interval`, pulseEvery-100*time.Millisecond)
 	if err != nil {
 		return fmt.Errorf("pulse: %w", unavailable(ctx, err))
 	}
@@ -62,11 +64,12 @@ func Pulse(ctx context.Context, s Store) error {
 }
 
 // standbyKey is where a connection remembers whether its server is a standby.
-// One that is promoted stays what it was: its pulse goes on all the same.
 const standbyKey = "mohr.standby"
 
 // fresh is an error if the transaction is on a standby that is too far behind.
-func fresh(ctx context.Context, tx pgx.Tx) error {
+// A reader that has met one asks every server from then on: what was a standby
+// may have been promoted, and nobody writes to it.
+func (s *pgStore) fresh(ctx context.Context, tx pgx.Tx) error {
 	data := tx.Conn().PgConn().CustomData()
 	standby, known := data[standbyKey].(bool)
 	if !known {
@@ -75,16 +78,24 @@ func fresh(ctx context.Context, tx pgx.Tx) error {
 		}
 		data[standbyKey] = standby
 	}
-	if !standby {
+	if standby {
+		s.standby.Store(true)
+	}
+	if !s.standby.Load() {
 		return nil
 	}
 	var behind time.Duration
 	err := tx.QueryRow(ctx, "SELECT clock_timestamp() - at FROM mohr_pulse").Scan(&behind)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return errors.New("nobody writes to the database that this standby follows")
+		return errors.New("no node that writes has left a pulse in this database")
 	}
-	if err == nil && behind > behindMost {
-		err = fmt.Errorf("this standby is %s behind", behind.Round(time.Second))
+	switch {
+	case err != nil:
+		return err
+	case behind > behindMost:
+		return fmt.Errorf("the last pulse in this database is %s old: it is behind, or no node writes to it", behind.Round(time.Second))
+	case behind < -behindMost:
+		return fmt.Errorf("the last pulse in this database is %s ahead of its server's clock, and nothing tells how far it is behind; set the clocks of the database servers", -behind.Round(time.Second))
 	}
-	return err
+	return nil
 }

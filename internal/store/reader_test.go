@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"mohr/internal/fault"
 	"mohr/internal/store"
 	"mohr/internal/store/pgtest"
@@ -110,5 +112,60 @@ func TestAReaderNeedsNoRightToWrite(t *testing.T) {
 	reader := openReader(t, strings.Replace(url, "mohr@", "reader@", 1))
 	if value, err := read(t, reader, "first"); err != nil || value != "done" {
 		t.Errorf("%q, %v", value, err)
+	}
+}
+
+// TestAPulseThatTellsNothingIsNoPulse has one of the future, which stays behind
+// when a clock is set back, and a standby that was promoted, to which nobody writes.
+func TestAPulseThatTellsNothingIsNoPulse(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
+	pair := pgtest.StartPair(t)
+	writes, err := store.OpenPostgres(t.Context(), pair.Database("reader"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writes.Close()
+	if err := writes.Update(t.Context(), func(tx store.Tx) error { return store.Save(tx, "deeds", "first", "done") }); err != nil {
+		t.Fatal(err)
+	}
+	pulse := func() {
+		t.Helper()
+		if err := store.Pulse(t.Context(), writes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pulse()
+	reader := openReader(t, pair.Standby("reader"))
+	// until waits for the reader to answer, or not to.
+	until := func(what string, well bool) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			_, err := read(t, reader, "first")
+			if err == nil && well || !well && errors.Is(err, fault.Unavailable) {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s: %v", what, err)
+			}
+		}
+	}
+	until("a pulse of now", true)
+	setPulse(t, pair.Database("reader"), "1 hour")
+	until("a pulse of the future", false)
+	pulse()
+	until("a pulse after that", true)
+	pair.Failover()
+	until("a promoted standby to which nobody writes", false)
+}
+
+func setPulse(t *testing.T, url, ahead string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "UPDATE mohr_pulse SET at = clock_timestamp() + $1::interval", ahead); err != nil {
+		t.Fatal(err)
 	}
 }
