@@ -65,11 +65,11 @@ func (s *Served) serveStatus(ctx context.Context, stop context.CancelFunc, log *
 	return serveAll(ctx, s.listeners, d, nil, h, nil, nil, log)
 }
 
-func openStatusNode(ctx context.Context, c Config, log *slog.Logger) (n *statusNode, err error) {
+func openStatusNode(ctx context.Context, c Config, log *slog.Logger) (_ *statusNode, err error) {
 	if c.Store == "" {
 		return nil, errors.New("a status node has no store of its own: say the database with store or --store")
 	}
-	n = &statusNode{config: c}
+	n := &statusNode{config: c}
 	n.ring = hsm.Open(hsm.Config{Log: log})
 	defer func() {
 		if err != nil {

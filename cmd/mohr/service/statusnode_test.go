@@ -1,0 +1,17 @@
+package service
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// TestAStatusNodeThatCannotOpenSaysWhy has a database that is not there.
+func TestAStatusNodeThatCannotOpenSaysWhy(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := Config{Data: dir, Store: "postgres://mohr@/mohr?host=" + dir}
+	if _, err := openStatusNode(t.Context(), c, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "open store") {
+		t.Errorf("%v", err)
+	}
+}
