@@ -14,6 +14,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/catest"
+	"mohr/ca/signature"
 	"mohr/enroll"
 	"mohr/enroll/cmp"
 	"mohr/internal/fault"
@@ -64,7 +65,8 @@ func newCMP(t testing.TB) *cmpDesk {
 	d.must(err)
 	c, err := cmp.New(cmp.Config{
 		Store: d.ca.Store, CA: d.ca.Authority, Applications: d.Desk, Renewals: noRenewals{}, Seal: box, Now: d.clock.now,
-		Key: d.ca.Current(t, "cmp", ca.Service{Profile: ca.CMPResponder, CommonName: "Mohr Test CMP"}),
+		Verifier: &signature.Verifier{Authority: d.ca.Authority},
+		Key:      d.ca.Current(t, "cmp", ca.Service{Profile: ca.CMPResponder, CommonName: "Mohr Test CMP"}),
 	})
 	d.must(err)
 	return &cmpDesk{d, c}

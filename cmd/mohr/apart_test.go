@@ -351,6 +351,11 @@ func TestAPortalWithoutKeysHasCertificatesSigned(t *testing.T) {
 	if !strings.Contains(body, `mohr_issuing_node_well{node="`+p.nodes+`"} 1`) {
 		t.Error("no figure says that the node with the keys answers")
 	}
+	_, help, _ := strings.Cut(body, "# HELP mohr_issuing_node_well ")
+	help, _, _ = strings.Cut(help, "\n")
+	if page, err := os.ReadFile(filepath.Join(docsDir, "metrics.md")); err != nil || !strings.Contains(string(page), portalsRow+" gauge | node | "+help+" |\n") {
+		t.Errorf("metrics.md does not say what it is: %v", err)
+	}
 	if _, err := verifyStoredLog(t.Context(), filepath.Join(p.dir, "ca")); err != nil {
 		t.Errorf("log: %v", err)
 	}

@@ -257,7 +257,8 @@ func (s *boltStore) has(id int) (yes bool) {
 // one that names it, one of the first two of the file, may not be. That one is
 // written again, as a failed fsync may have left it for written. Until this
 // succeeds nothing is read, and nothing written: bbolt would use pages again
-// that the state before this commit needs.
+// that the state before this commit needs. That holds until whoever reads since
+// then has ended.
 func (s *boltStore) settle() error {
 	id := s.doubt.Load()
 	if id == 0 {
@@ -275,6 +276,10 @@ func (s *boltStore) settle() error {
 	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("make the last commit durable: %w", err)
+	}
+	// bbolt has forgotten which pages those need that read from before it.
+	if n := s.db.Stats().OpenTxN; n > 0 {
+		return fmt.Errorf("%d readers have not ended that began before a commit failed", n)
 	}
 	s.doubt.Store(0)
 	return nil

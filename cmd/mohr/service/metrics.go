@@ -53,7 +53,7 @@ var (
 	clockTrusted     = describe("mohr_clock_trusted", "1 while the time may go into signatures.")
 	keySignatures    = describe("mohr_key_signatures_total", "Signatures since the start of this process.", "key")
 	keyFailures      = describe("mohr_key_failures_total", "Tries to sign that failed since the start of this process.", "key")
-	issuingNodeWell  = describe("mohr_issuing_node_well", "1 if the node with the issuing keys answers, 0 while it is spared.", "node")
+	issuingNodeWell  = describe("mohr_issuing_node_well", "1 if the node with the issuing keys answers, 0 while it is spared; of a node without them.", "node")
 	registerWell     = describe("mohr_register_well", "1 if the register or gateway answers, 0 while it is spared.", "register")
 	jobInterval      = describe("mohr_job_interval_seconds", "Time from the end of one run of the job to the next.", "job")
 	jobDone          = describe("mohr_job_done_timestamp_seconds", "When the job last ended well on this node; not there if it never did.", "job")
