@@ -18,6 +18,7 @@ import (
 	"mohr/ca"
 	"mohr/ca/ceremony"
 	"mohr/hsm"
+	"mohr/internal/ledger"
 	"mohr/internal/store"
 )
 
@@ -166,4 +167,19 @@ func NewKey(t testing.TB) (*ecdsa.PrivateKey, ca.CSR) {
 		t.Fatal(err)
 	}
 	return key, csr
+}
+
+// Leaves counts the leaves of a kind in the log.
+func (f *Fixture) Leaves(t testing.TB, kind string) (n int) {
+	t.Helper()
+	err := ledger.EachEvent(t.Context(), f.Store, func(e ledger.Event) error {
+		if e.Kind == kind {
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

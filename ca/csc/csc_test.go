@@ -35,7 +35,6 @@ import (
 	"mohr/ca/signin/signintest"
 	"mohr/hsm"
 	"mohr/internal/i18n"
-	"mohr/internal/ledger"
 	"mohr/internal/nonce"
 	"mohr/internal/seal"
 	"mohr/internal/session"
@@ -357,18 +356,6 @@ func (b *bench) holds(t testing.TB, h, signature []byte) bool {
 	return ecdsa.VerifyASN1(public.(*ecdsa.PublicKey), h, signature)
 }
 
-// leaves counts the leaves of a kind in the log.
-func (b *bench) leaves(t testing.TB, kind string) (n int) {
-	t.Helper()
-	must(t, ledger.EachEvent(t.Context(), b.fixture.Store, func(e ledger.Event) error {
-		if e.Kind == kind {
-			n++
-		}
-		return nil
-	}))
-	return n
-}
-
 type signatures struct {
 	Signatures [][]byte `json:"signatures"`
 }
@@ -408,10 +395,10 @@ func TestOtherSoftwareGetsSignaturesThatTheHolderAuthorised(t *testing.T) {
 			info.Multisign != 20 || info.Cert.SerialNumber != b.issued.Serial || len(info.Cert.ValidTo) != 15 || info.Cert.SubjectDN == "" {
 			t.Errorf("%+v", info)
 		}
-		before, one, two := b.leaves(t, "held.signed"), hash("one"), hash("two")
+		before, one, two := b.fixture.Leaves(t, "held.signed"), hash("one"), hash("two")
 		for _, beside := range []bool{false, true} {
 			g := b.code(t, client(id, callback, "credential"), b.asking(one, two))
-			if n := b.leaves(t, "held.signed") - before; n != 1 {
+			if n := b.fixture.Leaves(t, "held.signed") - before; n != 1 {
 				t.Errorf("%d leaves before the client has anything", n)
 			}
 			before++

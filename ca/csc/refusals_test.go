@@ -320,7 +320,7 @@ func TestNothingIsGrantedWithoutTheHoldersPasskey(t *testing.T) {
 	challenge := func(page string) held.Challenge {
 		return read[held.Challenge](t, b.browse(t, "POST", page+"/options", struct{}{}), http.StatusOK)
 	}
-	before := b.leaves(t, "held.signed")
+	before := b.fixture.Leaves(t, "held.signed")
 	for name, proof := range map[string]func() any{
 		"by the session alone":           func() any { return struct{}{} },
 		"by the answer for other hashes": func() any { return b.prove(t, challenge(other)) },
@@ -353,7 +353,7 @@ func TestNothingIsGrantedWithoutTheHoldersPasskey(t *testing.T) {
 			}
 		})
 	}
-	if n := b.leaves(t, "held.signed") - before; n != 0 {
+	if n := b.fixture.Leaves(t, "held.signed") - before; n != 0 {
 		t.Errorf("%d uses are on record", n)
 	}
 	b.agree(t, page, true)

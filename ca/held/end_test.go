@@ -43,7 +43,7 @@ func TestAKeyThatEndedSignsNothing(t *testing.T) {
 			if now.State != tc.state || now.Ended.IsZero() || (certificate.Revoked != nil) != tc.ends {
 				t.Errorf("%s, certificate %+v", now.State, certificate.Revoked)
 			}
-			if n := b.leaves(t, "held."+tc.name); n != 1 {
+			if n := b.fixture.Leaves(t, "held."+tc.name); n != 1 {
 				t.Errorf("%d leaves", n)
 			}
 			if tc.state != held.Destroyed {
@@ -75,7 +75,7 @@ func TestWhoIsForgottenLeavesNoKeyThatOpens(t *testing.T) {
 			t.Errorf("%+v", k)
 		}
 	}
-	if n := b.leaves(t, "held.destroyed"); n != 2 {
+	if n := b.fixture.Leaves(t, "held.destroyed"); n != 2 {
 		t.Errorf("%d leaves", n)
 	}
 }

@@ -24,7 +24,6 @@ import (
 	"mohr/hsm"
 	"mohr/internal/fault"
 	"mohr/internal/i18n"
-	"mohr/internal/ledger"
 	"mohr/internal/nonce"
 	"mohr/internal/seal"
 	"mohr/internal/session"
@@ -199,16 +198,4 @@ func (s signer) holds(w held.Wanted, signatures [][]byte) bool {
 		}
 	}
 	return len(signatures) == len(w.Hashes)
-}
-
-// leaves counts the leaves of a kind in the log.
-func (b *bench) leaves(t testing.TB, kind string) (n int) {
-	t.Helper()
-	must(t, ledger.EachEvent(t.Context(), b.fixture.Store, func(e ledger.Event) error {
-		if e.Kind == kind {
-			n++
-		}
-		return nil
-	}))
-	return n
 }

@@ -41,10 +41,10 @@ func TestAKeySignsWhatItsHolderWants(t *testing.T) {
 			t.Errorf("%d hashes counted", again.Signed)
 		}
 	}
-	if n := b.leaves(t, "held.signed"); n != 4 {
+	if n := b.fixture.Leaves(t, "held.signed"); n != 4 {
 		t.Errorf("%d leaves of signatures", n)
 	}
-	if n := b.leaves(t, "held.made"); n != 2 {
+	if n := b.fixture.Leaves(t, "held.made"); n != 2 {
 		t.Errorf("%d leaves of keys", n)
 	}
 }
@@ -120,7 +120,7 @@ func TestNothingIsSignedWithoutTheHoldersProof(t *testing.T) {
 			return prove(challenge(w))
 		}, "passkey_refused"},
 	}
-	before := b.leaves(t, "held.signed")
+	before := b.fixture.Leaves(t, "held.signed")
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			signatures, err := b.Sign(ctx, tc.who, w, tc.proof())
@@ -130,7 +130,7 @@ func TestNothingIsSignedWithoutTheHoldersProof(t *testing.T) {
 			wantFault(t, err, tc.code)
 		})
 	}
-	if n := b.leaves(t, "held.signed"); n != before {
+	if n := b.fixture.Leaves(t, "held.signed"); n != before {
 		t.Errorf("%d uses on record", n-before)
 	}
 	p := b.prove(t, w)
@@ -185,7 +185,7 @@ func TestAProofServesOnceForRacingCalls(t *testing.T) {
 func TestAUseIsOnRecordBeforeTheKeyIsOpened(t *testing.T) {
 	b := newBench(t, nil)
 	k, _ := b.certified(t, true)
-	w, before := document(k, "one"), b.leaves(t, "held.signed")
+	w, before := document(k, "one"), b.fixture.Leaves(t, "held.signed")
 	for name, secret := range map[string][]byte{"none": nil, "another's": make([]byte, 32), "cut short": make([]byte, 31)} {
 		p := b.prove(t, w)
 		p.PRF = secret
@@ -195,7 +195,7 @@ func TestAUseIsOnRecordBeforeTheKeyIsOpened(t *testing.T) {
 		}
 		wantFault(t, err, "held_secret")
 	}
-	if n := b.leaves(t, "held.signed") - before; n != 3 {
+	if n := b.fixture.Leaves(t, "held.signed") - before; n != 3 {
 		t.Errorf("%d uses on record", n)
 	}
 }

@@ -100,7 +100,8 @@ func errNoCRL() error {
 // revision returns the shard's; NotFound for a shard that is not there yet.
 // away says that the store cannot be asked.
 func (r *Responder) revision(ctx context.Context, i *issuer, n int) (revision int, away bool, err error) {
-	heard := r.known.of(place{i.ID, n})
+	at := place{i.ID, n}
+	heard := r.known.of(at)
 	away, err = r.ask(ctx, func(tx store.Tx) error {
 		count, err := ca.Shards(tx, i.ID)
 		if err != nil {
@@ -109,13 +110,11 @@ func (r *Responder) revision(ctx context.Context, i *issuer, n int) (revision in
 		if n < 0 || n >= count {
 			return errNoCRL()
 		}
-		if revision, err = ca.ShardRevision(tx, i.ID, n); err == nil && revision < heard {
-			err = errBehind()
-		}
+		revision, err = revisionSince(tx, at, heard)
 		return err
 	})
 	if err == nil {
-		r.known.note(place{i.ID, n}, revision, "")
+		r.known.note(at, revision, "")
 	}
 	return revision, away, err
 }

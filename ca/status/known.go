@@ -74,6 +74,16 @@ func (k *known) of(p place) int {
 	return 0
 }
 
+// revisionSince reads the shard's revision; heard is what was heard of before the
+// transaction began, and a store that does not have that yet is Unavailable.
+func revisionSince(tx store.Tx, at place, heard int) (int, error) {
+	revision, err := ca.ShardRevision(tx, at.issuer, at.shard)
+	if err == nil && revision < heard {
+		err = errBehind()
+	}
+	return revision, err
+}
+
 // stands reports whether the status of a certificate is what it was at the
 // revision: what has changed in its shard since is known one by one, and it
 // was always another.

@@ -74,11 +74,9 @@ func (r *Responder) hit(ctx context.Context, i *issuer, der []byte) (Answer, boo
 	}
 	at := place{i.ID, e.shard}
 	var revision int
-	before := r.known.of(at)
+	heard := r.known.of(at)
 	away, err := r.ask(ctx, func(tx store.Tx) (err error) {
-		if revision, err = ca.ShardRevision(tx, i.ID, e.shard); err == nil && revision < before {
-			err = errBehind()
-		}
+		revision, err = revisionSince(tx, at, heard)
 		return err
 	})
 	switch {

@@ -9,7 +9,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -222,7 +221,9 @@ func (p *parted) applying(who applicant) (*applying, crypto.Signer, error) {
 	}
 	api, err := serverFlags{server: p.portalURL(), root: filepath.Join(p.dir, "ca", "root.pem")}.dial(nil)
 	a := &applying{api: api, profile: ca.NaturalSign, locale: "fa", csr: csr, say: func(string, ...any) {}, stopAt: "csr"}
-	a.ask = func(string) (string, error) { return p.code(who.Mobile) }
+	a.ask = func(string) (string, error) {
+		return outboxCode(context.Background(), &client{base: p.registry.URL}, "/v1/sms", who.Mobile)
+	}
 	return a, key, err
 }
 
@@ -256,26 +257,6 @@ func (p *parted) certify(t *testing.T, who applicant) (*running, *holder) {
 	s := &running{dir: t.TempDir(), ring: hsm.Open(hsm.Config{}), anyone: p.client(t)}
 	t.Cleanup(func() { s.ring.Close() })
 	return s, &holder{ca.SigningKey{Certificate: cert, Signer: key}}
-}
-
-// code is the newest that went to the phone.
-func (p *parted) code(mobile string) (string, error) {
-	res, err := http.Get(p.registry.URL + "/v1/sms")
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	var box struct{ Messages []refregistry.Message }
-	if err := json.NewDecoder(res.Body).Decode(&box); err != nil {
-		return "", err
-	}
-	six := regexp.MustCompile(`\b[0-9]{6}\b`)
-	for i := len(box.Messages) - 1; i >= 0; i-- {
-		if m := box.Messages[i]; m.To == mobile && six.MatchString(m.Text) {
-			return six.FindString(m.Text), nil
-		}
-	}
-	return "", errors.New("no code in the outbox")
 }
 
 // records reads the database that all nodes share.

@@ -43,9 +43,12 @@ func (c *Config) fill(ctx context.Context, dir string, n int) (stock, error) {
 	if err != nil || s.Certificates >= n {
 		return s, err
 	}
-	g, err := openGround(ctx, dir)
+	conf := service.Config{Data: filepath.Join(dir, "data"), Publish: "http://127.0.0.1:8080", Portal: "https://localhost:8443"}
+	conf.Keys, conf.Secret = "file:"+filepath.Join(conf.Data, "keys"), "file:"+filepath.Join(conf.Data, "keys", "secret")
+	conf.Defaults()
+	g, err := service.Open(ctx, conf, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return s, err
+		return s, fmt.Errorf("open the store to be filled: %w", err)
 	}
 	defer g.Close()
 	rules, err := evidence.ParsePolicy([]byte(policy))
@@ -69,18 +72,6 @@ func (c *Config) fill(ctx context.Context, dir string, n int) (stock, error) {
 		c.say("  %d of %d certificates, %.0f/s, %s to go", s.Certificates, n, rate, time.Duration(float64(n-s.Certificates)/rate*float64(time.Second)).Round(time.Second))
 	}
 	return s, nil
-}
-
-// openGround opens store and keys of a service in dir that does not serve.
-func openGround(ctx context.Context, dir string) (*service.Ground, error) {
-	conf := service.Config{Data: filepath.Join(dir, "data"), Publish: "http://127.0.0.1:8080", Portal: "https://localhost:8443"}
-	conf.Keys, conf.Secret = "file:"+filepath.Join(conf.Data, "keys"), "file:"+filepath.Join(conf.Data, "keys", "secret")
-	conf.Defaults()
-	g, err := service.Open(ctx, conf, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, fmt.Errorf("open the store to be filled: %w", err)
-	}
-	return g, nil
 }
 
 func readStock(dir string) (s stock, err error) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mohr/cmd/mohr/bench/load"
+	"mohr/cmd/mohr/service"
 	"mohr/complaints"
 )
 
@@ -29,17 +30,17 @@ func (c *Config) fillComplaints(ctx context.Context, dir string, n int) error {
 	if err != nil || s.Complaints >= n {
 		return err
 	}
-	g, err := openGround(ctx, dir)
+	records, err := service.OpenStore(ctx, filepath.Join(dir, "data"), "", false)
 	if err != nil {
 		return err
 	}
-	defer g.Close()
+	defer records.Close()
 	policies, err := complaints.LoadPolicies(complaints.DefaultPolicies)
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
-	register := &complaints.Register{Store: g.Store, Policies: policies}
+	register := &complaints.Register{Store: records, Policies: policies}
 	columns := map[string]string{complaints.ColumnID: "id", complaints.ColumnBusiness: "business", complaints.ColumnServed: "served", complaints.ColumnAnswered: "answered"}
 	rows, end := io.Pipe()
 	go func() { end.CloseWithError(writeComplaints(end, s.Complaints, n, begun)) }()
