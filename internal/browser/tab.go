@@ -226,7 +226,7 @@ func (tab *Tab) Fill(selector, text string) {
 // Click clicks what stays on the page.
 func (tab *Tab) Click(selector string) {
 	tab.t.Helper()
-	tab.do("click "+selector, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery))
+	tab.do("click "+selector, chromedp.ScrollIntoView(selector, chromedp.ByQuery, chromedp.NodeVisible), chromedp.Click(selector, chromedp.ByQuery))
 }
 
 // Follow clicks what leads to another page, waits for it, and counts what it
@@ -234,7 +234,7 @@ func (tab *Tab) Click(selector string) {
 func (tab *Tab) Follow(selector string) {
 	tab.t.Helper()
 	tab.anew()
-	tab.lead("follow "+selector, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery))
+	tab.lead("follow "+selector, chromedp.ScrollIntoView(selector, chromedp.ByQuery, chromedp.NodeVisible), chromedp.Click(selector, chromedp.ByQuery))
 }
 
 // lead does what leads to another page, and waits for it.
