@@ -135,8 +135,10 @@ func (f *benchFlags) nodes() *cobra.Command {
 	c := &cobra.Command{
 		Use: "nodes", Short: "Issue certificates by several processes on one database", Args: exactly(0),
 		Long: `Measure the issuance by 1 and more processes of the service that share a PostgreSQL database. The database
-must be empty: what is written to it stays. The clients are as many each time and shared out among the processes.`,
-		Example: `  mohr bench nodes --store 'postgres://mohr@/bench?host=/run/postgresql' --processes 1,2,4`,
+must be empty: what is written to it stays. The clients are as many each time and shared out among the processes.
+A register that has certificates is measured by a store of mohr bench fill, copied to the database (mohr store copy), with its mohr.db moved away.`,
+		Example: `  mohr bench nodes --store 'postgres://mohr@/bench?host=/run/postgresql' --processes 1,2,4
+  mohr bench nodes --store 'postgres://mohr@/filled?host=/run/postgresql' --work bench-work/scale-100000`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			sizes, err := parseSizes(processes)
 			if err != nil {
@@ -146,7 +148,7 @@ must be empty: what is written to it stays. The clients are as many each time an
 		},
 	}
 	f.register(c)
-	c.Flags().StringVar(&f.Store, "store", "", "URL of an empty PostgreSQL database")
+	c.Flags().StringVar(&f.Store, "store", "", "URL of a PostgreSQL database, empty or with the records of --work")
 	c.Flags().StringVar(&processes, "processes", "1,2,4", "numbers of processes, with commas")
 	return c
 }

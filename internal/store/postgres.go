@@ -31,8 +31,9 @@ const (
 	// connectWait bounds how long a server may take to accept a connection,
 	// where the address does not say.
 	connectWait = 5 * time.Second
-	// defaultConns is the size of the pool where the address does not say.
-	defaultConns = 16
+	// defaultConns is the size of the pool where the address does not say:
+	// what is under way at once gets in each other's way (docs/nodes.md).
+	defaultConns = 8
 )
 
 // settings are those of a session where the address does not set others.

@@ -124,6 +124,9 @@ func tail(file string) []byte {
 type Usage struct {
 	CPU    time.Duration // user and system
 	Memory float64       // resident, octets
+	// Updates of a store that several processes share, and how many runs of
+	// them did not fit between others; zero with any other store.
+	Updates, Again float64
 }
 
 // UsageOf asks a process for its own figures, in Prometheus' text format.
@@ -133,26 +136,25 @@ func UsageOf(ctx context.Context, ops string) (Usage, error) {
 	if err != nil {
 		return u, err
 	}
-	found := 0
+	cpu := -1.0
+	figures := map[string]*float64{
+		"process_cpu_seconds_total": &cpu, "process_resident_memory_bytes": &u.Memory,
+		"mohr_store_update_seconds_count": &u.Updates, "mohr_store_retries_total": &u.Again,
+	}
 	for line := range strings.Lines(string(b)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if name != "process_cpu_seconds_total" && name != "process_resident_memory_bytes" {
+		to, ok := figures[name]
+		if !ok {
 			continue
 		}
-		v, err := strconv.ParseFloat(value, 64)
-		if err != nil {
+		if *to, err = strconv.ParseFloat(value, 64); err != nil {
 			return u, fmt.Errorf("metric %s: %w", name, err)
 		}
-		found++
-		if name == "process_cpu_seconds_total" {
-			u.CPU = time.Duration(v * float64(time.Second))
-		} else {
-			u.Memory = v
-		}
 	}
-	if found != 2 {
+	if cpu < 0 || u.Memory == 0 {
 		return u, fmt.Errorf("%s does not tell its processor time and memory: that needs Linux", ops)
 	}
+	u.CPU = time.Duration(cpu * float64(time.Second))
 	return u, nil
 }
 
