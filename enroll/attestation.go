@@ -57,7 +57,7 @@ func attestationPurpose(id string) nonce.Purpose { return nonce.Purpose("attesta
 
 // attestationOf is what a statement for the application must be about.
 func (d *Desk) attestationOf(id, n string) attest.Binding {
-	return attest.Binding{Audience: d.Audience, Purpose: "application/" + id, Nonce: n}
+	return attest.ForApplication(d.Audience, id, n)
 }
 
 // ChallengeDevice begins an attestation. Of a TPM the certificates and the

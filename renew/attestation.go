@@ -15,7 +15,7 @@ import (
 // attestationOf is what a device must say of the new key of a renewal: it ties
 // the key to the nonce of the statement and to the old certificate.
 func (d *Desk) attestationOf(certificate, n string) attest.Binding {
-	return attest.Binding{Audience: d.Audience, Purpose: "renewal/" + certificate, Nonce: n}
+	return attest.ForRenewal(d.Audience, certificate, n)
 }
 
 // ChallengeDevice makes what the TPM of the new key has to open, for the

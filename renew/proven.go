@@ -2,11 +2,14 @@ package renew
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/ca/narrow"
 	"mohr/ca/signature"
 	"mohr/internal/fault"
 )
@@ -28,27 +31,29 @@ func (w Wish) papers(g gathered) ca.Papers {
 // authority has signed, that still counts and whose window is open; the
 // statement, where there is one, is by its key and names the new one. How
 // many renewals there were since the last full proofing is the store's word.
-func (d *Desk) Proven(ctx context.Context, c ca.Certificate, p ca.Papers, key string) (r evidence.Renewal, proof string, err error) {
+func (d *Desk) Proven(ctx context.Context, c ca.Certificate, p ca.Papers, key string) (r narrow.Renewal, err error) {
 	old, leaf, err := d.replaced(ctx, c)
 	if err != nil {
-		return r, "", err
+		return r, err
 	}
-	r = evidence.Renewal{Depth: old.Depth + 1, ProofAt: old.ProofAt}
+	sum := sha256.Sum256(leaf.Raw)
+	r.Old, r.Renewal = hex.EncodeToString(sum[:]), evidence.Renewal{Depth: old.Depth + 1, ProofAt: old.ProofAt}
 	if r.Previous, err = IdentityOf(leaf); err != nil || len(p.Statement) == 0 {
-		return r, "", err
+		return r, err
 	}
 	signed, err := d.Verifier.CMS(ctx, p.Statement, p.Document)
 	if err != nil {
-		return r, "", err
+		return r, err
 	}
 	s, _, err := signature.ParseClaims[Statement](signed, StatementType, d.Audience, c.NotBefore)
 	if err != nil {
-		return r, "", err
+		return r, err
 	}
 	if signed.Standing().Record().Serial != old.Serial || s.NewSPKISHA256 != key || s.Profile != profileName(old) {
-		return r, "", errNotRenewable()
+		return r, errNotRenewable()
 	}
-	return r, signed.SHA256(), nil
+	r.Statement, r.Nonce = signed.SHA256(), s.Nonce
+	return r, nil
 }
 
 // replaced is the certificate that an intent is to replace.

@@ -11,6 +11,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/evidence"
+	"mohr/hsm/attest"
 	"mohr/internal/fault"
 	"mohr/internal/gateway"
 )
@@ -18,18 +19,29 @@ import (
 // Renewals says what a renewal rests on, by what this node knows itself.
 type Renewals interface {
 	// Proven returns that for the intent of a renewal to the key (hex SHA-256 of
-	// its SubjectPublicKeyInfo), and the hex SHA-256 of the statement by which
-	// the old key asked for it; "" where the papers have none.
-	Proven(ctx context.Context, c ca.Certificate, p ca.Papers, key string) (evidence.Renewal, string, error)
+	// its SubjectPublicKeyInfo).
+	Proven(ctx context.Context, c ca.Certificate, p ca.Papers, key string) (Renewal, error)
+}
+
+// Renewal is what a renewal rests on.
+type Renewal struct {
+	evidence.Renewal
+	Old string // hex SHA-256 of the DER of the certificate to be replaced
+	// Of the statement by which the old key asked for it; "" where the papers
+	// have none.
+	Statement string // hex SHA-256 of what was signed
+	Nonce     string // that it is over
 }
 
 // Judge decides again what another node has decided. It believes what a
-// register or an old key has signed, and the other node's word for the kinds
-// of evidence in Word and for nothing else. It is safe for concurrent use.
+// register, an old key or a device has signed, and the other node's word for the
+// kinds of evidence in Word and for nothing else. It is safe for concurrent use.
 type Judge struct {
 	Policy   *evidence.Policy
 	Registry *gateway.Client // has the register's key
 	Renewals Renewals
+	Devices  *attest.Verifier // whose devices this node believes; nil: none
+	Audience string           // base URL of the portal, which devices speak of
 	Word     []evidence.Type
 	Now      func() time.Time // nil: time.Now
 }
@@ -41,35 +53,41 @@ func (j *Judge) Decide(ctx context.Context, c ca.Certificate, p ca.Papers) (ca.O
 	if err != nil {
 		return none, nil, err
 	}
-	if c.Home != evidence.Software {
+	if !j.mayLiveIn(c.Home) {
 		return none, nil, errUnsigned(evidence.DeviceAttestation)
 	}
 	profile, _, _ := strings.Cut(c.Profile, "@")
 	about := evidence.Case{Profile: profile, Home: c.Home, Records: p.Records}
-	statement := ""
+	var r Renewal
 	if c.Replaces != "" {
-		r, proof, err := j.Renewals.Proven(ctx, c, p, csr.SPKISHA256())
-		if err != nil {
+		if r, err = j.Renewals.Proven(ctx, c, p, csr.SPKISHA256()); err != nil {
 			return none, nil, err
 		}
-		about.Renewal, statement = &r, proof
+		about.Renewal = &r.Renewal
 	}
-	now := time.Now
-	if j.Now != nil {
-		now = j.Now
-	}
-	d := j.Policy.Evaluate(about, now())
+	d := j.Policy.Evaluate(about, j.now())
 	if d.Outcome() != evidence.Approved {
 		return none, nil, errShort(d)
 	}
-	uses, err := j.uses(d, p, statement, csr.SPKISHA256())
+	uses, err := j.uses(d, p, r.Statement, csr.SPKISHA256())
 	if err != nil {
 		return none, nil, err
 	}
-	if about.Renewal != nil && statement == "" && !slices.Contains(j.Word, evidence.CertSignature) {
+	if about.Renewal != nil && r.Statement == "" && !slices.Contains(j.Word, evidence.CertSignature) {
 		return none, nil, errUnsigned(evidence.CertSignature)
 	}
-	return ca.Order{Decision: d, CSR: csr, Replaces: c.Replaces}, uses, nil
+	o := ca.Order{Decision: d, CSR: csr, Replaces: c.Replaces}
+	if c.Home != evidence.Software {
+		o.Attested, err = j.attested(d, c, p, r)
+	}
+	return o, uses, err
+}
+
+func (j *Judge) now() time.Time {
+	if j.Now == nil {
+		return time.Now()
+	}
+	return j.Now()
 }
 
 // uses holds every record that the decision counted against the signature on
@@ -81,6 +99,9 @@ func (j *Judge) uses(d evidence.Decision, p ca.Papers, statement, key string) (u
 	for i, r := range p.Records {
 		if !slices.Contains(d.Evidence(), r.Hash()) {
 			continue
+		}
+		if r.Type == evidence.DeviceAttestation && d.Home() != evidence.Software {
+			continue // attested asks; it serves the one request that it names
 		}
 		if r.Type == evidence.CertSignature && statement != "" {
 			if r.RawSHA256 != statement || r.Claims.SPKISHA256 != key {

@@ -40,6 +40,7 @@ type parted struct {
 	portal, status string // addresses of the first portal's listeners
 	issuing        string // address at which the ca node signs for others
 	nodes          string // base URL at which portals look for it
+	devices        string // line of the configuration: whose devices are believed
 	rough          bool   // jobs fail for a while
 }
 
@@ -113,7 +114,7 @@ ops: 127.0.0.1:0
 mtls: 127.0.0.1:0
 registry: {url: "%[7]s", public_key: %[1]s/registry.pem, environment: simulated}
 domains: {resolvers: ["127.0.0.1:9", "127.0.0.1:9"]}
-%[8]s`, p.dir, name, p.database, p.portalURL(), p.status, policy, p.registry.URL, more))
+%[8]s%[9]s`, p.dir, name, p.database, p.portalURL(), p.status, policy, p.registry.URL, p.devices, more))
 	return filepath.Join(p.dir, name+".yaml")
 }
 

@@ -86,6 +86,17 @@ type Binding struct {
 	Nonce    string // ours; who calls Verify sees to it that it is used once
 }
 
+// ForApplication is what a statement for an application is about.
+func ForApplication(audience, id, nonce string) Binding {
+	return Binding{Audience: audience, Purpose: "application/" + id, Nonce: nonce}
+}
+
+// ForRenewal is what a statement for the renewal of a certificate (hex SHA-256
+// of its DER) is about.
+func ForRenewal(audience, certificate, nonce string) Binding {
+	return Binding{Audience: audience, Purpose: "renewal/" + certificate, Nonce: nonce}
+}
+
 // Message is what a device is asked to speak about. A PIV key signs it; a TPM
 // carries its SHA-256 as qualifying data.
 func (b Binding) Message() []byte {

@@ -69,7 +69,7 @@ func (c *Config) validateIssuing() error {
 	need(c.Publish != "" && c.Portal != "", "a node without the role ca needs publish and portal, as the other nodes have them")
 	need(c.Store != "", "a node without the role ca needs store, the database of all nodes")
 	need(c.Held == "", "held is set, but keys of holders are certified only where the role ca is on the same node")
-	need(c.Attestation.none(), "attestation is set, but keys in devices are certified only where the role ca is on the same node")
+	need(c.Attestation.TPM == "", "attestation.tpm is set, but what a TPM has to open is no secret to a portal, so the node with the keys could not believe what comes of it; TPMs vouch where the role ca is on the same node, PIV devices (attestation.piv) on any")
 	need(c.ACMEOrders == 0, "acme_orders_per_hour is set, but servers' certificates are issued only where the role ca is on the same node")
 	return errors.Join(errs...)
 }
@@ -127,7 +127,7 @@ func (r *rooms) openIssuing(context.Context) error {
 		}
 		r.asks.Store(narrow.NewClient(r.Config.Issuing.Nodes, r.issuingTransport(name), r.Log))
 	case r.Config.Issuing.Listen != "":
-		r.judge.Store(&narrow.Judge{Policy: r.policy, Registry: r.registry.Client, Renewals: r.renew, Word: r.Config.Issuing.Word})
+		r.judge.Store(&narrow.Judge{Policy: r.policy, Registry: r.registry.Client, Renewals: r.renew, Devices: r.attestation, Audience: r.Config.Portal, Word: r.Config.Issuing.Word})
 	}
 	return nil
 }
