@@ -53,6 +53,7 @@ func (d *Desk) pageList(c echo.Context, who signin.Who) error {
 type keyPage struct {
 	Key
 	Certified  bool
+	SignsIn    bool        // and signs statements, but no documents
 	Offered    bool        // there are certificates for it
 	Signatures []Signature // the last ones, the newest first
 }

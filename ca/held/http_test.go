@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"mohr/ca"
 	"mohr/ca/held"
 	"mohr/ca/signin"
 )
@@ -19,18 +20,22 @@ func TestTheListShowsItsHoldersKeys(t *testing.T) {
 	}
 	fresh := b.make(t, true)
 	k, _ := b.certified(t, false)
+	signsIn, _ := b.certifiedFor(t, false, ca.NaturalAuth)
 	_, page := w.send("GET", "/my/keys", "", nil)
-	for _, id := range []string{fresh.ID, k.ID} {
+	for _, id := range []string{fresh.ID, k.ID, signsIn.ID} {
 		status, own := w.send("GET", "/my/keys/"+id, "", nil)
 		if !strings.Contains(page, "/my/keys/"+id) || status != http.StatusOK || !strings.Contains(own, id) {
 			t.Errorf("%s: %d", id, status)
 		}
 		if certified := strings.Contains(own, "/my/sign"); certified != (id == k.ID) {
-			t.Errorf("%s offers to sign: %v", id, certified)
+			t.Errorf("%s offers to sign documents: %v", id, certified)
+		}
+		if told := strings.Contains(own, "and no documents"); told != (id == signsIn.ID) {
+			t.Errorf("%s is for signing in: %v", id, told)
 		}
 	}
 	status, list := w.send("GET", "/my/keys.json", "", nil)
-	if status != http.StatusOK || strings.Count(list, "BEGIN CERTIFICATE") < 2 || strings.Count(list, `"id"`) != 2 {
+	if status != http.StatusOK || strings.Count(list, "BEGIN CERTIFICATE") < 3 || strings.Count(list, `"id"`) != 3 {
 		t.Errorf("%d %s", status, list)
 	}
 	nobody := &browser{t: t, b: b, cookies: map[string]string{}}

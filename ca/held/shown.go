@@ -19,11 +19,15 @@ func (d *Desk) page(ctx context.Context, who signin.Who, id string) (p keyPage, 
 	if p.Key, err = d.Key(ctx, who, id); err != nil {
 		return p, err
 	}
-	chain, err := d.chain(ctx, p.Key)
+	now := d.now()
+	err = d.Store.View(ctx, func(tx store.Tx) error {
+		p.Certified, p.SignsIn, err = serves(tx, p.Key, now)
+		return err
+	})
 	if err != nil {
 		return p, err
 	}
-	p.Certified, p.Offered = len(chain) > 0, d.Offered
+	p.Offered = d.Offered
 	p.Signatures, err = d.Signatures(ctx, who, id)
 	slices.Reverse(p.Signatures)
 	p.Signatures = p.Signatures[:min(maxShown, len(p.Signatures))]

@@ -122,10 +122,7 @@ func (d *Desk) mayUse(tx store.Tx, who signin.Who, w Wanted, a signin.Assertion,
 // good now, and for content to be signed by the key of one that signs in: what
 // is signed by that, unseen, could be a handshake of TLS in the holder's name.
 func certified(tx store.Tx, k Key, p Purpose, now time.Time) error {
-	good, signsIn := false, false
-	err := eachGood(tx, k, now, func(c ca.Certificate) {
-		good, signsIn = true, signsIn || strings.HasPrefix(c.Profile, ca.NaturalAuth+"@")
-	})
+	good, signsIn, err := serves(tx, k, now)
 	if err == nil && signsIn && p != Statement {
 		return fault.New(fault.Denied, "held_signs_in", "the certificate of this key is for signing in, and the key signs no content; use one with a certificate for signing")
 	}
@@ -133,6 +130,15 @@ func certified(tx store.Tx, k Key, p Purpose, now time.Time) error {
 		err = fault.New(fault.Denied, "held_uncertified", "this key has no certificate that is good now, without which it signs its own request only; apply for one, or use another key")
 	}
 	return err
+}
+
+// serves reports whether the key has a good certificate, and whether one of
+// those is for signing in, so that the key signs statements only.
+func serves(tx store.Tx, k Key, now time.Time) (good, signsIn bool, err error) {
+	err = eachGood(tx, k, now, func(c ca.Certificate) {
+		good, signsIn = true, signsIn || strings.HasPrefix(c.Profile, ca.NaturalAuth+"@")
+	})
+	return good, signsIn, err
 }
 
 // sign opens the key and signs. Nothing else in this program does.
