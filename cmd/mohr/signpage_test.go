@@ -149,7 +149,7 @@ func TestAHolderSignsDocumentsInABrowser(t *testing.T) {
 
 			once := signsOnPage(t, tab, contract, "#form-pades", "sign-pdf")
 			pdfsigHolds(t, once, 1)
-			checksOnPage(t, tab)
+			checksOnPage(t, tab, "PAdES B-T")
 			tab.Go(s.Config.Portal + "/my/sign")
 			pdfsigHolds(t, signsOnPage(t, tab, writeFile(t, "twice.pdf", once), "#form-pades", "sign-pdf-twice"), 2)
 
@@ -159,23 +159,24 @@ func TestAHolderSignsDocumentsInABrowser(t *testing.T) {
 			if said := tab.Text("#command"); !strings.Contains(said, `mohr sign 'it'\''s mine.txt' --format cades --detached --level T`) {
 				t.Errorf("the command is %s", said)
 			}
-			checksOnPage(t, tab)
+			checksOnPage(t, tab, "CAdES B-T")
 
 			tab.Go(s.Config.Portal + "/my/sign")
 			s.joseHolds(t, signsOnPage(t, tab, text, "#form-jades", "sign-jws"))
-			checksOnPage(t, tab)
+			checksOnPage(t, tab, "JAdES B-T")
 			s.signsNothingBroken(t, tab)
 		})
 	}
 }
 
-// checksOnPage follows the page's way to the check of what was signed.
-func checksOnPage(t *testing.T, tab *browser.Tab) {
+// checksOnPage follows the page's way to the check of what was signed, which
+// tells the format and the level.
+func checksOnPage(t *testing.T, tab *browser.Tab, level string) {
 	t.Helper()
 	tab.Follow("#check button")
 	seen(t, tab, "sign-checked")
-	if !strings.Contains(tab.Text("section.verdict"), "TOTAL-PASSED") || !strings.Contains(tab.Text("main"), "B-T") {
-		t.Errorf("what was signed is not good:\n%s", tab.Text("main"))
+	if !strings.Contains(tab.Text("section.verdict"), "TOTAL-PASSED") || !strings.Contains(tab.Text("main"), level+", ECDSA") {
+		t.Errorf("what was signed is not good at %s:\n%s", level, tab.Text("main"))
 	}
 }
 

@@ -85,6 +85,7 @@ function tellWhat(octets, hash) {
   row("size", octets.toLocaleString(lang));
   row("hash", hash);
   row("form", form.querySelector(`label[for=form-${wanted.form}]`).textContent);
+  row("level", form.elements.level.selectedOptions[0].textContent);
   look.querySelector("[data-key]").replaceChildren(...form.querySelector("[name=serial]:checked").labels[0].cloneNode(true).childNodes);
   $("#pages").hidden = prepared.pages === 0;
   row("pages", prepared.pages.toLocaleString(lang));
