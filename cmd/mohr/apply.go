@@ -27,6 +27,7 @@ type applyFlags struct {
 	key, csr, out, bundle    string
 	ekIssuers                string
 	secret                   string
+	acceptTerms              string
 	json                     bool
 }
 
@@ -35,11 +36,12 @@ func applyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "apply", Short: "Apply for a certificate and receive it",
 		Long: "Apply for a certificate. What the registers need and is not given by a flag is asked for.\nThe key is made where --key says, unless it is there; --csr FILE is for a key that is elsewhere.\n" +
-			"A key in a TPM (tpmkms:) is attested: the TPM vouches for it, and the certificate says that it lives there.",
+			"A key in a TPM (tpmkms:) is attested: the TPM vouches for it, and the certificate says that it lives there.\n" +
+			"At a terminal you are asked whether you accept the terms, which SERVER/repository/ shows before too; --accept-terms VERSION answers for runs without one.",
 		Example: `  mohr apply --key holder.key --out holder.pem
   mohr apply --profile organisation-sign --legal-id 14003456780 --key holder.key --out holder.pem
   mohr apply --key 'tpmkms:name=holder;storage-directory=keys;device=/dev/tpmrm0' --out holder.pem
-  mohr apply --csr token.csr --out token.pem
+  mohr apply --csr token.csr --out token.pem --accept-terms 1
   mohr apply --application a-0123... --key holder.key --out holder.pem
   mohr apply --profile natural-auth --secret est --json > secret.json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -65,6 +67,7 @@ func applyCommand() *cobra.Command {
 	c.Flags().StringVar(&f.csr, "csr", "", "file with a certification request for a key that is elsewhere")
 	c.Flags().StringVar(&f.ekIssuers, "ek-issuers", "", "PEM file with the issuers of the TPM's certificate, where the service lacks them")
 	c.Flags().StringVar(&f.out, "out", "holder.pem", "file for the certificate and its issuer")
+	c.Flags().StringVar(&f.acceptTerms, "accept-terms", "", "version of the terms that you have read and accept; another one in force stops the command")
 	c.Flags().BoolVar(&f.json, "json", false, "print the result as JSON on standard output, all else on standard error")
 	c.Flags().StringVar(&f.secret, "secret", "", "est, cmp or scep: print the one-time secret with which another client hands in the key, and make none here")
 	c.Flags().StringVar(&f.bundle, "bundle", "", "file for the evidence bundle")
@@ -115,8 +118,9 @@ func (f *applyFlags) run(ctx context.Context, in io.Reader, out, talk io.Writer)
 	if err != nil {
 		return err
 	}
-	a := &applying{api: api, id: f.application, profile: f.profile, legalID: f.legalID, locale: f.locale, csr: csr, device: device, ask: ask,
-		say: func(format string, args ...any) { fmt.Fprintf(talk, format+"\n", args...) }}
+	say := func(format string, args ...any) { fmt.Fprintf(talk, format+"\n", args...) }
+	a := &applying{api: api, id: f.application, profile: f.profile, legalID: f.legalID, locale: f.locale, csr: csr, device: device, ask: ask, say: say}
+	a.accept = termsAsk{address: f.server + "/repository/terms-" + f.locale, accepted: f.acceptTerms, person: atTerminal(in), ask: ask, say: say}.accept
 	if f.secret != "" {
 		a.stopAt = "csr"
 	}

@@ -17,7 +17,8 @@ type applying struct {
 	ask     func(question string) (string, error) // for the code from the SMS
 	say     func(format string, args ...any)
 	id      string
-	stopAt  string // the need at which run ends without a certificate; "": none
+	stopAt  string                                          // the need at which run ends without a certificate; "": none
+	accept  func(ctx context.Context, version string) error // whether the terms are accepted; nil: they are
 }
 
 // run takes the application from its creation to the certificate, or to the
@@ -61,12 +62,12 @@ func (a *applying) path(rest string) string { return "/api/v1/applications/" + a
 
 // steps are what the person is told and asked.
 func (a *applying) steps() mohr.Steps {
+	accept := a.accept
+	if accept == nil {
+		accept = func(context.Context, string) error { return nil }
+	}
 	return mohr.Steps{
-		Accept: func(_ context.Context, terms string) error {
-			a.say("You accept the terms, version %s; the registers are asked now.", terms)
-			return nil
-		},
-		Code: a.code, CSR: a.csr, Device: a.device, StopAt: a.stopAt,
+		Accept: accept, Code: a.code, CSR: a.csr, Device: a.device, StopAt: a.stopAt,
 		Visit: func(link string) { a.say("Open this page, do what it says, and come back: %s", link) },
 		Before: func(need string) {
 			if text := saidBefore[need]; text != "" {
