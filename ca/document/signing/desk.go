@@ -2,6 +2,7 @@ package signing
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"mohr/ca"
 	"mohr/ca/document"
+	"mohr/ca/document/suite"
 	"mohr/ca/signin"
 	"mohr/internal/fault"
 	"mohr/internal/nonce"
@@ -98,8 +100,8 @@ type signer struct {
 	chain []*x509.Certificate // its issuers, as they are delivered
 }
 
-// signer returns the certificate with the serial, if who can sign with it now.
-func (d *Desk) signer(ctx context.Context, who signin.Who, written string, now time.Time) (s signer, err error) {
+// signer returns the certificate with the serial, if may lets it sign.
+func (d *Desk) signer(ctx context.Context, written string, may func(ca.Certificate) error) (s signer, err error) {
 	serial, err := ca.ParseSerial(written)
 	if err != nil {
 		return s, errUnknown()
@@ -111,7 +113,7 @@ func (d *Desk) signer(ctx context.Context, who signin.Who, written string, now t
 	if err != nil {
 		return s, err
 	}
-	if err := refused(c, who, now); err != nil {
+	if err := may(c); err != nil {
 		return s, err
 	}
 	issuer, ok := d.CA.Issuer(c.Issuer)
@@ -119,6 +121,11 @@ func (d *Desk) signer(ctx context.Context, who signin.Who, written string, now t
 		return s, fmt.Errorf("chain of %s: no issuer %s here", serial, c.Issuer)
 	}
 	s.chain = issuer.Delivery()
-	s.leaf, err = x509.ParseCertificate(c.DER)
-	return s, err
+	if s.leaf, err = x509.ParseCertificate(c.DER); err != nil {
+		return s, err
+	}
+	if a, err := suite.For(s.leaf.PublicKey, false); err != nil || a.Family != suite.ECDSA || a.Hash != crypto.SHA256 {
+		return s, fault.New(fault.Denied, "sign_key", "keys of this kind sign with the command mohr sign; on this page those on the curve P-256 do")
+	}
+	return s, nil
 }

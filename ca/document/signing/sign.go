@@ -93,8 +93,8 @@ func (d *Desk) Finish(ctx context.Context, who signin.Who, w Wanted, file []byte
 	if err != nil {
 		return nil, err
 	}
-	if !draft.holds(value) {
-		return nil, fault.New(fault.Denied, "sign_value", "the signature is not by the key of this certificate, over this document; sign with the key that it was issued for")
+	if err := draft.holds(value); err != nil {
+		return nil, err
 	}
 	serial, now := draft.leaf.SerialNumber.Text(16), d.now()
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
@@ -120,10 +120,13 @@ type draft struct {
 	finish func(ctx context.Context, value []byte) ([]byte, error)
 }
 
-// holds reports whether value is a signature by the certificate's key.
-func (d draft) holds(value []byte) bool {
+// holds is Denied if value is no signature by the certificate's key.
+func (d draft) holds(value []byte) error {
 	algorithm, err := suite.For(d.leaf.PublicKey, false)
-	return err == nil && algorithm.Verify(d.leaf.PublicKey, d.input, value)
+	if err != nil || !algorithm.Verify(d.leaf.PublicKey, d.input, value) {
+		return fault.New(fault.Denied, "sign_value", "the signature is not by the key of this certificate, over this document; sign with the key that it was issued for")
+	}
+	return nil
 }
 
 // draft makes the same of the same arguments. The certificate must be good now,
@@ -132,11 +135,9 @@ func (d *Desk) draft(ctx context.Context, who signin.Who, w Wanted, file []byte,
 	if err := w.check(file); err != nil {
 		return out, err
 	}
-	if out.signer, err = d.signer(ctx, who, w.Serial, d.now()); err != nil {
+	now := d.now()
+	if out.signer, err = d.signer(ctx, w.Serial, func(c ca.Certificate) error { return refused(c, who, now) }); err != nil {
 		return out, err
-	}
-	if a, err := suite.For(out.leaf.PublicKey, false); err != nil || a.Family != suite.ECDSA || a.Hash.Size() != len(w.SHA256) {
-		return out, fault.New(fault.Denied, "sign_key", "keys of this kind sign with the command mohr sign; on this page those on the curve P-256 do")
 	}
 	stamper, source := d.raised(w.Level)
 	switch w.Form {
