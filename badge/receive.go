@@ -241,6 +241,24 @@ func eachOfDomain(tx store.Tx, ascii string, now time.Time, fn func(Badge) error
 	})
 }
 
+// PDF returns the request that the badge came from, as it was received, where
+// that is a PDF; else NotFound.
+func (d *Desk) PDF(ctx context.Context, id ID) (signed []byte, err error) {
+	err = d.Store.View(ctx, func(tx store.Tx) error {
+		b, err := LoadBadge(tx, id)
+		if err != nil {
+			return err
+		}
+		r, err := store.Load[Request](tx, requestBucket, b.Request)
+		signed = r.Signed
+		return err
+	})
+	if err == nil && !isPDF(signed) {
+		err = fault.New(fault.NotFound, "badge_no_pdf", "this badge was not asked for by a PDF; its receipt says what was received")
+	}
+	return signed, err
+}
+
 // Receipt returns the signed receipt of the request the badge came from.
 func (d *Desk) Receipt(ctx context.Context, id ID) (receipt []byte, err error) {
 	err = d.Store.View(ctx, func(tx store.Tx) error {

@@ -8,6 +8,7 @@ import (
 
 	"mohr/badge"
 	"mohr/ca"
+	"mohr/ca/document/signing"
 	"mohr/ca/mandate"
 	"mohr/complaints"
 	"mohr/internal/fault"
@@ -28,6 +29,7 @@ type Config struct {
 	Store      store.Store
 	CA         *ca.Authority
 	Badges     *badge.Desk
+	Signing    *signing.Desk // of requests as PDF
 	Complaints *complaints.Desk
 	Teller     *complaints.Teller
 	Nonces     *nonce.Source
@@ -51,7 +53,7 @@ func New(c Config) (*Desk, error) {
 	}
 	need(c.Store != nil, "store")
 	need(c.CA != nil, "authority")
-	need(c.Badges != nil, "badges")
+	need(c.Badges != nil && c.Signing != nil, "badges or signing")
 	need(c.Complaints != nil, "complaints")
 	need(c.Teller != nil && c.Nonces != nil, "teller or nonces")
 	need(c.Audience != "", "audience")

@@ -1,11 +1,13 @@
 package merchant
 
 import (
+	"encoding/base64"
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
-	"mohr/badge"
+	"mohr/internal/fault"
 	"mohr/internal/web"
 )
 
@@ -20,6 +22,11 @@ func (d *Desk) showBadge(c echo.Context, at place, told *web.FormError) error {
 		return err
 	}
 	p := badgePage{place: at, Record: r, Renewal: r.ValidTo.Add(-d.Badges.Rules.RenewWithin)}
+	if _, err := d.Badges.PDF(ctx, r.ID); err == nil {
+		p.Letter = at.Path + "/badges/" + string(r.ID) + "/request.pdf"
+	} else if !errors.Is(err, fault.NotFound) {
+		return err
+	}
 	dues, err := d.Badges.Dues(ctx, r.ID)
 	if err != nil {
 		return err
@@ -81,6 +88,50 @@ func (d *Desk) showReady(c echo.Context, p requestPage) (err error) {
 	return web.Page(c, status, "merchant-request", p)
 }
 
+// postLetter makes the request as a PDF in two halves: what the key has to sign
+// and, with the value that it made, the signed file. Nothing is kept of it.
+func (d *Desk) postLetter(c echo.Context, v Visitor, at place) error {
+	if err := needBadges(at); err != nil {
+		return err
+	}
+	f, err := web.Form(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	s, err := d.letter(ctx, v, f.Get("serial"), []byte(f.Get("payload")))
+	if err != nil {
+		return err
+	}
+	if f.Get("value") == "" {
+		return c.JSON(http.StatusOK, map[string][]byte{"input": s.Input()})
+	}
+	value, err := base64.StdEncoding.DecodeString(f.Get("value"))
+	if err != nil {
+		value = nil // which no key made
+	}
+	signed, err := s.Finish(ctx, value)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string][]byte{"pdf": signed})
+}
+
+// getLetter is the request of a badge that was signed as a PDF, as it was received.
+func (d *Desk) getLetter(c echo.Context, _ Visitor, at place) error {
+	ctx := c.Request().Context()
+	r, err := d.ownBadge(ctx, at, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	signed, err := d.Badges.PDF(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Content-Disposition", `attachment; filename="badge-request.pdf"`)
+	return c.Blob(http.StatusOK, "application/pdf", signed)
+}
+
 // postRequest takes a signed request in, as the API does. Who signed it, and
 // what for, is for the badge room to judge.
 func (d *Desk) postRequest(c echo.Context, _ Visitor, at place) error {
@@ -91,7 +142,11 @@ func (d *Desk) postRequest(c echo.Context, _ Visitor, at place) error {
 	if err != nil {
 		return err
 	}
-	b, err := d.Badges.Request(c.Request().Context(), badge.Letter{Signed: []byte(f.Get("statement"))})
+	letter, err := signedRequest(f)
+	if err != nil {
+		return err
+	}
+	b, err := d.Badges.Request(c.Request().Context(), letter)
 	if err == nil {
 		return c.Redirect(http.StatusSeeOther, at.Path+"/badges/"+string(b.ID))
 	}

@@ -81,6 +81,7 @@ type badgePage struct {
 	Record  badge.Record
 	Days    []Day
 	Renewal time.Time // from when it can be renewed
+	Letter  string    // address of the request, if it was signed as a PDF
 }
 
 // Checkable reports whether a check now could change anything.

@@ -53,6 +53,7 @@ func TestAHeldKeyGoesAllTheWay(t *testing.T) {
 	serial := s.appliesWithHeldKey(t, tab)
 	tab.Go(page)
 	s.signsAFile(t, tab)
+	s.asksByLetter(t, tab)
 	tab.Go(s.Config.Portal + "/renew/" + serial)
 	tab.Wait("#renew-here button")
 	renewsByADocument(t, tab)
@@ -140,6 +141,19 @@ func (s *running) signsAFile(t *testing.T, tab *browser.Tab) {
 	if n := strings.Count(tab.Text("main table"), "a file"); n != 1 {
 		t.Errorf("%d files are on record:\n%s", n, tab.Text("main"))
 	}
+}
+
+// asksByLetter has the held key sign a badge request as a PDF, for the person as
+// a sole trader.
+func (s *running) asksByLetter(t *testing.T, tab *browser.Tab) {
+	t.Helper()
+	tab.Go(s.Config.Portal + "/my/shop")
+	tab.Go(tab.URL() + "/badges/new?domain=" + zahraOtherShop + "&licence=" + shopLicence)
+	tab.Wait("[data-keys] button")
+	tab.Click("#as-letter")
+	tab.Follow("[data-keys] button")
+	seen(t, tab, "held-letter")
+	s.keepsLetter(t, tab, zahraOtherShop)
 }
 
 // renewsByADocument has a renewal signed as a document, by whose signature

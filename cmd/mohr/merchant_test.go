@@ -6,15 +6,18 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"mohr/badge"
+	"mohr/ca/document/pades"
 	"mohr/ca/mandate"
 	"mohr/ca/signature"
 	"mohr/cmd/mohr/service"
 	"mohr/internal/browser"
+	"mohr/internal/pkitest"
 )
 
 // browserKey makes a key in the tab's browser and has it certified for the
@@ -91,8 +94,17 @@ func (s *running) asksForBadge(t *testing.T, tab *browser.Tab) {
 	tab.Follow("main form button")
 	tab.Wait("[data-keys] button")
 	seen(t, tab, "merchant-request-ready")
+	if tab.Phone { // the other one sends a JWS
+		tab.Click("#as-letter")
+	}
 	tab.Follow("[data-keys] button")
 	seen(t, tab, "merchant-badge-waiting")
+	if tab.Has("a[href$='/request.pdf']") != tab.Phone {
+		t.Errorf("the request as a PDF:\n%s", tab.Text("main"))
+	}
+	if tab.Phone {
+		s.keepsLetter(t, tab, zahraOtherShop)
+	}
 	id := tab.URL()[strings.LastIndex(tab.URL(), "/")+1:]
 	var r badge.Record
 	s.anyone.done(t, get("/api/v1/badges/"+id, ""), http.StatusOK, &r)
@@ -102,6 +114,28 @@ func (s *running) asksForBadge(t *testing.T, tab *browser.Tab) {
 	s.anyone.done(t, get("/api/v1/badges/"+id, ""), http.StatusOK, &r)
 	if r.State != badge.Active || !tab.Has("img[src^='/badge/"+id+".svg']") {
 		t.Fatalf("the badge is %s: %+v", r.State, r.Findings)
+	}
+}
+
+// keepsLetter fetches the request that was signed as a PDF from the badge's
+// page: others read and verify it, and it is no document.
+func (s *running) keepsLetter(t *testing.T, tab *browser.Tab, domain string) {
+	t.Helper()
+	var content string
+	tab.Run(`const keys = await import("/static/keys.js"), res = await fetch(document.querySelector("a[href$='/request.pdf']").href);
+		return res.ok ? keys.base64(new Uint8Array(await res.arrayBuffer())) : "";`, &content)
+	letter, err := base64.StdEncoding.DecodeString(content)
+	if err != nil || len(letter) == 0 {
+		t.Fatalf("no letter: %v", err)
+	}
+	pdfsigHolds(t, letter, 1)
+	s.opensslHoldsPDF(t, letter)
+	out, err := exec.CommandContext(t.Context(), pkitest.Need(t, "pdftotext", "poppler-utils"), writeFile(t, "letter.pdf", letter), "-").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Domain: "+domain) {
+		t.Errorf("the letter says %q, %v", out, err)
+	}
+	if list, err := pades.Read(letter); err != nil || len(list) != 1 || list[0].Unfit == "" {
+		t.Errorf("the letter counts as a document: %v", err)
 	}
 }
 

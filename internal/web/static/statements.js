@@ -1,7 +1,8 @@
 // Statements of forms, signed with a key of this browser or one that is held. A form says in
 // data-challenge what it answers, or in data-nonce where that is to be had, in data-more what else is signed,
 // and by data-field which of its fields are; with data-jti it wants an id of
-// its own. Without a key here, the page shows a command that does the same.
+// its own. With data-letter the statement can be signed within a PDF, which the
+// service makes there; it comes back in the field "letter". Without a key here, the page shows a command that does the same.
 
 import * as keys from "./keys.js";
 
@@ -26,6 +27,16 @@ function more(form) {
   return out;
 }
 
+// signLetter has the service put the statement into a PDF, signs that, and puts
+// the whole into the form.
+async function signLetter(form, key) {
+  const payload = JSON.stringify({ ...(await keys.claims(key, await challenge(form))), ...more(form) });
+  const make = (value) => keys.ask(form.dataset.letter, { method: "POST", body: new URLSearchParams({ serial: keys.serial(key), payload, value }) });
+  const { input } = await make("");
+  const { pdf } = await make(keys.base64(await keys.signDER(key.privateKey, keys.fromBase64(input), "statement")));
+  form.elements.letter.value = pdf;
+}
+
 function offer(form, key) {
   const list = form.querySelector("[data-keys] ul"), item = document.createElement("li");
   const button = form.querySelector("[data-keys] template").content.firstElementChild.cloneNode(true);
@@ -35,10 +46,11 @@ function offer(form, key) {
     if (!form.reportValidity()) return;
     button.disabled = true;
     try {
-      form.elements.statement.value = await keys.sign(key, await challenge(form), more(form));
+      if (form.querySelector("[data-as-letter]:checked")) await signLetter(form, key);
+      else form.elements.statement.value = await keys.sign(key, await challenge(form), more(form));
       form.submit();
-    } catch {
-      tell(button.dataset.failed);
+    } catch (e) {
+      tell(e.told ? e.message : button.dataset.failed);
       button.disabled = false;
     }
   });
