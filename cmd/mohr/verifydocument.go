@@ -76,13 +76,14 @@ Exit codes: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 2 INDETERMINATE (or wrong use). docs
 }
 
 func (f *verifyFlags) judge(ctx context.Context, file string) (document.Report, error) {
-	now := time.Now()
+	now := time.Now
 	var none document.Report
 	if f.at != "" {
-		var err error
-		if now, err = time.Parse(time.RFC3339, f.at); err != nil {
+		at, err := time.Parse(time.RFC3339, f.at)
+		if err != nil {
 			return none, usageError{fmt.Errorf("--at %s: write a time as 2026-11-29T10:00:00Z", f.at)}
 		}
+		now = func() time.Time { return at }
 	}
 	policy, err := f.policies()
 	if err != nil {
@@ -104,14 +105,14 @@ func (f *verifyFlags) judge(ctx context.Context, file string) (document.Report, 
 		}
 	}
 	if p.Signatures, err = anyform.Read(raw, beside); err != nil {
-		return document.Unreadable(err, now), nil
+		return document.Unreadable(err, now()), nil
 	}
 	if f.fetch {
 		if err := f.ask(ctx, &p); err != nil {
 			return none, err
 		}
 	}
-	return document.Validate(p, policy, now), nil
+	return document.Validate(p, policy, now()), nil // what was said while we asked is not of the future
 }
 
 // given reads roots and values.

@@ -33,16 +33,16 @@ func (d *Desk) Judge(ctx context.Context, file, signature []byte) (document.Repo
 	case len(file) > MaxFile || len(signature) > MaxFile:
 		return none, fault.New(fault.Invalid, "validate_too_large", "a file has more than %[1]d kB; check it with the command mohr verify", MaxFile>>10)
 	}
-	now, beside := time.Now(), document.Content{}
-	if d.Now != nil {
-		now = d.Now()
+	now, beside := d.Now, document.Content{}
+	if now == nil {
+		now = time.Now
 	}
 	if signature != nil {
 		beside, file = document.Bytes(file), signature
 	}
 	list, err := anyform.Read(file, beside)
 	if err != nil {
-		return document.Unreadable(err, now), nil
+		return document.Unreadable(err, now()), nil
 	}
 	p := document.Proof{Signatures: list, Roots: d.Roots}
 	for _, s := range list {
@@ -52,5 +52,5 @@ func (d *Desk) Judge(ctx context.Context, file, signature []byte) (document.Repo
 		}
 		p.Known = p.Known.With(v)
 	}
-	return document.Validate(p, document.Policy{}, now), nil
+	return document.Validate(p, document.Policy{}, now()), nil // what was said while we asked is not of the future
 }

@@ -118,6 +118,28 @@ func TestThePageSaysWhetherASignatureCounts(t *testing.T) {
 	}
 }
 
+// asked is a Source that takes a while, and then says what is known.
+type asked func() document.Values
+
+func (v asked) Values(context.Context, []*x509.Certificate) (document.Values, error) { return v(), nil }
+
+// TestWhatIsSaidWhileItIsAskedForCounts: a status that was made after the
+// document came in is not of the future.
+func TestWhatIsSaidWhileItIsAskedForCounts(t *testing.T) {
+	p, now := doctest.New(t), at
+	d := &desk.Desk{Roots: []*x509.Certificate{p.Root}, Now: func() time.Time { return now }, Source: asked(func() document.Values {
+		now = now.Add(time.Second)
+		return p.Good(t, now)
+	})}
+	signed, err := cades.Sign(t.Context(), p.Issue(t, nil, nil), document.Bytes(text), cades.Options{MIME: "text/plain", Time: at, Enclose: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := d.Judge(t.Context(), signed, nil); err != nil || r.Indication != document.Passed {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
 func TestEveryIndicationHasItsWords(t *testing.T) {
 	var keys []string
 	for _, s := range document.Subs() {
