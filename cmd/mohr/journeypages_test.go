@@ -24,7 +24,7 @@ var shots = flag.String("shots", "", "write pictures of the pages to this folder
 var everyShot = flag.Bool("everyshot", false, "with -shots: pictures of all pages, not only of those that are kept")
 
 // pictured are the pages of which pictures are kept.
-var pictured = []string{"home", "enroll-start", "enroll-key", "enroll-certificate", "signin", "my", "my-certificate", "devices", "sign-pdf-look", "badge", "record", "complaint-new", "complaint-filed", "statistics"}
+var pictured = []string{"home", "enroll-start", "enroll-key", "enroll-certificate", "signin", "my", "my-certificate", "devices", "sign-document", "sign-pdf-look", "sign-pdf-done", "badge", "record", "complaint-new", "complaint-filed", "statistics"}
 
 // seen holds the page against what every page promises, and keeps its picture
 // if pictures are wanted.

@@ -8,26 +8,27 @@ import (
 	"mohr/internal/browser"
 )
 
-// TestAHolderChoosesHowLongASignatureCounts: each level chosen on the page is
+// TestAHolderChoosesALevelInABrowser: each level chosen on the page is
 // what comes out, and the page says before the signature which one it will be.
 // OpenSSL leads signer and chain to the service's root.
-func TestAHolderChoosesHowLongASignatureCounts(t *testing.T) {
+func TestAHolderChoosesALevelInABrowser(t *testing.T) {
 	t.Parallel()
 	s := startService(t, "")
 	tab := browser.Shared(t).Tab(t, browser.Look{Lang: "fa"})
 	s.withKeyHere(t, tab, zahra, false)
 	signsInHere(t, tab)
 	contract, text := plainPDF(t, "contract.pdf"), writeFile(t, "contract.txt", []byte("one is to pay ten\n"))
-	for _, l := range []struct{ file, form, level, told, want string }{
-		{contract, "#form-pades", "LT", "بررسی بدون ما", "PAdES B-LT"},
-		{text, "#form-cades", "LT", "بررسی بدون ما", "CAdES B-LT"},
-		{text, "#form-cades", "B", "تا پایان گواهی", "CAdES B-B"},
+	for _, l := range []struct{ file, form, level, told, want, picture string }{
+		{contract, "#form-pades", "LT", "بررسی بدون ما", "PAdES B-LT", "sign-pdf"},
+		{text, "#form-cades", "LT", "بررسی بدون ما", "CAdES B-LT", "sign-cms"},
+		{text, "#form-cades", "B", "تا پایان گواهی", "CAdES B-B", "sign-cms"},
 	} {
 		tab.Go(s.Config.Portal + "/my/sign")
 		tab.Wait("main[data-ready] #sign")
 		tab.Open("#sign details")
 		tab.Fill("#level", l.level)
-		signed := signsOnPage(t, tab, l.file, l.form, "sign-level")
+		seen(t, tab, "sign-document")
+		signed := signsOnPage(t, tab, l.file, l.form, l.picture)
 		if l.form == "#form-pades" {
 			pdfsigHolds(t, signed, 1)
 			s.opensslHoldsPDF(t, signed)

@@ -137,7 +137,7 @@ func TestAHolderSignsDocumentsInABrowser(t *testing.T) {
 	t.Parallel()
 	s := startService(t, "")
 	chromium := browser.Shared(t)
-	for i, l := range []browser.Look{{Lang: "en"}, {Lang: "fa", Phone: true}} {
+	for i, l := range []browser.Look{{Lang: "en", Dark: true}, {Lang: "fa", Phone: true}} {
 		t.Run(l.String(), func(t *testing.T) {
 			tab := chromium.Tab(t, l)
 			s.withKeyHere(t, tab, []applicant{zahra, davood}[i], false)
