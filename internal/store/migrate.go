@@ -13,7 +13,7 @@ var migrations = []string{
 	"CREATE TABLE mohr_form (version integer NOT NULL)",
 	// What a connection committed last: see mark.
 	"CREATE TABLE mohr_commits (connection text PRIMARY KEY, number bigint NOT NULL, at timestamptz NOT NULL)",
-	// One row, by which a standby tells how far behind it is: see Pulse.
+	// One row, by which who reads tells how far behind a server is: see Pulse.
 	"CREATE TABLE mohr_pulse (one boolean PRIMARY KEY CHECK (one), at timestamptz NOT NULL)",
 }
 

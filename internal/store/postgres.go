@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -121,8 +120,6 @@ type pgStore struct {
 	side  *pgxpool.Pool // one connection, for tables and outcomes
 	turn  chan struct{} // held by the function that is tried again
 	reads bool          // and never writes: see OpenReader
-	// standby is whether a server that it read from was one.
-	standby atomic.Bool
 
 	tables sync.Map // bucket: struct{}, of tables known to be there
 	counts counts

@@ -12,8 +12,8 @@ import (
 const (
 	// pulseEvery is how often the database's clock is written down in it.
 	pulseEvery = time.Second
-	// behindMost is how far a standby may be behind: what it says is used up to
-	// then as if it were said by the database itself.
+	// behindMost is how far a server may be behind: what it says is used up to
+	// then as if it were said by the database that the others write to.
 	behindMost = 5 * time.Second
 )
 
@@ -22,10 +22,11 @@ var errReader = errors.New("this node reads the store and writes no records")
 
 // OpenReader opens the store in the database at the URL for a process that only
 // reads; Update refuses. The account need not be able to write, and the server
-// may be a standby that follows the one which the others write to. One that is
-// more than five seconds behind, by its clock and the last Pulse, answers as if
-// it were away: Unavailable. The database must have the form that this program
-// knows: a reader migrates nothing.
+// may be a standby that follows the one which the others write to. A server
+// whose last Pulse is more than five seconds old by its clock answers as if it
+// were away, standby or not: Unavailable. It is behind, or nobody writes to it
+// (any more). The database must have the form that this program knows: a reader
+// migrates nothing.
 func OpenReader(ctx context.Context, url string) (Store, error) {
 	s, err := connect(ctx, url)
 	if err != nil {
@@ -46,8 +47,8 @@ func OpenReader(ctx context.Context, url string) (Store, error) {
 }
 
 // Pulse writes the database's clock down, at most once a second whoever calls,
-// so that a standby can tell how far behind it is. It is a job of every node
-// that writes; a store that one process has to itself has no standby.
+// so that who reads can tell how far behind a server is. It is a job of every node
+// that writes; a store that one process has to itself has no other readers.
 func Pulse(ctx context.Context, s Store) error {
 	pg, ok := s.(*pgStore)
 	if !ok {
@@ -63,27 +64,11 @@ func Pulse(ctx context.Context, s Store) error {
 	return nil
 }
 
-// standbyKey is where a connection remembers whether its server is a standby.
-const standbyKey = "mohr.standby"
-
-// fresh is an error if the transaction is on a standby that is too far behind.
-// A reader that has met one asks every server from then on: what was a standby
-// may have been promoted, and nobody writes to it.
+// fresh is an error if the transaction is on a server that the nodes which write
+// do not write to, or on a standby that is too far behind theirs. A server that
+// is no standby is asked too: one that was cut off from the others, which
+// write to its successor now, says of itself that it is the primary.
 func (s *pgStore) fresh(ctx context.Context, tx pgx.Tx) error {
-	data := tx.Conn().PgConn().CustomData()
-	standby, known := data[standbyKey].(bool)
-	if !known {
-		if err := tx.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&standby); err != nil {
-			return err
-		}
-		data[standbyKey] = standby
-	}
-	if standby {
-		s.standby.Store(true)
-	}
-	if !s.standby.Load() {
-		return nil
-	}
 	var behind time.Duration
 	err := tx.QueryRow(ctx, "SELECT clock_timestamp() - at FROM mohr_pulse").Scan(&behind)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -108,6 +109,9 @@ func TestAReaderNeedsNoRightToWrite(t *testing.T) {
 	if err := s.Update(t.Context(), func(tx store.Tx) error { return store.Save(tx, "deeds", "first", "done") }); err != nil {
 		t.Fatal(err)
 	}
+	if err := store.Pulse(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
 	server.Query("CREATE ROLE reader LOGIN IN ROLE pg_read_all_data")
 	reader := openReader(t, strings.Replace(url, "mohr@", "reader@", 1))
 	if value, err := read(t, reader, "first"); err != nil || value != "done" {
@@ -156,6 +160,61 @@ func TestAPulseThatTellsNothingIsNoPulse(t *testing.T) {
 	until("a pulse after that", true)
 	pair.Failover()
 	until("a promoted standby to which nobody writes", false)
+}
+
+// TestAReaderLeavesAnOldPrimary has the network part a primary from its standby,
+// which takes over. The reader has met no standby, and a node that was cut off
+// with the old primary goes on as before.
+func TestAReaderLeavesAnOldPrimary(t *testing.T) {
+	t.Parallel() // it waits for the database more than it works
+	pair := pgtest.StartPair(t)
+	open := func(url string) store.Store {
+		t.Helper()
+		s, err := store.OpenPostgres(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	write := func(s store.Store, value string) {
+		t.Helper()
+		err := errors.Join(s.Update(t.Context(), func(tx store.Tx) error { return store.Save(tx, "deeds", "first", value) }), store.Pulse(t.Context(), s))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := open(pair.Primary("reader"))
+	write(before, "done")
+	reader := openReader(t, pair.Primary("reader"))
+	if value, err := read(t, reader, "first"); err != nil || value != "done" {
+		t.Fatalf("%q, %v", value, err)
+	}
+
+	pair.Split()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { // the first waits for a standby for ever
+		defer close(ended)
+		for ctx.Err() == nil && store.Pulse(ctx, before) == nil {
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	now := open(pair.Primary("reader") + "&synchronous_commit=local")
+	write(now, "undone")
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		value, err := read(t, reader, "first")
+		if errors.Is(err, fault.Unavailable) {
+			break
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("what the old primary says is believed: %q, %v", value, err)
+		}
+	}
+	write(now, "undone")
+	if value, err := read(t, openReader(t, pair.Primary("reader")), "first"); err != nil || value != "undone" {
+		t.Errorf("at the new primary: %q, %v", value, err)
+	}
 }
 
 func setPulse(t *testing.T, url, ahead string) {

@@ -16,6 +16,7 @@ type Pair struct {
 	t                testing.TB
 	primary, standby *Server // standby: nil while there is none
 	dirs             [2]string
+	old              *Server // nil: the pair was never split
 }
 
 // StartPair starts both, which end with the test.
@@ -32,7 +33,7 @@ func StartPair(t testing.TB) *Pair {
 	p.primary.Query("SELECT pg_reload_conf()")
 	p.follow(spare)
 	t.Cleanup(func() {
-		for _, s := range []*Server{p.standby, p.primary} {
+		for _, s := range []*Server{p.standby, p.primary, p.old} {
 			if s != nil {
 				s.Kill()
 			}
@@ -74,6 +75,20 @@ func (p *Pair) Failover() {
 	p.primary, p.standby = p.standby, nil
 	p.primary.run("pg_ctl", "promote", "-w", "-D", p.primary.data())
 }
+
+// Split makes the standby, which was attached, the primary and leaves the old
+// one running, as it is when the network between them parts. Commits wait on
+// both, but for those of a session with synchronous_commit=local.
+func (p *Pair) Split() {
+	p.t.Helper()
+	p.attached()
+	p.old, p.primary, p.standby = p.primary, p.standby, nil
+	p.primary.run("pg_ctl", "promote", "-w", "-D", p.primary.data())
+}
+
+// Primary returns a URL of the database on the primary of now, wherever that
+// role goes later.
+func (p *Pair) Primary(name string) string { p.t.Helper(); return p.primary.Database(name) }
 
 // Up starts the primary, if it does not run, and makes a standby, if there is
 // none; it returns when the pair is whole.
