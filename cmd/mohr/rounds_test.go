@@ -16,6 +16,7 @@ import (
 var (
 	rounds  = flag.Int("rounds", 3, "rounds of faults")
 	outages = flag.Int("outages", 3, "outages of the database")
+	only    = flag.String("only", "", "with -rounds: a part of the names of the kinds of faults that are wanted")
 	seed    = flag.Uint64("seed", 0, "with -rounds: of the dice; 0 is a random one")
 )
 

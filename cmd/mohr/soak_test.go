@@ -39,7 +39,7 @@ func TestAMixedLoadUnderFaultsLosesNothing(t *testing.T) {
 // everyFault breaks all there is. The seed is that of the flag, or a random one.
 func everyFault(server *pgtest.Pair, keys *pkitest.TokenServer, database string, clients int) bench.Rounds {
 	r := bench.Rounds{
-		Seed: *seed, Clients: clients, Kill: server.Kill, Stop: server.Stop, Failover: server.Failover, Start: server.Up,
+		Seed: *seed, Clients: clients, Only: *only, Kill: server.Kill, Stop: server.Stop, Failover: server.Failover, Start: server.Up,
 		KeysGone: keys.Kill, KeysBack: keys.Start,
 		Cut: func() {
 			server.Query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '" + database + "'")

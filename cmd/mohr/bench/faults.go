@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ type Rounds struct {
 	// What is done to the home of the keys that a Config names: it dies and comes
 	// back. nil: it is not.
 	KeysGone, KeysBack func()
+	// Only is a part of the names of the kinds of faults that are wanted; "": all.
+	Only string
 	// SpareFirst says that the first process is never killed.
 	SpareFirst bool
 }
@@ -68,6 +71,9 @@ type breaking struct {
 // span is a time between two moments; end is zero while it lasts.
 type span struct{ begin, end time.Time }
 
+// readyWithin is how soon after a fault a node says that it is ready.
+const readyWithin = time.Minute
+
 // backWithin is how soon after an outage every answer is up to date.
 const backWithin = time.Second
 
@@ -80,15 +86,21 @@ func Faults(ctx context.Context, c Config, dir string, r Rounds) (Damage, error)
 		return Damage{}, err
 	}
 	defer b.close()
-	for n := range r.Rounds {
+	err = b.all(ctx)
+	return b.damage, err
+}
+
+// all is every round, one after the other.
+func (b *breaking) all(ctx context.Context) error {
+	for n := range b.Rounds.Rounds {
 		if err := b.round(ctx, n); err != nil {
-			return b.damage, fmt.Errorf("round %d, seed %d: %w", n+1, r.Seed, err)
+			return fmt.Errorf("round %d, seed %d: %w", n+1, b.Seed, err)
 		}
 		if b.damage.Rounds++; b.damage.Rounds%10 == 0 {
 			b.say("  %d rounds: %+v", b.damage.Rounds, b.damage)
 		}
 	}
-	return b.damage, nil
+	return nil
 }
 
 // openBreaking starts two processes in dir, on the database of c, that have so
@@ -114,9 +126,20 @@ func (b *breaking) open(ctx context.Context, c Config, dir string, people int) (
 	if _, err := b.startNode(ctx, ""); err != nil {
 		return err
 	}
-	b.kinds = b.possible()
+	if err := b.choose(b.possible()); err != nil {
+		return err
+	}
 	b.own, err = store.OpenPostgres(ctx, c.Store)
 	return err
+}
+
+// choose takes those of the faults that are wanted.
+func (b *breaking) choose(list []fault) error {
+	b.kinds = slices.DeleteFunc(list, func(f fault) bool { return !strings.Contains(f.kind, b.Only) })
+	if len(b.kinds) == 0 {
+		return fmt.Errorf("no kind of fault has %q in its name", b.Only)
+	}
+	return nil
 }
 
 func (b *breaking) close() {
@@ -175,16 +198,8 @@ func wait(ctx context.Context, d time.Duration) {
 // settled waits until both nodes say that they are ready, and answers have to
 // be up to date.
 func (b *breaking) settled(ctx context.Context) error {
-	for _, n := range b.nodes {
-		for begun := time.Now(); ; wait(ctx, 50*time.Millisecond) {
-			_, err := load.Fetch(ctx, "http://"+n.ops+"/readyz")
-			if err == nil {
-				break
-			}
-			if ctx.Err() != nil || time.Since(begun) > time.Minute {
-				return fmt.Errorf("%s is not ready: %w", n.data, err)
-			}
-		}
+	if err := b.ready(ctx, b.nodes...); err != nil {
+		return err
 	}
 	now := time.Now()
 	for b.wasAway(now, now.Add(time.Hour)) && ctx.Err() == nil {
@@ -192,6 +207,22 @@ func (b *breaking) settled(ctx context.Context) error {
 		now = time.Now()
 	}
 	return ctx.Err()
+}
+
+// ready waits until the nodes say that they are.
+func (b *breaking) ready(ctx context.Context, nodes ...*node) error {
+	for _, n := range nodes {
+		for begun := time.Now(); ; wait(ctx, 50*time.Millisecond) {
+			_, err := load.Fetch(ctx, "http://"+n.ops+"/readyz")
+			if err == nil {
+				break
+			}
+			if ctx.Err() != nil || time.Since(begun) > readyWithin {
+				return fmt.Errorf("%s is not ready: %w", n.data, err)
+			}
+		}
+	}
+	return nil
 }
 
 // isAway notes that the database cannot be asked until end is called.

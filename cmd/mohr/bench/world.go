@@ -149,6 +149,19 @@ func (w *World) visit() error {
 
 // found starts a registry and a service.
 func (w *World) found(ctx context.Context, people int) error {
+	if err := w.foundRegistry(ctx, people, "127.0.0.1:0"); err != nil {
+		return err
+	}
+	first, err := w.startNode(ctx, "")
+	if err != nil {
+		return err
+	}
+	w.portal, w.plain, w.ops = first.portal, first.plain, first.ops
+	return nil
+}
+
+// foundRegistry starts a registry of so many people that listens at an address.
+func (w *World) foundRegistry(ctx context.Context, people int, listen string) error {
 	w.people = makePeople(somewhere(), people)
 	b, err := peopleFile(w.people)
 	if err != nil {
@@ -159,17 +172,12 @@ func (w *World) found(ctx context.Context, people int) error {
 			return err
 		}
 	}
-	registry, err := load.Start(ctx, w.Program, w.dir, "registry", nil, "refregistry", "--shops", "--people", w.file("people.json"), "--listen", "127.0.0.1:0", "--public-key", w.file("registry.pem"))
+	registry, err := load.Start(ctx, w.Program, w.dir, "registry", nil, "refregistry", "--shops", "--people", w.file("people.json"), "--listen", listen, "--public-key", w.file("registry.pem"))
 	if err != nil {
 		return err
 	}
 	w.children = append(w.children, registry)
 	w.registry = registry.Addresses["http"]
-	first, err := w.startNode(ctx, "")
-	if err != nil {
-		return err
-	}
-	w.portal, w.plain, w.ops = first.portal, first.plain, first.ops
 	return nil
 }
 

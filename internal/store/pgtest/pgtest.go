@@ -3,6 +3,7 @@ package pgtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -28,20 +29,53 @@ type Server struct {
 	dir string               // has the socket, and the server's files
 	as  *syscall.SysProcAttr // who runs it: it refuses to run as root
 	cmd *exec.Cmd
+
+	place  func(func()) // runs what starts the server where it is to run; nil: here
+	listen string       // an address at which it listens beside its socket; "": none
 }
 
 // Start starts a server that ends with the test. Where PostgreSQL is not
 // installed the test is skipped, in CI it fails.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	return start(t, At(t, pkitest.SocketDir(t)))
+}
+
+// StartOn is Start for a server on another host: in runs the start there, where
+// the server listens at address too and believes everybody in its network. Its
+// socket is here.
+func StartOn(t testing.TB, in func(func()), address string) *Server {
+	t.Helper()
 	s := At(t, pkitest.SocketDir(t))
+	s.place, s.listen = in, address
+	return start(t, s)
+}
+
+func start(t testing.TB, s *Server) *Server {
+	t.Helper()
 	if os.Getuid() == 0 {
 		s.as = unprivileged(t, s.dir)
 	}
 	s.run("initdb", "-D", s.data(), "-U", "mohr", "-A", "trust", "--locale=C.UTF-8", "-E", "UTF8")
+	if s.listen != "" {
+		s.believe(s.listen + "/24")
+	}
 	s.Up()
 	t.Cleanup(func() { s.end(syscall.SIGQUIT) })
 	return s
+}
+
+// believe lets everybody in from a network, as whom they say.
+func (s *Server) believe(network string) {
+	s.t.Helper()
+	f, err := os.OpenFile(filepath.Join(s.data(), "pg_hba.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = fmt.Fprintf(f, "host all all %s trust\n", network)
+	if err := errors.Join(err, f.Close()); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // At is a server that another process of the test runs, to make databases in;
@@ -89,9 +123,15 @@ func (s *Server) run(name string, arg ...string) {
 func (s *Server) Up() {
 	s.t.Helper()
 	var said bytes.Buffer
-	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=")
+	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses="+s.listen)
 	s.cmd.SysProcAttr, s.cmd.Dir, s.cmd.Stderr = s.as, "/", &said
-	if err := s.cmd.Start(); err != nil {
+	var err error
+	if s.place == nil {
+		err = s.cmd.Start()
+	} else {
+		s.place(func() { err = s.cmd.Start() })
+	}
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
