@@ -51,7 +51,7 @@ func (c *Config) openStore(ctx context.Context) (store.Store, error) {
 		return nil, err
 	}
 	s, err := OpenStore(ctx, c.Data, c.Store, len(keys) == 0)
-	if errors.Is(err, fs.ErrNotExist) {
+	if c.Store == "" && errors.Is(err, fs.ErrNotExist) { // the socket of a database that is away is not there either
 		return nil, fmt.Errorf("%s has keys, but its store %s is missing: restore it from a backup, or move the directory away to begin anew", c.Data, embeddedFile)
 	}
 	if err != nil || c.Store == "" {
