@@ -62,18 +62,29 @@ func (d *Desk) sealedBundle(ctx context.Context, id string) (sealed, error) {
 	return s, err
 }
 
+// stampProven is how long a time stamp that was had shows that one can be had.
+const stampProven = time.Second
+
 // stampable is Unavailable while no time stamp can be had, for an application
 // that is about to be issued under a policy that issues nothing without one.
-func (d *Desk) stampable(ctx context.Context, a Application, request []byte) error {
+// Whether the unit answers is asked once a second and not for every
+// application (docs/decisions/0153).
+func (d *Desk) stampable(ctx context.Context, a Application) error {
 	rules, _ := d.Policy.Rules(a.Profile)
 	if a.Stage != Approved || rules.StampWithin > 0 {
 		return nil
 	}
-	digest := sha256.Sum256(request)
+	begun := d.Now()
+	if since := begun.Sub(time.Unix(0, d.stamped.Load())); since >= 0 && since < stampProven {
+		return nil
+	}
+	digest := sha256.Sum256([]byte(a.ID))
 	if _, err := d.Stamper.Stamp(ctx, digest[:]); err != nil {
+		d.stamped.Store(0)
 		down := fault.New(fault.Unavailable, "stamp_unavailable", "time stamps cannot be made now, and nothing is issued without; the approval stands, try again in some minutes")
 		return fmt.Errorf("%w: %w", down, err)
 	}
+	d.stamped.Store(begun.UnixNano())
 	return nil
 }
 

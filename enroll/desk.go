@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"mohr/ca"
@@ -68,6 +69,7 @@ type Config struct {
 type Desk struct {
 	Config
 	approvals *approval.Desk
+	stamped   atomic.Int64 // when the last time stamp was asked for that was had, Unix nanoseconds; see stampable
 }
 
 // Validate reports all faults at once.
@@ -111,7 +113,7 @@ func New(c Config) (*Desk, error) {
 	approvals, err := approval.New(approval.Config{
 		Store: c.Store, CA: c.CA, Verifier: c.Verifier, Nonces: c.Nonces, Audience: c.Audience, Now: c.Now,
 	})
-	return &Desk{c, approvals}, err
+	return &Desk{Config: c, approvals: approvals}, err
 }
 
 // now returns the current time in UTC and whole seconds.

@@ -82,7 +82,7 @@ func (d *Desk) submit(ctx context.Context, a Application, in handedIn) (Issuance
 		_, err := d.changeFrom(ctx, a, func(*step) error { return errUnchanged })
 		return Issuance{}, err
 	}
-	if err := d.stampable(ctx, a, in.request); err != nil {
+	if err := d.stampable(ctx, a); err != nil {
 		return Issuance{}, err
 	}
 	decision, refusal, err := d.bind(s, in)

@@ -28,10 +28,12 @@ func newStamper(d *desk) *timestamp.Unit {
 // switched is the real unit behind a switch.
 type switched struct {
 	*timestamp.Unit
-	down atomic.Bool
+	down  atomic.Bool
+	asked atomic.Int64
 }
 
 func (s *switched) Stamp(ctx context.Context, digest []byte) ([]byte, error) {
+	s.asked.Add(1)
 	if s.down.Load() {
 		return nil, errors.New("no answer")
 	}
@@ -73,12 +75,33 @@ func TestTimeStampsThatAreDown(t *testing.T) {
 		}
 	})
 	t.Run("stop issuance where the policy says so", func(t *testing.T) {
-		_, unit, a := begin(t, func(s string) string { return strings.ReplaceAll(s, "stamp_within: 24h", "stamp_within: 0s") })
+		d, unit, a := begin(t, func(s string) string { return strings.ReplaceAll(s, "stamp_within: 24h", "stamp_within: 0s") })
 		req := request(t)
 		a.csr(req).refused(t, 503, "stamp_unavailable")
 		a.nothingIssued()
 		a.state().want(t, enroll.Approved, enroll.NeedCSR)
 		unit.down.Store(false)
 		a.csr(req).want(t, enroll.Issued, enroll.NeedCertificate)
+
+		ali := person(2)
+		d.regs.know(ali)
+		b := d.approved(ali, ca.NaturalSign)
+		unit.down.Store(true)
+		d.clock.pass(time.Second) // the stamp that was had shows nothing any more
+		b.csr(request(t)).refused(t, 503, "stamp_unavailable")
+		b.nothingIssued()
+	})
+	t.Run("are asked for once a second before an issuance", func(t *testing.T) {
+		d, unit, a := begin(t, func(s string) string { return strings.ReplaceAll(s, "stamp_within: 24h", "stamp_within: 0s") })
+		unit.down.Store(false)
+		ali := person(2)
+		d.regs.know(ali)
+		b := d.approved(ali, ca.NaturalSign)
+		asked := unit.asked.Load()
+		a.csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
+		b.csr(request(t)).want(t, enroll.Issued, enroll.NeedCertificate)
+		if n := unit.asked.Load() - asked; n != 1 {
+			t.Errorf("%d stamps for two issuances at once", n)
+		}
 	})
 }
