@@ -23,7 +23,7 @@ func (p *Policy) Evaluate(c Case, now time.Time) Decision {
 	}
 	rules = rules.at(c.Home)
 	d.policyOID, d.validity, d.qc = rules.PolicyOIDs[c.Home], rules.Validity, rules.QC.clone()
-	j := &judge{rules: rules, c: c, now: now, counted: map[Type]Record{}}
+	j := &judge{rules: rules, c: c, now: now, counted: map[Type]counted{}}
 	j.admission()
 	if c.Renewal != nil {
 		j.renewable()
@@ -71,7 +71,7 @@ func (d Decision) closed(trace []Step) Decision {
 func (d *Decision) fill(j *judge, set []Type) {
 	for _, t := range set {
 		r := j.counted[t]
-		d.evidence = append(d.evidence, r.Hash())
+		d.evidence = append(d.evidence, r.hash)
 		if r.Environment == Simulated {
 			d.environment = Simulated
 		}
@@ -110,11 +110,17 @@ type judge struct {
 	rules    Rules
 	c        Case
 	now      time.Time
-	counted  map[Type]Record // the one good record of each type
-	review   *Record         // of officers who answer for this case; nil: none
-	rested   bool            // a rule passed because they do
+	counted  map[Type]counted // the one good record of each type
+	review   *Record          // of officers who answer for this case; nil: none
+	rested   bool             // a rule passed because they do
 	trace    []Step
 	identity Identity
+}
+
+// counted is a record that counts, with its hash.
+type counted struct {
+	Record
+	hash string
 }
 
 // step notes what a rule came to. One for which officers answer passes.

@@ -73,7 +73,7 @@ func (j *judge) officers() {
 	}
 	seen := Seen(j.c.Records)
 	for _, r := range slices.Backward(having(j.of(OfficerReview), Match)) {
-		if r.Claims.Officers >= j.rules.Officers && r.Claims.SeenSHA256 == seen && j.stale(r) == "" {
+		if r.Claims.Officers >= j.rules.Officers && r.Claims.SeenSHA256 == seen && j.stale(r, r.Hash()) == "" {
 			j.step(ruleOfficers, stepPass, "%d officers have signed their decision on what was to be reviewed", r.Claims.Officers)
 			j.review = &r
 			return

@@ -133,7 +133,7 @@ func (j *judge) organisation() {
 	title, errTitle := ParseName(c.Role)
 	switch {
 	case mandated:
-		j.mandate(mandate, c.LegalID)
+		j.mandate(mandate.Record, c.LegalID)
 		j.rule(ruleTitle, errTitle == nil, "the mandate's title follows the rule of names", stepReview, "the mandate's title does not follow the rule of names")
 	case j.byMandate(): // it lacks, and that was said
 	case c.Role == "":

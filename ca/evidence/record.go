@@ -3,10 +3,10 @@ package evidence
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	json "github.com/go-json-experiment/json/v1" // encoding/json's rules, faster
 
 	"mohr/hsm/attest"
 	"mohr/internal/gateway"

@@ -99,19 +99,19 @@ func agree(a, b Claims) bool {
 }
 
 // best returns the youngest match that is fresh and strong enough.
-func (j *judge) best(t Type, records []Record) (Record, bool) {
+func (j *judge) best(t Type, records []Record) (counted, bool) {
 	for _, r := range slices.Backward(having(records, Match)) {
-		if j.stale(r) == "" && j.strong(r) {
-			return r, true
+		if hash := r.Hash(); j.stale(r, hash) == "" && j.strong(r) {
+			return counted{r, hash}, true
 		}
 	}
-	return Record{}, false
+	return counted{}, false
 }
 
-// stale says why the record is out of its time, "" if it is not.
-func (j *judge) stale(r Record) string {
+// stale says why the record of the hash is out of its time, "" if it is not.
+func (j *judge) stale(r Record, hash string) string {
 	switch {
-	case r.Hash() == "" || r.CheckedAt.IsZero():
+	case hash == "" || r.CheckedAt.IsZero():
 		return "the answer has no time"
 	case r.CheckedAt.After(j.now.Add(clockSkew)):
 		return "the answer comes from the future"
@@ -159,7 +159,7 @@ func (j *judge) lack(t Type) {
 		return
 	}
 	youngest := matches[len(matches)-1]
-	if why := j.stale(youngest); why != "" {
+	if why := j.stale(youngest, youngest.Hash()); why != "" {
 		j.step(rule, stepWait, "%s", why)
 		return
 	}
