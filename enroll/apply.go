@@ -54,7 +54,7 @@ func (d *Desk) Create(ctx context.Context, f Form) (Application, string, error) 
 	if a.Person, err = d.sealJSON(a.ID, "person", p); err != nil {
 		return Application{}, "", err
 	}
-	s := &step{Application: a, now: now}
+	s := newStep(a, now)
 	s.note("created", "")
 	s.with(func(tx store.Tx) error {
 		return d.Limits.open(tx, a.PersonIndex, now)

@@ -58,12 +58,15 @@ func (d *Desk) issued(s *step, c ca.Certificate) error {
 }
 
 // delivery does what deliver does in the transaction that records the
-// certificate. An application that has moved since it was read as a is left
-// alone: deliver looks at it again.
-func (d *Desk) delivery(a Application) func(store.Tx, ca.Certificate) error {
+// certificate; once that is durable, delivered is the application as it is
+// stored. An application that has moved since it was read as a is left alone,
+// and so is delivered: deliver looks at it again.
+func (d *Desk) delivery(a Application) (recorded func(store.Tx, ca.Certificate) error, delivered *Application) {
 	now := d.now()
+	delivered = &Application{}
 	return func(tx store.Tx, c ca.Certificate) error {
-		s := &step{Application: a, now: now}
+		*delivered = Application{} // it may run again
+		s := newStep(a, now)
 		if err := d.issued(s, c); err != nil {
 			return err
 		}
@@ -71,8 +74,9 @@ func (d *Desk) delivery(a Application) func(store.Tx, ca.Certificate) error {
 		if errors.Is(err, errMoved) || errors.Is(err, fault.NotFound) {
 			return nil
 		}
+		*delivered = s.saved()
 		return err
-	}
+	}, delivered
 }
 
 // issuance is the answer for an application that is issued.

@@ -70,9 +70,12 @@ func (d *Desk) Sign(ctx context.Context, id, proposal string, signed approval.Si
 // guardReview refuses an approval once the application has left the review.
 func guardReview(a Application) func(store.Tx) error {
 	return func(tx store.Tx) error {
-		now, err := loadMark(tx, a.ID)
-		if err == nil && now.Stage != Review {
-			err = errReviewOver()
+		stage, err := store.LoadMember[Stage](tx, applicationBucket, a.ID, "stage")
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return errUnknown()
+		case err == nil && stage != Review:
+			return errReviewOver()
 		}
 		return err
 	}

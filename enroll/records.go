@@ -87,22 +87,28 @@ func loadApplication(tx store.Tx, id string) (Application, error) {
 	return a, err
 }
 
-// mark is as much of a stored application as says whether it has moved.
-type mark struct {
-	ID       string    `json:"id"`
-	Version  int       `json:"version"`
-	Stage    Stage     `json:"stage"`
-	Deadline time.Time `json:"deadline"`
-
-	KeepUntil time.Time `json:"keep_until"`
+// loadVersion reads which version of the application is stored, and no more of
+// it: the version stands for all of the record, which only step.write saves.
+func loadVersion(tx store.Tx, id string) (int, error) {
+	v, err := store.LoadMember[int](tx, applicationBucket, id, "version")
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, errUnknown()
+	}
+	return v, err
 }
 
-func loadMark(tx store.Tx, id string) (mark, error) {
-	m, err := store.Load[mark](tx, applicationBucket, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return m, errUnknown()
+// mark is what the indexes hold of an application.
+type mark struct {
+	stage     Stage // "" of one that is not stored yet
+	deadline  time.Time
+	keepUntil time.Time
+}
+
+func markOf(a Application) mark {
+	if a.Version == 0 {
+		return mark{}
 	}
-	return m, err
+	return mark{a.Stage, a.Deadline, a.KeepUntil}
 }
 
 // load reads the application; NotFound if there is none.
@@ -120,10 +126,17 @@ func (d *Desk) load(ctx context.Context, id string) (Application, error) {
 
 // step is one try to change an application.
 type step struct {
-	Application // as read, then as it shall be
+	Application      // as read, then as it shall be
+	read        mark // of it as read
 	now         time.Time
 	events      []Event
 	also        []func(store.Tx) error
+}
+
+// newStep begins a step from the application as it was read, or as it is
+// before it is stored: at version 0.
+func newStep(a Application, now time.Time) *step {
+	return &step{Application: a, read: markOf(a), now: now}
 }
 
 // note adds an event with the stage reached so far.
@@ -172,7 +185,7 @@ func (d *Desk) change(ctx context.Context, id string, fn func(*step) error) (App
 func (d *Desk) changeFrom(ctx context.Context, a Application, fn func(*step) error) (Application, error) {
 	for {
 		var err error
-		s := &step{Application: a, now: d.now()}
+		s := newStep(a, d.now())
 		overdue := a.overdue(s.now)
 		if overdue {
 			s.Stage = Expired // every open stage but issuing may
@@ -221,18 +234,18 @@ func (s *step) saved() Application {
 // read, else errMoved, before anything is written.
 func (s *step) write(tx store.Tx) error {
 	saved := s.saved()
-	stored, err := loadMark(tx, s.ID)
+	stored, err := loadVersion(tx, s.ID)
 	switch {
 	case errors.Is(err, fault.NotFound) && s.Version == 0:
 	case err != nil:
 		return err
-	case stored.Version != s.Version:
+	case stored != s.Version:
 		return errMoved
 	}
-	if err := moveDeadline(tx, stored, saved); err != nil {
+	if err := moveDeadline(tx, s.read, saved); err != nil {
 		return err
 	}
-	if err := errors.Join(moveReview(tx, stored, saved), moveRetention(tx, stored, saved)); err != nil {
+	if err := errors.Join(moveReview(tx, s.read, saved), moveRetention(tx, s.read, saved)); err != nil {
 		return err
 	}
 	for i, e := range s.events {
@@ -250,8 +263,8 @@ func (s *step) write(tx store.Tx) error {
 
 // moveDeadline keeps the index of deadlines in step with the application.
 func moveDeadline(tx store.Tx, old mark, a Application) error {
-	if old.ID != "" {
-		if err := tx.Delete(deadlineBucket, deadlineKey(old.Deadline, old.ID)); err != nil {
+	if old.stage != "" {
+		if err := tx.Delete(deadlineBucket, deadlineKey(old.deadline, a.ID)); err != nil {
 			return err
 		}
 	}
@@ -266,7 +279,7 @@ func moveReview(tx store.Tx, old mark, a Application) error {
 	switch {
 	case a.Stage == Review:
 		return store.Save(tx, reviewBucket, a.ID, a.ID)
-	case old.Stage == Review:
+	case old.stage == Review:
 		return tx.Delete(reviewBucket, a.ID)
 	}
 	return nil

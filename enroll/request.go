@@ -77,7 +77,7 @@ func overtaken(err error) bool {
 // begun is saved in the transaction that records the intent: an application
 // is at issuing only if the CA has its order.
 func (d *Desk) submit(ctx context.Context, a Application, in handedIn) (Issuance, error) {
-	s := &step{Application: a, now: d.now()}
+	s := newStep(a, d.now())
 	if a.overdue(s.now) {
 		_, err := d.changeFrom(ctx, a, func(*step) error { return errUnchanged })
 		return Issuance{}, err
@@ -210,8 +210,9 @@ func (d *Desk) order(ctx context.Context, a Application, csr ca.CSR, decision ev
 	if err != nil {
 		return Issuance{}, d.refused(ctx, a, err)
 	}
+	recorded, delivered := d.delivery(a)
 	c, err := d.CA.Issue(ctx, ca.Order{
-		Request: a.ID, Decision: decision, CSR: csr, Attested: attested, Guard: d.standing(decision, before), Recorded: d.delivery(a), Papers: d.papers(a),
+		Request: a.ID, Decision: decision, CSR: csr, Attested: attested, Guard: d.standing(decision, before), Recorded: recorded, Papers: d.papers(a),
 	})
 	if overtaken(err) {
 		return Issuance{}, err
@@ -219,13 +220,14 @@ func (d *Desk) order(ctx context.Context, a Application, csr ca.CSR, decision ev
 	if err != nil {
 		return Issuance{}, d.refused(ctx, a, err)
 	}
+	if delivered.Stage == Issued {
+		return d.issuance(*delivered, c)
+	}
 	if a, err = d.load(ctx, a.ID); err != nil {
 		return Issuance{}, err
 	}
-	if a.Stage != Issued {
-		if a, err = d.deliver(ctx, a, c); err != nil {
-			return Issuance{}, err
-		}
+	if a, err = d.deliver(ctx, a, c); err != nil {
+		return Issuance{}, err
 	}
 	return d.issuance(a, c)
 }
@@ -234,12 +236,11 @@ func (d *Desk) order(ctx context.Context, a Application, csr ca.CSR, decision ev
 // application is no longer what it was ordered for.
 func guard(a Application) func(store.Tx) error {
 	return func(tx store.Tx) error {
-		// The version stands for all of the record: stage, evidence and key.
-		now, err := loadMark(tx, a.ID)
+		now, err := loadVersion(tx, a.ID)
 		if err != nil {
 			return err
 		}
-		if now.Version != a.Version || a.Stage != Issuing {
+		if now != a.Version || a.Stage != Issuing {
 			return fault.New(fault.Conflict, "application_moved", "the application changed while the certificate was ordered; look at its state and try again")
 		}
 		return nil

@@ -31,11 +31,11 @@ func (a *Application) retained(now time.Time) {
 
 // moveRetention keeps the index of ends in step with the application.
 func moveRetention(tx store.Tx, old mark, a Application) error {
-	if old.KeepUntil.Equal(a.KeepUntil) {
+	if old.keepUntil.Equal(a.KeepUntil) {
 		return nil
 	}
-	if !old.KeepUntil.IsZero() {
-		if err := tx.Delete(retentionBucket, deadlineKey(old.KeepUntil, a.ID)); err != nil {
+	if !old.keepUntil.IsZero() {
+		if err := tx.Delete(retentionBucket, deadlineKey(old.keepUntil, a.ID)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -92,5 +93,59 @@ func TestALoadedRecordIsTheCallersOwn(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOneMemberOfARecordIsReadByItself, wherever it stands in the object.
+func TestOneMemberOfARecordIsReadByItself(t *testing.T) {
+	s := open(t)
+	put := func(tx store.Tx, key, value string) {
+		t.Helper()
+		if err := tx.Put("papers", key, []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name, record string
+		want         int
+		wrong        bool
+	}{
+		{"at the beginning", `{"n": 3, "rest": {"n": 4}}`, 3, false},
+		{"behind an object that has one of the name", `{"rest": {"n": 4}, "list": [{"n": 5}], "n": 3}`, 3, false},
+		{"with its name written otherwise", `{"\u006e": 3}`, 3, false},
+		{"not there", `{"rest": {"n": 4}}`, 0, false},
+		{"of another kind", `{"n": "three"}`, 0, true},
+		{"of what is no object", `["n", 3]`, 0, true},
+		{"of an empty object", `{}`, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := s.Update(t.Context(), func(tx store.Tx) error {
+				put(tx, "a-1", c.record)
+				if got, err := store.LoadMember[int](tx, "papers", "a-1", "n"); got != c.want || (err != nil) != c.wrong {
+					t.Errorf("got %d, %v", got, err)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.View(t.Context(), func(tx store.Tx) error { // from the file
+				got, err := store.LoadMember[int](tx, "papers", "a-1", "n")
+				if got != c.want {
+					t.Errorf("got %d from the file", got)
+				}
+				return err
+			})
+			if (err != nil) != c.wrong {
+				t.Errorf("from the file: %v", err)
+			}
+		})
+	}
+	err := s.View(t.Context(), func(tx store.Tx) error {
+		_, err := store.LoadMember[int](tx, "papers", "a-2", "n")
+		return err
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("no record: %v", err)
 	}
 }

@@ -9,10 +9,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/go-json-experiment/json/jsontext"
 	// Version 1's rules in the faster implementation: records were written
 	// and are read by these rules.
 	json "github.com/go-json-experiment/json/v1"
@@ -64,6 +66,48 @@ func Load[T any](tx Tx, bucket, key string) (v T, err error) {
 		return v, fmt.Errorf("load %s: %w", bucket, err)
 	}
 	return v, nil
+}
+
+// LoadMember reads one member of the JSON object at key, the zero value if the
+// object has none of the name; ErrNotFound, wrapped, if there is no record. What
+// stands behind the member is not read: it is for a small one of a long record.
+func LoadMember[T any](tx Tx, bucket, key, name string) (v T, err error) {
+	b, err := look(tx, bucket, key)
+	if err == nil {
+		b, err = member(b, name)
+	}
+	if err == nil && b != nil {
+		err = json.Unmarshal(b, &v)
+	}
+	if err != nil {
+		return v, fmt.Errorf("load %s of %s: %w", name, bucket, err)
+	}
+	return v, nil
+}
+
+// member returns the value of an object's first member of the name, nil if
+// there is none.
+func member(object []byte, name string) ([]byte, error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(object), jsontext.AllowDuplicateNames(true))
+	if t, err := d.ReadToken(); err != nil {
+		return nil, err
+	} else if t.Kind() != '{' {
+		return nil, errors.New("it is no object")
+	}
+	for d.PeekKind() == '"' {
+		t, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		if t.String() == name {
+			return d.ReadValue()
+		}
+		if err := d.SkipValue(); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.ReadToken() // the end, or why it is none
+	return nil, err
 }
 
 // Save writes the JSON record at key.
