@@ -129,6 +129,12 @@ func (t *layer) write(bucket, key string, w write) error {
 	return nil
 }
 
+func (t *layer) ahead(keys []Key) {
+	if e, ok := t.engine.(aheader); ok {
+		e.ahead(keys)
+	}
+}
+
 func (t *layer) announce(topic, text string) { t.told = append(t.told, notice{topic, text}) }
 
 func (t *layer) Scan(bucket, prefix, after string, fn func(string, []byte) error) error {

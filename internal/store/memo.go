@@ -11,11 +11,8 @@ import (
 // it is never behind. Values are shared by all who load them: they are read
 // and not changed. It is safe for concurrent use.
 type Memo[T any] struct {
-	decoded *memo.Map[place, decoded[T]]
+	decoded *memo.Map[Key, decoded[T]]
 }
-
-// place is where a record is.
-type place struct{ bucket, key string }
 
 // decoded is a value with the bytes it came from.
 type decoded[T any] struct {
@@ -25,20 +22,20 @@ type decoded[T any] struct {
 
 // NewMemo returns a Memo that remembers at most limit records.
 func NewMemo[T any](limit int) Memo[T] {
-	return Memo[T]{memo.New[place, decoded[T]](limit)}
+	return Memo[T]{memo.New[Key, decoded[T]](limit)}
 }
 
 // Load is Load of the package for a record that is only read.
 func (m Memo[T]) Load(tx Tx, bucket, key string) (T, error) {
 	raw, err := look(tx, bucket, key)
 	if err == nil {
-		if had, ok := m.decoded.Get(place{bucket, key}); ok && bytes.Equal(had.raw, raw) {
+		if had, ok := m.decoded.Get(Key{bucket, key}); ok && bytes.Equal(had.raw, raw) {
 			return had.value, nil
 		}
 	}
 	v, err := Load[T](tx, bucket, key)
 	if err == nil {
-		m.decoded.Put(place{bucket, key}, decoded[T]{bytes.Clone(raw), v})
+		m.decoded.Put(Key{bucket, key}, decoded[T]{bytes.Clone(raw), v})
 	}
 	return v, err
 }

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"mohr/internal/fault"
 	"mohr/internal/store/pgtest"
 )
@@ -31,17 +29,14 @@ func TestAnIdThatWasGivenTwiceProvesNoCommit(t *testing.T) {
 	}
 	server.Query("CHECKPOINT")
 	first := func() (mark, error) {
-		conn, tx, err := s.begin(t.Context(), pgx.TxOptions{IsoLevel: pgx.Serializable})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Release()
+		tx := &pgTx{pool: s.pool, options: serializable}
+		defer tx.end(t.Context())
 		m, err := s.flush(t.Context(), tx, &layer{writes: map[string]map[string]write{"b": {"k": {value: []byte(`1`)}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		server.Kill()
-		return m, tx.Commit(t.Context())
+		return m, tx.commit(t.Context())
 	}
 	m, cause := first()
 	if cause == nil {
@@ -68,13 +63,10 @@ func TestAnIdThatWasGivenTwiceProvesNoCommit(t *testing.T) {
 	t.Logf("the server says of the transaction that is lost: %s", status)
 	lost("after its id was given again")
 	// What did commit is known again.
-	conn, tx, err := s.begin(t.Context(), pgx.TxOptions{IsoLevel: pgx.Serializable})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
+	tx := &pgTx{pool: s.pool, options: serializable}
+	defer tx.end(t.Context())
 	m, err = s.flush(t.Context(), tx, &layer{writes: map[string]map[string]write{"b": {"k": {value: []byte(`2`)}}}})
-	if err := errors.Join(err, tx.Commit(t.Context())); err != nil {
+	if err := errors.Join(err, tx.commit(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.outcome(t.Context(), m, errors.New("the connection broke")); err != nil {

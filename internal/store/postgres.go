@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -131,45 +130,23 @@ func (s *pgStore) Close() error {
 	return nil
 }
 
-// begin begins a transaction; the caller releases the connection. One that
-// broke while nobody used it says that the server went away, and so do all
-// others of that age: they are given up, and a new one is tried.
-func (s *pgStore) begin(ctx context.Context, o pgx.TxOptions) (conn *pgxpool.Conn, tx pgx.Tx, err error) {
-	for range 2 {
-		if conn, err = s.pool.Acquire(ctx); err != nil {
-			return nil, nil, err
-		}
-		if tx, err = conn.BeginTx(ctx, o); err == nil {
-			return conn, tx, nil
-		}
-		broken := conn.Conn().IsClosed()
-		conn.Release()
-		if !broken || ctx.Err() != nil {
-			break
-		}
-		s.pool.Reset()
-	}
-	return nil, nil, err
-}
-
 func (s *pgStore) View(ctx context.Context, fn func(Tx) error) (err error) {
 	ctx, end := trace.Begin(ctx, "store.view")
 	defer func() { end(err) }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	conn, tx, err := s.begin(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return unavailable(ctx, err)
-	}
-	defer conn.Release()
-	defer tx.Rollback(context.WithoutCancel(ctx))
+	read := &pgRead{pgTx: pgTx{pool: s.pool, options: snapshot}, ctx: ctx, store: s}
+	defer read.end(ctx)
 	if s.reads {
-		if err := s.fresh(ctx, tx); err != nil {
+		err := read.begin(ctx)
+		if err == nil {
+			err = s.fresh(ctx, read.tx)
+		}
+		if err != nil {
 			return unavailable(ctx, err)
 		}
 	}
-	read := &pgRead{ctx: ctx, store: s, tx: tx}
 	err = fn(&layer{ctx: ctx, engine: read})
 	if read.failed != nil {
 		return orOwn(err, unavailable(ctx, read.failed))
@@ -233,13 +210,8 @@ func (s *pgStore) attempt(ctx context.Context, fn func(Tx) error) (again bool, e
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	conn, tx, err := s.begin(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable})
-	if err != nil {
-		return false, unavailable(ctx, err)
-	}
-	defer conn.Release()
-	defer tx.Rollback(context.WithoutCancel(ctx))
-	read := &pgRead{ctx: ctx, store: s, tx: tx}
+	read := &pgRead{pgTx: pgTx{pool: s.pool, options: serializable}, ctx: ctx, store: s}
+	defer read.end(ctx)
 	l := &layer{ctx: ctx, engine: read, writes: map[string]map[string]write{}}
 	result := guarded(fn, l)
 	if read.failed != nil {
@@ -253,11 +225,11 @@ func (s *pgStore) attempt(ctx context.Context, fn func(Tx) error) (again bool, e
 	defer cancel()
 	var m mark
 	if result == nil && len(l.writes) > 0 {
-		if m, err = s.flush(ctx, tx, l); err != nil {
+		if m, err = s.flush(ctx, &read.pgTx, l); err != nil {
 			return conflict(err), unavailable(ctx, err)
 		}
 	}
-	err = tx.Commit(ctx)
+	err = read.commit(ctx)
 	switch {
 	case err == nil, result != nil && !conflict(err):
 		return false, result

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,22 +21,64 @@ const (
 
 // pgRead reads in a transaction of the server.
 type pgRead struct {
+	pgTx
 	ctx    context.Context
 	store  *pgStore
-	tx     pgx.Tx
-	failed error // the first failure of the server: nothing after it holds
+	asked  map[Key][]byte // ahead; nil: not there
+	failed error          // the first failure of the server: nothing after it holds
 }
 
 func (r *pgRead) look(bucket, key string) ([]byte, error) {
-	if there, err := r.there(bucket); err != nil || !there {
-		return nil, cmp.Or(err, ErrNotFound)
+	if r.failed != nil {
+		return nil, r.failed
 	}
-	var value []byte
-	err := r.tx.QueryRow(r.ctx, "SELECT value::text FROM "+table(bucket)+" WHERE key = $1", []byte(key)).Scan(&value)
-	if errors.Is(err, pgx.ErrNoRows) {
+	k := Key{bucket, key}
+	value, ok := r.asked[k]
+	if !ok {
+		found, err := r.values(k)
+		if err != nil {
+			return nil, err
+		}
+		value = found[0]
+	}
+	if value == nil {
 		return nil, ErrNotFound
 	}
-	return value, r.fail(err)
+	return value, nil
+}
+
+// ahead asks for what is about to be looked for, in one message: as of the
+// transaction's snapshot it stays what it is.
+func (r *pgRead) ahead(keys []Key) {
+	values, err := r.values(keys...)
+	if err != nil {
+		return // it has failed, and everything after this does
+	}
+	if r.asked == nil {
+		r.asked = map[Key][]byte{}
+	}
+	for i, k := range keys {
+		r.asked[k] = values[i]
+	}
+}
+
+// values reads the keys, nil for those that are not there.
+func (r *pgRead) values(keys ...Key) ([][]byte, error) {
+	values, ask := make([][]byte, len(keys)), make([]question, 0, len(keys))
+	for i, k := range keys {
+		there, err := r.there(k.Bucket)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			ask = append(ask, question{selectOne(k.Bucket), []any{[]byte(k.Key)}, &values[i]})
+		}
+	}
+	return values, r.fail(r.ask(r.ctx, ask...))
+}
+
+func selectOne(bucket string) string {
+	return "SELECT value::text FROM " + table(bucket) + " WHERE key = $1"
 }
 
 // fail remembers the first failure of the server.
@@ -76,6 +117,9 @@ func (r *pgRead) page(bucket, prefix, after string, size int) ([]row, error) {
 	query, args := "SELECT key, value::text FROM "+table(bucket)+" WHERE key >= $1 AND key > $2", []any{[]byte(prefix), []byte(after)}
 	if end := behind(prefix); end != nil {
 		query, args = query+" AND key < $3", append(args, end)
+	}
+	if err := r.begin(r.ctx); err != nil {
+		return nil, err
 	}
 	rows, err := r.tx.Query(r.ctx, fmt.Sprintf("%s ORDER BY key LIMIT %d", query, size), args...)
 	if err != nil {
@@ -152,7 +196,10 @@ func (s *pgStore) makeTable(ctx context.Context, bucket string) (err error) {
 
 // flush hands the writes and announcements to the server and returns how the
 // transaction is known again.
-func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, l *layer) (m mark, err error) {
+func (s *pgStore) flush(ctx context.Context, t *pgTx, l *layer) (m mark, err error) {
+	if err := t.begin(ctx); err != nil {
+		return mark{}, err
+	}
 	batch, writes := &pgx.Batch{}, l.writes
 	// In order, so that two transactions lock the same keys one after the other.
 	for _, bucket := range slices.Sorted(maps.Keys(writes)) {
@@ -175,9 +222,9 @@ func (s *pgStore) flush(ctx context.Context, tx pgx.Tx, l *layer) (m mark, err e
 	for _, n := range l.told {
 		batch.Queue("SELECT pg_notify($1, $2)", n.channel(), n.text)
 	}
-	m = nextMark(tx.Conn())
+	m = nextMark(t.tx.Conn())
 	m.queue(batch)
-	err = tx.SendBatch(ctx, batch).Close()
+	err = t.tx.SendBatch(ctx, batch).Close()
 	return m, err
 }
 

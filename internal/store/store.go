@@ -122,6 +122,48 @@ func Save[T any](tx Tx, bucket, key string, v T) error {
 	return tx.Put(bucket, key, b)
 }
 
+// Read is Load of one record in a View of its own. What is read alone needs no
+// transaction of the server: it is one message there and one back.
+func Read[T any](ctx context.Context, s Store, bucket, key string) (v T, err error) {
+	if a, ok := s.(reader); ok {
+		if b, done, err := a.read(ctx, Key{bucket, key}); done || err != nil {
+			if err == nil {
+				err = json.Unmarshal(b, &v)
+			}
+			if err != nil {
+				return v, fmt.Errorf("load %s: %w", bucket, err)
+			}
+			return v, nil
+		}
+	}
+	err = s.View(ctx, func(tx Tx) (err error) {
+		v, err = Load[T](tx, bucket, key)
+		return err
+	})
+	return v, err
+}
+
+// reader is a Store that reads one key without a transaction. done is false
+// where it does not; err is ErrNotFound if the key is not there.
+type reader interface {
+	read(ctx context.Context, k Key) (value []byte, done bool, err error)
+}
+
+// Key is where a record is.
+type Key struct{ Bucket, Key string }
+
+// Ahead says which keys the function is about to read, so that a store at the
+// other end of a network is asked for all of them at once. It changes nothing
+// but the time that takes: what is read is what would be read without.
+func Ahead(tx Tx, keys ...Key) {
+	if a, ok := tx.(aheader); ok {
+		a.ahead(keys)
+	}
+}
+
+// aheader is a Tx, or the engine behind it, to which it makes a difference.
+type aheader interface{ ahead(keys []Key) }
+
 // look returns a value that is not to be kept or changed.
 func look(tx Tx, bucket, key string) ([]byte, error) {
 	if p, ok := tx.(peeker); ok {
