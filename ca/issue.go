@@ -40,6 +40,9 @@ type Order struct {
 	// is signed; its error refuses the order. It uses up nonces and checks
 	// the room's own state. nil: nothing to do.
 	Guard func(store.Tx) error
+	// Reads are what Guard and Recorded are going to read, to be asked for with
+	// the rest (store.Ahead). nil does no harm.
+	Reads []store.Key
 	// Recorded runs in the transaction that records the certificate, with the
 	// certificate: what the room writes of it costs no transaction of its own.
 	// It does not run where the certificate is recorded by another call, the
@@ -108,6 +111,13 @@ func (a *Authority) Issue(ctx context.Context, o Order) (_ Certificate, err erro
 // intent to finish, or nothing. Another key under the same request is a
 // Conflict: the request was for the key it came with.
 func (a *Authority) existing(ctx context.Context, o Order) (in *intent, c Certificate, err error) {
+	// Mostly there is nothing, and that is all there is to read.
+	if _, err := store.Read[string](ctx, a.Store, requestBucket, o.Request); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		return nil, Certificate{}, err
+	}
 	err = a.Store.View(ctx, func(tx store.Tx) error {
 		in, c, err = existingIn(tx, o)
 		return err
@@ -182,6 +192,7 @@ func (a *Authority) plan(ctx context.Context, o Order) (*intent, linted, error) 
 // request, its intent or certificate comes back and nothing is written.
 func (a *Authority) writeAhead(ctx context.Context, o Order, in *intent) (before *intent, done Certificate, err error) {
 	err = a.Store.Update(ctx, func(tx store.Tx) error {
+		o.ahead(tx, in.Certificate, store.Key{Bucket: requestBucket, Key: o.Request}, store.Key{Bucket: lockBucket, Key: string(in.Certificate.Holder)})
 		before, done, err = existingIn(tx, o)
 		if err != nil || before != nil || done.State == Issued {
 			return err
@@ -256,6 +267,7 @@ func (a *Authority) finish(ctx context.Context, i *issuer, in intent, leave lint
 	now := a.now()
 	var why error
 	err = a.Store.Update(ctx, func(tx store.Tx) (err error) {
+		o.ahead(tx, in.Certificate)
 		c, why, err = settle(tx, in, der, now, o.Recorded)
 		return err
 	})

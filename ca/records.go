@@ -126,3 +126,13 @@ func ShardRevision(tx store.Tx, issuer IssuerID, shard int) (int, error) {
 func EachRevoked(tx store.Tx, issuer IssuerID, shard int, fn func(Revoked) error) error {
 	return store.Each(tx, revokedBucket, shardKey(issuer, shard)+"/", "", func(_ string, r Revoked) error { return fn(r) })
 }
+
+// ahead says what writeAhead and settle are going to read for the certificate,
+// with what one of them alone looks at.
+func (o Order) ahead(tx store.Tx, c Certificate, also ...store.Key) {
+	keys := append(also, store.Key{Bucket: certBucket, Key: c.Serial}, store.Key{Bucket: spkiBucket, Key: c.SPKISHA256})
+	if c.Replaces != "" {
+		keys = append(keys, store.Key{Bucket: certBucket, Key: c.Replaces})
+	}
+	store.Ahead(tx, append(keys, o.Reads...)...)
+}

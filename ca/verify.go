@@ -90,30 +90,22 @@ func StandingIn(tx store.Tx, leaf *x509.Certificate, now time.Time) (Standing, e
 
 // Certificate returns the record of the serial (hex); NotFound if there is none.
 func (a *Authority) Certificate(ctx context.Context, serial string) (Certificate, error) {
-	var c Certificate
-	err := a.Store.View(ctx, func(tx store.Tx) (err error) {
-		c, err = LoadCertificate(tx, serial)
-		return err
-	})
-	return c, err
+	c, err := store.Read[Certificate](ctx, a.Store, certBucket, serial)
+	return c, known(err)
 }
 
 // ByRequest returns the certificate issued, or being issued, for a request
 // id; NotFound if there is none.
 func (a *Authority) ByRequest(ctx context.Context, request string) (Certificate, error) {
-	var c Certificate
-	err := a.Store.View(ctx, func(tx store.Tx) error {
-		serial, err := store.Load[string](tx, requestBucket, request)
-		if errors.Is(err, store.ErrNotFound) {
-			return fault.New(fault.NotFound, "certificate_unknown", "there is no certificate for this request")
-		}
-		if err != nil {
-			return err
-		}
-		c, err = LoadCertificate(tx, serial)
-		return err
-	})
-	return c, err
+	// A request's serial never changes: the two need no common snapshot.
+	serial, err := store.Read[string](ctx, a.Store, requestBucket, request)
+	if errors.Is(err, store.ErrNotFound) {
+		return Certificate{}, fault.New(fault.NotFound, "certificate_unknown", "there is no certificate for this request")
+	}
+	if err != nil {
+		return Certificate{}, err
+	}
+	return a.Certificate(ctx, serial)
 }
 
 // Requested reports, inside a transaction, whether there is a certificate for

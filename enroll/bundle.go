@@ -54,12 +54,7 @@ func (d *Desk) Bundle(ctx context.Context, id, token string) ([]byte, error) {
 }
 
 func (d *Desk) sealedBundle(ctx context.Context, id string) (sealed, error) {
-	var s sealed
-	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		s, err = store.Load[sealed](tx, bundleBucket, id)
-		return err
-	})
-	return s, err
+	return store.Read[sealed](ctx, d.Store, bundleBucket, id)
 }
 
 // stampProven is how long a time stamp that was had shows that one can be had.

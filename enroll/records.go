@@ -113,14 +113,13 @@ func markOf(a Application) mark {
 
 // load reads the application; NotFound if there is none.
 func (d *Desk) load(ctx context.Context, id string) (Application, error) {
-	var a Application
 	if id == "" {
-		return a, errUnknown()
+		return Application{}, errUnknown()
 	}
-	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		a, err = loadApplication(tx, id)
-		return err
-	})
+	a, err := store.Read[Application](ctx, d.Store, applicationBucket, id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = errUnknown()
+	}
 	return a, err
 }
 
