@@ -135,9 +135,10 @@ func Unrevocable(c *x509.Certificate) bool {
 	return false
 }
 
-// carriesAll reports whether the statuses of the chain are in the signature itself.
-func (j *judge) carriesAll(links []Link) bool {
-	carried := &judge{proof: j.proof, now: j.now, values: j.signature.Carried}
+// carriesAll reports whether the statuses of the chain are among the values, which
+// the signature carries.
+func (j *judge) carriesAll(values Values, links []Link) bool {
+	carried := &judge{proof: j.proof, now: j.now, values: values}
 	paths := carried.paths(j.signature.Signer, nil, []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, j.now)
 	for _, p := range paths {
 		ok := true

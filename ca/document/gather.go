@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 
 	"mohr/ca/document/suite"
 	"mohr/ca/timestamp"
@@ -37,9 +38,12 @@ func Gather(ctx context.Context, source Source, s Signature) (all Values, err er
 		return all, errors.New("gather values: the signer's certificate is not in the signature")
 	}
 	chains := [][]*x509.Certificate{chainOf(s.Signer, s.Carried.Certificates)}
+	stamps := slices.Clone(s.Archives)
 	for _, raw := range s.Stamps {
-		t, err := timestamp.Open(raw, func(h crypto.Hash) []byte { return suite.Digest(h, s.Stamped) })
-		if err == nil {
+		stamps = append(stamps, Archive{Token: raw, Imprint: func(h crypto.Hash) []byte { return suite.Digest(h, s.Stamped) }})
+	}
+	for _, one := range stamps {
+		if t, err := timestamp.Open(one.Token, one.Imprint); err == nil {
 			chains = append(chains, chainOf(t.Unit, t.Certificates))
 		}
 	}

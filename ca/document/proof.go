@@ -82,6 +82,15 @@ type Signature struct {
 	ContentStamps [][]byte
 	Content       Content
 	Carried       Values
+	Archives      []Archive // oldest first
+}
+
+// Archive is a time-stamp token over a signature and over all that was carried
+// with it by then: they were there before it was made.
+type Archive struct {
+	Token   []byte
+	Imprint func(crypto.Hash) []byte // the digest of what it is over
+	Carried Values                   // by then
 }
 
 // Content is a document, or what is known of it. The zero Content is one that

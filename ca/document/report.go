@@ -51,14 +51,15 @@ func Subs() []Sub {
 	}
 }
 
-// Level is how long a signature can be judged (B, T and LT of the baselines).
+// Level is how long a signature can be judged (B, T, LT and LTA of the baselines).
 type Level string
 
 // The levels.
 const (
-	LevelB  Level = "B-B"  // as long as the certificate is good
-	LevelT  Level = "B-T"  // a time stamp holds: after its end too, while revocations are known
-	LevelLT Level = "B-LT" // they are carried along
+	LevelB  Level = "B-B"   // as long as the certificate is good
+	LevelT  Level = "B-T"   // a time stamp holds: after its end too, while revocations are known
+	LevelLT Level = "B-LT"  // they are carried along
+	LevelA  Level = "B-LTA" // and stamped with all the rest: after the first stamp's end too
 )
 
 // Report is what Validate says. Its JSON is documented in docs/documents.md.
@@ -82,6 +83,7 @@ type Verdict struct {
 	BestTime      *time.Time `json:"best_time,omitempty"`      // the signature certainly existed then
 	Stamps        []Stamped  `json:"time_stamps,omitempty"`    // over the signature
 	ContentStamps []Stamped  `json:"content_stamps,omitempty"` // over the document, before it was signed
+	ArchiveStamps []Stamped  `json:"archive_stamps,omitempty"` // over the signature with its stamps and evidence
 	Chain         []Link     `json:"chain,omitempty"`          // the signer first
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	"mohr/ca/document/suite"
@@ -16,9 +17,10 @@ const maxStamps = 8
 
 // Validate judges each signature of p as of now, by the building blocks of
 // ETSI EN 319 102-1 section 5.2 and the process of section 5.5 for signatures
-// with time and long-term validation material. A time stamp counts only if
-// its unit is good now; the earliest that counts is the time at which the
-// signer's certificate is looked at. Stricter than the standard: each
+// with time and long-term validation material (section 5.6 where archive time
+// stamps are there). A time stamp counts only if its unit is good now, or was
+// when an archive time stamp that counts was made over it; the earliest that
+// counts is the time at which the signer's certificate is looked at. Stricter than the standard: each
 // certificate below the anchor needs a revocation status of that time, unless
 // it says of itself that it has none.
 func Validate(p Proof, policy Policy, now time.Time) Report {
@@ -44,6 +46,7 @@ type judge struct {
 	now       time.Time
 	signature Signature
 	values    Values
+	covered   []Values // by archive time stamps that count
 }
 
 // finding ends a judgement; nil goes on.
@@ -128,16 +131,17 @@ func (j *judge) accept(*Verdict) *finding {
 // timed looks at the time stamps (sections 5.4 and 5.5.4 step 4).
 func (j *judge) timed(v *Verdict) *finding {
 	s := j.signature
-	best := j.now
-	v.Stamps = j.stamps(s.Stamps, func(h crypto.Hash) []byte { return suite.Digest(h, s.Stamped) })
-	for _, t := range v.Stamps {
+	there := j.archived(v)
+	v.Stamps = j.stamps(s.Stamps, func(h crypto.Hash) []byte { return suite.Digest(h, s.Stamped) }, there)
+	v.ContentStamps = j.stamps(s.ContentStamps, s.Content.Digest, there)
+	best := there
+	for _, t := range slices.Concat(v.Stamps, v.ArchiveStamps) {
 		if t.Holds {
 			v.Level = LevelT
 			best = earlier(best, *t.At)
 		}
 	}
 	v.BestTime = &best
-	v.ContentStamps = j.stamps(s.ContentStamps, s.Content.Digest)
 	if first := j.after(v); first.After(best) {
 		return unsure(TimestampOrder, "a time stamp over the document is later than one over its signature")
 	}
@@ -161,19 +165,38 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// stamps judges tokens over one thing.
-func (j *judge) stamps(tokens [][]byte, imprint func(crypto.Hash) []byte) (list []Stamped) {
+// archived judges the archive time stamps, the newest first: each as of the one
+// over it, which proves that it was there by then, else as of now. It returns
+// the earliest time at which the signature certainly was there with all its
+// stamps; now, if no archive time stamp counts. Of many the newest are looked at.
+func (j *judge) archived(v *Verdict) time.Time {
+	list, there := j.signature.Archives, j.now
+	list = list[max(0, len(list)-maxStamps):]
+	v.ArchiveStamps = make([]Stamped, len(list))
+	for n := len(list) - 1; n >= 0; n-- {
+		s := j.stamp(list[n].Token, list[n].Imprint, there)
+		if v.ArchiveStamps[n] = s; s.Holds {
+			there = *s.At
+			j.covered = append(j.covered, list[n].Carried)
+		}
+	}
+	return there
+}
+
+// stamps judges tokens over one thing, which were there at an instant.
+func (j *judge) stamps(tokens [][]byte, imprint func(crypto.Hash) []byte, there time.Time) (list []Stamped) {
 	for n, raw := range tokens {
 		if n == maxStamps {
 			break
 		}
-		list = append(list, j.stamp(raw, imprint))
+		list = append(list, j.stamp(raw, imprint, there))
 	}
 	return list
 }
 
-// stamp is the time-stamp validation (section 5.4): as a signature of its unit, now.
-func (j *judge) stamp(raw []byte, imprint func(crypto.Hash) []byte) Stamped {
+// stamp is the time-stamp validation (section 5.4): as a signature of its unit
+// that was there at an instant.
+func (j *judge) stamp(raw []byte, imprint func(crypto.Hash) []byte, there time.Time) Stamped {
 	t, err := timestamp.Open(raw, imprint)
 	if err != nil {
 		return Stamped{Why: err.Error()}
@@ -183,10 +206,12 @@ func (j *judge) stamp(raw []byte, imprint func(crypto.Hash) []byte) Stamped {
 	switch {
 	case at.After(j.now):
 		s.Why = "it is of the future"
+	case at.After(there):
+		s.Why = "it is later than a time stamp over it"
 	case at.Before(t.Unit.NotBefore):
 		s.Why = "it is older than its unit's certificate"
 	default:
-		_, f := j.chain(t.Unit, t.Certificates, []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}, j.now)
+		_, f := j.chain(t.Unit, t.Certificates, []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}, there)
 		if f != nil {
 			s.Why = string(f.sub) + ": " + f.why
 		}
@@ -201,8 +226,11 @@ func (j *judge) chained(v *Verdict) *finding {
 	links, f := j.chain(j.signature.Signer, nil, []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, *v.BestTime)
 	v.Chain = links
 	if f == nil {
-		if v.Level == LevelT && j.carriesAll(links) {
+		if v.Level == LevelT && j.carriesAll(j.signature.Carried, links) {
 			v.Level = LevelLT
+			if slices.ContainsFunc(j.covered, func(v Values) bool { return j.carriesAll(v, links) }) {
+				v.Level = LevelA
+			}
 		}
 		return nil
 	}

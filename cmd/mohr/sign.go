@@ -49,7 +49,8 @@ func signCommand() *cobra.Command {
 		Long: `Signs a file as CMS (cades, ETSI EN 319 122-1) or JWS (jades, ETSI TS 119 182-1), with the document inside or --detached, or a
 PDF within itself (pades, ETSI EN 319 142-1).
 Level B is the signature alone. T adds a time stamp, by which it outlives the certificate. LT adds what authorities say of
-revocations, so that it can be judged without them; they are asked at the addresses in the certificates.`,
+revocations, so that it can be judged without them; they are asked at the addresses in the certificates. LTA, of PDFs only, adds a time stamp
+over all of it, by which it outlives the first one.`,
 		Example: "  mohr sign contract.txt --key holder.key --cert holder.pem\n  mohr sign contract.txt --format jades --level LT --detached --out contract.jws\n  mohr sign contract.pdf --format pades --out signed.pdf", Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error { return f.sign(c, args[0]) },
 	}
@@ -58,7 +59,7 @@ revocations, so that it can be judged without them; they are asked at the addres
 	flags.StringVar(&f.key, "key", "holder.key", "key: file or key URI")
 	flags.StringVar(&f.cert, "cert", "holder.pem", "its certificate, with its issuer")
 	flags.StringVar(&f.format, "format", "cades", "cades, jades, or pades for a PDF")
-	flags.StringVar(&f.level, "level", "B", "B, T or LT")
+	flags.StringVar(&f.level, "level", "B", "B, T, LT or, for PDFs, LTA")
 	flags.BoolVar(&f.detached, "detached", false, "the document stays out of the signature")
 	flags.StringVar(&f.kind, "type", "", "media type of the document, where its name does not tell")
 	flags.StringVar(&f.tsa, "tsa", "", "address of the time-stamping unit; that of the certificate's authority if not given")

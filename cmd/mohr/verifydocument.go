@@ -209,17 +209,20 @@ func (f *verifyFlags) print(out io.Writer, r document.Report) error {
 			fmt.Fprintf(&b, "  claimed    %s\n", v.ClaimedTime.Format(time.RFC3339))
 		}
 		for _, s := range v.Stamps {
-			printStamp(&b, s)
+			printStamp(&b, "stamped ", s)
+		}
+		for _, s := range v.ArchiveStamps {
+			printStamp(&b, "archived", s)
 		}
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-func printStamp(b *strings.Builder, s document.Stamped) {
+func printStamp(b *strings.Builder, what string, s document.Stamped) {
 	if !s.Holds {
-		fmt.Fprintf(b, "  a stamp that does not count: %s\n", s.Why)
+		fmt.Fprintf(b, "  %s by a time stamp that does not count: %s\n", what, s.Why)
 		return
 	}
-	fmt.Fprintf(b, "  stamped    %s by %s\n", s.At.Format(time.RFC3339), s.Unit.Name)
+	fmt.Fprintf(b, "  %s   %s by %s\n", what, s.At.Format(time.RFC3339), s.Unit.Name)
 }

@@ -15,8 +15,8 @@ const mime = "application/pdf"
 // Is reports whether the octets begin like a PDF.
 func Is(raw []byte) bool { return bytes.HasPrefix(raw, []byte("%PDF-")) }
 
-// Read takes the signatures of a PDF apart, in the order they were made, time
-// stamps over the document left out. One whose form cannot be relied on makes
+// Read takes the signatures of a PDF apart, in the order they were made, each
+// with the time stamps over the document that came after it. One whose form cannot be relied on makes
 // the whole file Invalid; one that something was changed after is unfit.
 // Nothing else is judged here.
 func Read(raw []byte) ([]document.Signature, error) {
@@ -39,6 +39,13 @@ func Read(raw []byte) ([]document.Signature, error) {
 			return nil, s.Fault
 		}
 		if s.SubFilter == pdf.TimeStamp {
+			archive, err := archived(f, s)
+			if err != nil {
+				return nil, err
+			}
+			for i := range list {
+				list[i].Archives = append(list[i].Archives, archive)
+			}
 			continue
 		}
 		signers, err := cades.Read(s.CMS, document.Bytes(s.Covered()))
@@ -51,6 +58,13 @@ func Read(raw []byte) ([]document.Signature, error) {
 		}
 	}
 	return list, nil
+}
+
+// archived is a time stamp over the document: over every signature before it,
+// and the evidence that was there.
+func archived(f *pdf.File, s pdf.Signature) (document.Archive, error) {
+	evidence, err := f.EvidenceBy(s)
+	return document.Archive{Token: s.CMS, Imprint: s.Digest, Carried: values(evidence)}, err
 }
 
 // described says of a signature in CMS what the file says of it.

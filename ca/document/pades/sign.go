@@ -21,6 +21,7 @@ type Options struct {
 	Location string
 	Stamper  document.Stamper // nil: no time stamp, level B-B
 	Source   document.Source  // nil: no evidence; with Stamper, level B-LT
+	Archive  bool             // and a time stamp over the whole with its evidence: level B-LTA
 	States   bool             // what is attached to the PDF is a statement, and it no document
 }
 
@@ -77,7 +78,25 @@ func (d Draft) Finish(ctx context.Context, sig []byte) ([]byte, error) {
 	if err != nil || d.options.Source == nil {
 		return signed, err
 	}
-	return keep(ctx, signed, cms, d.options.Source)
+	signed, err = keep(ctx, signed, cms, d.options.Source)
+	if err != nil || !d.options.Archive || d.options.Stamper == nil {
+		return signed, err
+	}
+	return archive(ctx, signed, d.options.Stamper)
+}
+
+// archive adds a time stamp over the document with its evidence (ETSI EN 319
+// 142-1 section 6.3, B-LTA), as an incremental update.
+func archive(ctx context.Context, signed []byte, stamper document.Stamper) ([]byte, error) {
+	p, err := pdf.Prepare(signed, pdf.Options{SubFilter: pdf.TimeStamp})
+	if err != nil {
+		return nil, err
+	}
+	token, err := document.Stamp(ctx, stamper, p.Covered())
+	if err != nil {
+		return nil, err
+	}
+	return p.Complete(token)
 }
 
 // keep puts what the source says of the signature into the document security

@@ -83,6 +83,16 @@ func with(d dict, key name, value object) dict {
 	return out
 }
 
+// EvidenceBy returns what the document security store held when a signature of
+// the file, one without Fault, was made.
+func (f *File) EvidenceBy(s Signature) (Evidence, error) {
+	then, err := openWithin(f.raw[:s.end], f.budget)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return then.Evidence()
+}
+
 // Evidence returns what the document security store of the file holds.
 func (f *File) Evidence() (Evidence, error) {
 	var e Evidence

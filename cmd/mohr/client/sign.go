@@ -31,9 +31,10 @@ const (
 
 // The levels of signed documents.
 const (
-	LevelB  = "B"  // the signature alone; nobody is asked
-	LevelT  = "T"  // and a time stamp, by which it outlives the certificate
-	LevelLT = "LT" // and what authorities say of revocations, so that it can be judged without them
+	LevelB  = "B"   // the signature alone; nobody is asked
+	LevelT  = "T"   // and a time stamp, by which it outlives the certificate
+	LevelLT = "LT"  // and what authorities say of revocations, so that it can be judged without them
+	LevelA  = "LTA" // and a time stamp over all of it; of PDFs only
 )
 
 // Signing says how a document is signed. The zero value signs as CAdES of
@@ -53,8 +54,10 @@ func (s Signing) Check() error {
 	switch {
 	case !slices.Contains([]string{"", CAdES, JAdES, PAdES}, s.Format):
 		return fmt.Errorf("format %s: there are cades, jades and pades", s.Format)
-	case !slices.Contains([]string{"", LevelB, LevelT, LevelLT}, s.Level):
-		return fmt.Errorf("level %s: there are B, T and LT", s.Level)
+	case !slices.Contains([]string{"", LevelB, LevelT, LevelLT, LevelA}, s.Level):
+		return fmt.Errorf("level %s: there are B, T, LT and, for PDFs, LTA", s.Level)
+	case s.Level == LevelA && s.Format != PAdES:
+		return errors.New("level LTA: archive time stamps are made within PDFs only; sign at LT, or a PDF as pades")
 	case s.Format == PAdES && s.Detached:
 		return errors.New("detached: the signature of a PDF is inside it")
 	case s.raised() && s.HTTP == nil:
@@ -63,11 +66,11 @@ func (s Signing) Check() error {
 	return nil
 }
 
-func (s Signing) raised() bool { return s.Level == LevelT || s.Level == LevelLT }
+func (s Signing) raised() bool { return s.Level != "" && s.Level != LevelB }
 
 // SignDocument signs a document and returns the signature: CMS (DER), a JWS or
-// the PDF with it. A certificate that is out of its time is refused, and at the
-// level LT, where its authority is asked, one that was revoked or suspended.
+// the PDF with it. A certificate that is out of its time is refused, and from the
+// level LT on, where its authority is asked, one that was revoked or suspended.
 func SignDocument(ctx context.Context, key Key, b []byte, s Signing) ([]byte, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -82,7 +85,7 @@ func SignDocument(ctx context.Context, key Key, b []byte, s Signing) ([]byte, er
 	}
 	switch s.Format {
 	case PAdES:
-		return pades.Sign(ctx, key, b, pades.Options{Time: now, Name: key.Certificate.Subject.CommonName, Stamper: stamper, Source: source})
+		return pades.Sign(ctx, key, b, pades.Options{Time: now, Name: key.Certificate.Subject.CommonName, Stamper: stamper, Source: source, Archive: s.Level == LevelA})
 	case JAdES:
 		return jades.Sign(ctx, key, document.Bytes(b), jades.Options{MIME: kind, Time: now, Enclose: !s.Detached, Name: s.Name, Stamper: stamper, Source: source})
 	}
