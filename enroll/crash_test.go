@@ -48,6 +48,9 @@ func TestWhatStoppedInIssuingIsFinished(t *testing.T) {
 	finish := map[string]func(d *desk, a *applicant, request []byte){
 		"by the job": func(d *desk, a *applicant, _ []byte) {
 			d.clock.pass(11 * time.Second)
+			d.must(d.Resume(d.t.Context())) // it is not asked for as often as before
+			a.state().want(d.t, enroll.Issuing)
+			d.clock.pass(10 * time.Second)
 			d.must(d.Resume(d.t.Context()))
 		},
 		"by the same request again": func(d *desk, a *applicant, request []byte) {
@@ -102,6 +105,39 @@ func TestWhatStoppedInIssuingIsFinished(t *testing.T) {
 				t.Errorf("%d notices were sent", n)
 			}
 		})
+	}
+}
+
+// TestKeysThatAreAwayAreSaidOnce for all who wait for them, in the same words
+// each time, and each is asked for less often.
+func TestKeysThatAreAwayAreSaidOnce(t *testing.T) {
+	d, out := pluggable(t)
+	var waiting []*applicant
+	for n := range 2 {
+		who := person(n + 1)
+		d.regs.know(who)
+		waiting = append(waiting, d.approved(who, ca.NaturalSign))
+	}
+	out.Store(true)
+	for _, a := range waiting {
+		if r := a.csr(request(t)); r.status != 503 {
+			t.Fatalf("got %d %s", r.status, r.Code)
+		}
+	}
+	for _, after := range []time.Duration{11, 21, 41, 41} {
+		d.clock.pass(after * time.Second)
+		err := d.Resume(t.Context())
+		if want := "resume issue: the issuing key cannot be reached at the moment; your request is kept, send it again in a minute"; err == nil || err.Error() != want {
+			t.Errorf("the job says %v, want %s", err, want)
+		}
+		d.clock.pass(9 * time.Second)
+		d.must(d.Resume(t.Context()))
+	}
+	out.Store(false)
+	d.clock.pass(32 * time.Second)
+	d.must(d.Resume(t.Context()))
+	for _, a := range waiting {
+		a.state().want(t, enroll.Issued, enroll.NeedCertificate)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,9 @@ const (
 	// mostPatient bounds how often that time doubles, after tries in vain: a
 	// register that stays down is asked every ten minutes in the end.
 	mostPatient = 6
+	// mostPatientIssue is mostPatient where the issuing keys are out of reach:
+	// somebody waits for the certificate, so that they are asked each 40 s.
+	mostPatientIssue = 2
 	// resumeBatch bounds what one run of a job takes on.
 	resumeBatch = 500
 )
@@ -33,16 +38,29 @@ func (d *Desk) Resume(ctx context.Context) error {
 		workCollect: d.resumeCollect, workIssue: d.resumeIssue, workNotify: d.notify, workBundle: d.sealBundle,
 	}
 	var errs []error
+	// away is what is out of reach for certificates to be issued. It is said once
+	// for all that wait for it, in the same words each time, so
+	// that it is an error in the log once.
+	away := map[string]error{}
 	for _, k := range []workKind{workIssue, workNotify, workBundle, workCollect, workVisit, workWait, workTell, workResume} {
 		ids, err := d.waiting(ctx, k)
 		if err != nil {
 			return fmt.Errorf("resume: %w", err)
 		}
 		for _, id := range ids {
-			if err := do[k](ctx, id); err != nil {
+			err := do[k](ctx, id)
+			if f, ok := fault.Of(err); ok && k == workIssue && errors.Is(err, fault.Unavailable) {
+				d.Log.InfoContext(ctx, "certificate waits for its signature", "application", id, "error", err)
+				away[f.Code()] = f
+				err = d.putOff(ctx, id)
+			}
+			if err != nil {
 				errs = append(errs, fmt.Errorf("resume %s of %s: %w", k, id, err))
 			}
 		}
+	}
+	for _, code := range slices.Sorted(maps.Keys(away)) {
+		errs = append(errs, fmt.Errorf("resume %s: %w", workIssue, away[code]))
 	}
 	return errors.Join(errs...)
 }
@@ -57,7 +75,11 @@ func (d *Desk) waiting(ctx context.Context, k workKind) ([]string, error) {
 			if now.Before(w.Due) {
 				return nil
 			}
-			if !begun || now.Sub(w.Since) >= resumeAfter<<min(w.Tries, mostPatient) {
+			patience := mostPatient
+			if k == workIssue {
+				patience = mostPatientIssue
+			}
+			if !begun || now.Sub(w.Since) >= resumeAfter<<min(w.Tries, patience) {
 				ids = append(ids, strings.TrimPrefix(key, string(k)+"/"))
 			}
 			if len(ids) == resumeBatch {
@@ -67,6 +89,21 @@ func (d *Desk) waiting(ctx context.Context, k workKind) ([]string, error) {
 		})
 	})
 	return ids, err
+}
+
+// putOff has a certificate ordered again later, after a try in vain.
+func (d *Desk) putOff(ctx context.Context, id string) error {
+	key, now := string(workIssue)+"/"+id, d.now()
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		w, err := store.Load[work](tx, workBucket, key)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // issued meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		return store.Save(tx, workBucket, key, work{Since: now, Tries: w.Tries + 1})
+	})
 }
 
 // drop takes work off that nobody needs any more.

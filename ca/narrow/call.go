@@ -31,6 +31,7 @@ const (
 type Client struct {
 	nodes []node
 	http  *http.Client
+	log   *slog.Logger
 }
 
 // node is one of them, spared for a while where it does not answer.
@@ -42,7 +43,7 @@ type node struct {
 // NewClient returns a client of the nodes at the base URLs; transport shows
 // them this node's certificate.
 func NewClient(urls []string, transport http.RoundTripper, log *slog.Logger) *Client {
-	c := &Client{http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	c := &Client{log: log, http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	for _, u := range urls {
 		c.nodes = append(c.nodes, node{u, circuitbreaker.NewBuilder[[]byte]().WithFailureThreshold(openAfter).WithDelay(openFor).WithSuccessThreshold(1).
 			OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
@@ -84,6 +85,9 @@ func (c *Client) Sign(ctx context.Context, serial string, p ca.Papers) (der []by
 			n.breaker.RecordSuccess() // it answers
 			return nil, err
 		}
+		if n.breaker.IsClosed() { // not each time that one which is spared is tried
+			c.log.WarnContext(ctx, "node with the keys does not answer", "node", n.url, "error", err)
+		}
 		n.breaker.RecordFailure()
 		away = append(away, err)
 	}
@@ -118,7 +122,7 @@ func (c *Client) put(ctx context.Context, url string, b []byte) ([]byte, error) 
 		return nil, errors.New("the answer is too long")
 	case a.StatusCode == http.StatusOK:
 		return answer, nil
-	case a.StatusCode != http.StatusForbidden:
+	case a.StatusCode != http.StatusForbidden && a.StatusCode != http.StatusBadRequest:
 		return nil, fmt.Errorf("%s: status %d", url, a.StatusCode)
 	}
 	var said refusal

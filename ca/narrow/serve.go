@@ -97,6 +97,12 @@ func (d *Desk) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case !ok:
 		status = http.StatusInternalServerError
 		d.Log.ErrorContext(r.Context(), "order not signed", "error", err)
+	// These two are of no order at all. What an order is refused for is an
+	// alarm, and has a status of its own.
+	case f.Code() == "order_malformed":
+		status = http.StatusBadRequest
+	case f.Code() == "order_elsewhere":
+		status = http.StatusNotFound
 	}
 	d.Log.WarnContext(r.Context(), "order refused", "code", said.Code)
 	w.Header().Set("Content-Type", "application/json")

@@ -95,6 +95,10 @@ func (i intruder) sign(t *testing.T, serial string, papers ca.Papers) (code stri
 	if err := json.Unmarshal(answer, &said); err != nil {
 		t.Fatalf("status %d: %s", res.StatusCode, answer)
 	}
+	// 403 is an alarm, which nobody sets off who sends what is no order.
+	if want := map[bool]int{true: http.StatusBadRequest, false: http.StatusForbidden}[said.Code == "order_malformed"]; res.StatusCode != want {
+		t.Errorf("%s: status %d, want %d", said.Code, res.StatusCode, want)
+	}
 	return said.Code, nil
 }
 

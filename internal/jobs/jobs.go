@@ -44,7 +44,8 @@ type Runner struct {
 	wg sync.WaitGroup
 
 	mu   sync.Mutex
-	runs map[string]*Runs // by job; guarded by mu
+	runs map[string]*Runs  // by job; guarded by mu
+	said map[string]string // by job: the failure that was logged last; guarded by mu
 }
 
 // Start runs every job once, now, and then every Every, until ctx ends; jobs
@@ -62,7 +63,7 @@ func Start(ctx context.Context, c Config, jobs ...Job) (*Runner, error) {
 	if err := validate(c, jobs); err != nil {
 		return nil, err
 	}
-	r := &Runner{Config: c, runs: map[string]*Runs{}}
+	r := &Runner{Config: c, runs: map[string]*Runs{}, said: map[string]string{}}
 	for _, j := range jobs {
 		r.runs[j.Name] = &Runs{Every: j.Every}
 	}
@@ -158,7 +159,8 @@ func (r *Runner) runHeld(ctx context.Context, j Job) {
 	}
 }
 
-// once runs the job and logs what came of it.
+// once runs the job and logs what came of it: a failure once, until another one
+// or a run that goes well follows it. How often it failed, Runs counts.
 func (r *Runner) once(ctx context.Context, j Job) {
 	started := r.Now()
 	err := run(ctx, j)
@@ -167,10 +169,24 @@ func (r *Runner) once(ctx context.Context, j Job) {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		r.Log.DebugContext(ctx, "job stopped", "job", j.Name)
 	case err != nil:
-		r.Log.ErrorContext(ctx, "job failed", "job", j.Name, "error", err)
+		level := slog.LevelDebug
+		if before := r.say(j.Name, err.Error()); before != err.Error() {
+			level = slog.LevelError
+		}
+		r.Log.Log(ctx, level, "job failed", "job", j.Name, "error", err)
+	case r.say(j.Name, "") != "":
+		r.Log.InfoContext(ctx, "job goes well again", "job", j.Name)
 	default:
 		r.Log.DebugContext(ctx, "job done", "job", j.Name, "took", r.Now().Sub(started))
 	}
+}
+
+// say notes what is to be said of the job, and returns what was said before.
+func (r *Runner) say(job, text string) (before string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, r.said[job] = r.said[job], text
+	return before
 }
 
 // run calls the job; a panic in it is an error.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -266,6 +267,39 @@ func TestWithoutStoreNothingRuns(t *testing.T) {
 			t.Error("not run after the store came back")
 		}
 		stop()
+	})
+}
+
+// TestAFailureIsLoggedOnce until it is another, or a run has gone well.
+func TestAFailureIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said atomic.Pointer[string]
+		is := func(s string) { said.Store(&s) }
+		is("away")
+		var log bytes.Buffer
+		stop := node(t, jobs.Config{Store: openStore(t), Node: "a", Log: slog.New(slog.NewTextHandler(&log, nil))}, jobs.Job{Name: "j", Every: time.Second, Run: func(context.Context) error {
+			if s := *said.Load(); s != "" {
+				return errors.New(s)
+			}
+			return nil
+		}})
+		for _, next := range []string{"away", "gone", "", "", "away"} {
+			is(next)
+			time.Sleep(10 * time.Second)
+		}
+		stop()
+		var got []string
+		for line := range strings.Lines(log.String()) {
+			_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
+			got = append(got, line)
+		}
+		want := []string{
+			`level=ERROR msg="job failed" job=j error=away`, `level=ERROR msg="job failed" job=j error=gone`,
+			`level=INFO msg="job goes well again" job=j`, `level=ERROR msg="job failed" job=j error=away`,
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s", strings.Join(got, "\n"))
+		}
 	})
 }
 
