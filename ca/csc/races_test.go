@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"mohr/ca/csc"
+	"mohr/internal/store/storetest"
 	"mohr/internal/web"
 )
 
@@ -93,7 +95,7 @@ func TestWhatIsOverIsPruned(t *testing.T) {
 		want  int
 	}{{0, 0}, {3 * time.Minute, 1}, {15 * time.Minute, 1}, {time.Hour, 0}} {
 		b.clock = b.clock.Add(step.after)
-		if n, err := b.Prune(t.Context()); err != nil || n != step.want {
+		if n, err := csc.Prune(t.Context(), storetest.Twice(b.fixture.Store), b.clock); err != nil || n != step.want {
 			t.Errorf("after %s more: %d, %v", step.after, n, err)
 		}
 	}

@@ -140,14 +140,15 @@ func End(tx store.Tx, h ca.HolderID) error {
 // pruneBatch is how many records one transaction deletes.
 const pruneBatch = 200
 
-// Prune is a job: it deletes what is over, in batches. It is safe to repeat.
-func (d *Desk) Prune(ctx context.Context) (total int, err error) {
-	for now := d.now(); ; {
-		requests, codes, err := d.over(ctx, now)
+// Prune is a job: it deletes what is over at now, in batches, whether keys are
+// still held here or not any more. It is safe to repeat.
+func Prune(ctx context.Context, s store.Store, now time.Time) (total int, err error) {
+	for {
+		requests, codes, err := over(ctx, s, now)
 		if err != nil {
 			return total, err
 		}
-		err = d.Store.Update(ctx, func(tx store.Tx) error {
+		err = s.Update(ctx, func(tx store.Tx) error {
 			for _, key := range requests {
 				if err := tx.Delete(requestBucket, key); err != nil {
 					return err
@@ -172,8 +173,8 @@ func (d *Desk) Prune(ctx context.Context) (total int, err error) {
 }
 
 // over lists what is over, a batch of each kind.
-func (d *Desk) over(ctx context.Context, now time.Time) (requests, codes []string, err error) {
-	err = d.Store.View(ctx, func(tx store.Tx) error {
+func over(ctx context.Context, s store.Store, now time.Time) (requests, codes []string, err error) {
+	err = s.View(ctx, func(tx store.Tx) error {
 		requests, codes = nil, nil
 		return errors.Join(
 			store.Each(tx, requestBucket, "", "", func(key string, w waiting) error { return collect(&requests, key, now.After(w.Until)) }),

@@ -16,6 +16,7 @@ import (
 	"mohr/ca/held"
 	"mohr/ca/signin/signintest"
 	"mohr/internal/store"
+	"mohr/internal/store/storetest"
 )
 
 // refusal is an error as clients see it.
@@ -118,7 +119,7 @@ func TestSignaturesAreNotGivenLateNorUnderAnEndedCertificate(t *testing.T) {
 		"after five minutes": {func(_ *testing.T, b *bench, _ given) { b.clock = b.clock.Add(5*time.Minute + time.Second) }, 401, "invalid_token"},
 		"after the work of the job": {func(t *testing.T, b *bench, _ given) {
 			b.clock = b.clock.Add(5*time.Minute + time.Second)
-			if n, err := b.Prune(t.Context()); err != nil || n != 1 {
+			if n, err := csc.Prune(t.Context(), storetest.Twice(b.fixture.Store), b.clock); err != nil || n != 1 {
 				t.Errorf("%d pruned: %v", n, err)
 			}
 		}, 401, "invalid_token"},

@@ -307,7 +307,7 @@ func (p *parted) oneEach(t *testing.T, want map[string]*x509.Certificate) {
 // renewal over a node that has no issuing key.
 func TestAPortalWithoutKeysHasCertificatesSigned(t *testing.T) {
 	p := newParted(t)
-	p.startCA(t, "policy.yaml")
+	keys := p.startCA(t, "policy.yaml")
 	node := p.startPortal(t, "portal", p.portal, p.status)
 	for _, issuing := range []string{"sign-p256.pem", "service-p256.pem", "root.pem"} {
 		if _, err := os.Stat(filepath.Join(node.data, "keys", issuing)); !errors.Is(err, os.ErrNotExist) {
@@ -333,6 +333,12 @@ func TestAPortalWithoutKeysHasCertificatesSigned(t *testing.T) {
 	if !strings.Contains(body, `mohr_issuing_node_well{node="`+p.nodes+`"} 1`) {
 		t.Error("no figure says that the node with the keys answers")
 	}
+	for job, on := range map[string][2]bool{"refresh-crls": {true, false}, "sequence": {true, true}, "sweep": {false, true}, "pulse": {true, true}, "prune-csc": {false, true}} {
+		name := `mohr_job_interval_seconds{job="` + job + `"}`
+		if got := [2]bool{strings.Contains(textAt(t, "http://"+keys.ops()+"/metrics"), name), strings.Contains(body, name)}; got != on {
+			t.Errorf("%s is done where the keys are, and where they are not: %v, want %v", job, got, on)
+		}
+	}
 	_, help, _ := strings.Cut(body, "# HELP mohr_issuing_node_well ")
 	help, _, _ = strings.Cut(help, "\n")
 	if page, err := os.ReadFile(filepath.Join(docsDir, "metrics.md")); err != nil || !strings.Contains(string(page), portalsRow+" gauge | node | "+help+" |\n") {
@@ -340,6 +346,14 @@ func TestAPortalWithoutKeysHasCertificatesSigned(t *testing.T) {
 	}
 	if _, err := verifyStoredLog(t.Context(), filepath.Join(p.dir, "ca")); err != nil {
 		t.Errorf("log: %v", err)
+	}
+	node.end(syscall.SIGTERM)
+	for what, want := range map[string]string{
+		"log verify --data": "a node with the role ca", "doctor --data": "a node with the role ca", "store inspect": "say its URL",
+	} {
+		if out, err := said(t, append(strings.Fields(what), node.data)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v\n%s", what, err, out)
+		}
 	}
 }
 

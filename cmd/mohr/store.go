@@ -12,6 +12,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"mohr/cmd/mohr/service"
 	"mohr/internal/store"
 )
 
@@ -75,12 +76,15 @@ func openPlace(ctx context.Context, place string, create bool) (store.Store, err
 // and the directory where there is none.
 func openEmbedded(dir string, create bool) (store.Store, error) {
 	file := filepath.Join(dir, "mohr.db")
+	if service.InDatabase(dir) {
+		return nil, service.NoStore(dir)
+	}
 	if create {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
 	} else if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("no store in %s: %w", dir, err)
+		return nil, fmt.Errorf("%w: %w", service.NoStore(dir), err)
 	}
 	return store.OpenBolt(file)
 }

@@ -8,14 +8,38 @@ import (
 	"time"
 
 	"mohr/ca/ceremony"
+	"mohr/ca/csc"
 	"mohr/internal/jobs"
 	"mohr/internal/store"
 )
 
-// schedule lists the periodic work. Every job may be repeated at any time.
-func (r *rooms) schedule() []jobs.Job {
-	list := []jobs.Job{
-		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.Ledger.Sequence},
+// duty is a job and where it is done. Every node does what is Everywhere.
+type duty struct {
+	Name       string
+	Every      time.Duration
+	Run        func(context.Context) error
+	Everywhere bool
+	On         []Role // a node with one of these does it; nil: with the role jobs
+}
+
+// job is the duty for a node that does it; false for one that leaves it to others.
+func (d duty) job(has func(Role) bool) (jobs.Job, bool) {
+	on := d.On
+	if on == nil {
+		on = []Role{RoleJobs}
+	}
+	return jobs.Job{Name: d.Name, Every: d.Every, Run: d.Run, Everywhere: d.Everywhere}, d.Everywhere || slices.ContainsFunc(on, has)
+}
+
+// withKeys is where CRLs, and what a ceremony left, are signed.
+var withKeys = []Role{RoleCA}
+
+// schedule lists the periodic work. Every job may be repeated at any time. The
+// log goes on where the keys are, too, so that the first node of a service can
+// begin it.
+func (r *rooms) schedule() []duty {
+	list := []duty{
+		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.Ledger.Sequence, On: []Role{RoleJobs, RoleCA}},
 		{Name: "pulse", Every: time.Second, Run: func(ctx context.Context) error { return store.Pulse(ctx, r.Store) }, Everywhere: true},
 		{Name: "sweep", Every: time.Minute, Run: counted(r.CA.Sweep)},
 		{Name: "retire", Every: time.Minute, Run: r.CA.Retire},
@@ -28,10 +52,10 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "follow-status", Every: 500 * time.Millisecond, Run: r.status.Follow, Everywhere: true},
 		{Name: "presign-status", Every: time.Minute, Run: r.status.Presign, Everywhere: true},
 		{Name: "count-key-uses", Every: time.Minute, Run: r.Custody.Count, Everywhere: true},
-		{Name: "refresh-crls", Every: time.Minute, Run: r.status.Refresh},
+		{Name: "refresh-crls", Every: time.Minute, Run: r.status.Refresh, On: withKeys},
 		{Name: "renew-certificates", Every: time.Minute, Run: r.renewCertificates, Everywhere: true},
-		{Name: "stamp-ceremonies", Every: time.Hour, Run: func(ctx context.Context) error { return ceremony.Stamp(ctx, r.ceremony(), r.unit.Stamp) }},
-		{Name: "renew-root-crl", Every: 24 * time.Hour, Run: func(ctx context.Context) error { return ceremony.RenewCRL(ctx, r.ceremony()) }},
+		{Name: "stamp-ceremonies", Every: time.Hour, Run: func(ctx context.Context) error { return ceremony.Stamp(ctx, r.ceremony(), r.unit.Stamp) }, On: withKeys},
+		{Name: "renew-root-crl", Every: 24 * time.Hour, Run: func(ctx context.Context) error { return ceremony.RenewCRL(ctx, r.ceremony()) }, On: withKeys},
 		{Name: "reload-chip-trust", Every: time.Minute, Run: r.reloadChips, Everywhere: true},
 		{Name: "resume-applications", Every: 2 * time.Second, Run: r.enroll.Resume},
 		{Name: "retain-applications", Every: time.Hour, Run: r.enroll.Retain},
@@ -62,28 +86,13 @@ func (r *rooms) schedule() []jobs.Job {
 		{Name: "prune-sessions", Every: 10 * time.Minute, Run: counted(r.signin.Prune)},
 		{Name: "prune-acme", Every: time.Hour, Run: counted(r.acme.Prune)},
 		{Name: "prune-codes", Every: time.Hour, Run: counted(r.codes.Prune)},
+		{Name: "prune-csc", Every: time.Minute, Run: counted(func(ctx context.Context) (int, error) { return csc.Prune(ctx, r.Store, time.Now()) })},
 		{Name: "prune-nonces", Every: time.Hour, Run: counted(func(ctx context.Context) (int, error) { return r.nonces.Prune(ctx, r.Store) })},
 	}
-	if r.csc != nil {
-		list = append(list, jobs.Job{Name: "prune-csc", Every: time.Minute, Run: counted(r.csc.Prune)})
-	}
 	if r.scep != nil {
-		list = append(list, jobs.Job{Name: "prune-scep", Every: time.Hour, Run: r.scep.Prune})
+		list = append(list, duty{Name: "prune-scep", Every: time.Hour, Run: r.scep.Prune})
 	}
 	return list
-}
-
-// rolesOf are the roles of the nodes that one of does the job. CRLs, and what a
-// ceremony left, are signed where the keys are; the log goes on there too, so
-// that the first node of a service can begin it.
-func rolesOf(j jobs.Job) []Role {
-	switch j.Name {
-	case "refresh-crls", "renew-root-crl", "stamp-ceremonies":
-		return []Role{RoleCA}
-	case "sequence":
-		return []Role{RoleJobs, RoleCA}
-	}
-	return []Role{RoleJobs}
 }
 
 // counted makes a job of work that says how much it did.
@@ -100,8 +109,12 @@ func (r *rooms) startJobs(ctx context.Context) (*jobs.Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name of this node: %w", err)
 	}
-	list := r.schedule()
-	list = slices.DeleteFunc(list, func(j jobs.Job) bool { return !j.Everywhere && !slices.ContainsFunc(rolesOf(j), r.Config.Roles.Has) })
+	var list []jobs.Job
+	for _, d := range r.schedule() {
+		if j, mine := d.job(r.Config.Roles.Has); mine {
+			list = append(list, j)
+		}
+	}
 	return jobs.Start(ctx, jobs.Config{Store: r.Store, Log: r.Log, Node: node}, list...)
 }
 

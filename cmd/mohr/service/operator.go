@@ -46,7 +46,7 @@ func OpenStopped(ctx context.Context, c Config) (*Ground, error) {
 // addresses that it left.
 func (c Config) stopped() (Config, error) {
 	c.Defaults()
-	if err := c.hasStore(); err != nil {
+	if err := errors.Join(c.hasStore(), c.hasKeys()); err != nil {
 		return c, err
 	}
 	addresses, err := os.ReadFile(filepath.Join(c.Data, addressFile))

@@ -76,7 +76,7 @@ func openStatusNode(ctx context.Context, c Config, log *slog.Logger) (_ *statusN
 			n.close()
 		}
 	}()
-	if n.own, err = store.OpenBolt(filepath.Join(c.Data, "status.db")); err != nil {
+	if n.own, err = store.OpenBolt(filepath.Join(c.Data, statusFile)); err != nil {
 		return nil, err
 	}
 	if n.store, err = store.OpenReader(ctx, c.Store); err != nil {

@@ -37,7 +37,7 @@ func OpenStore(ctx context.Context, data, url string, fresh bool) (store.Store, 
 	}
 	file := filepath.Join(data, embeddedFile)
 	if _, err := os.Stat(file); err != nil && !fresh {
-		return nil, fmt.Errorf("no store in %s: %w", data, err)
+		return nil, fmt.Errorf("%w: %w", NoStore(data), err)
 	}
 	return store.OpenBolt(file)
 }
@@ -92,12 +92,39 @@ func InDatabase(data string) bool {
 	return err == nil
 }
 
-// hasStore reports whether a service has been begun in the data directory.
+// statusFile is in the data directory of a node with the one role status.
+const statusFile = "status.db"
+
+// NoStore says where the records are of a data directory that has no store of
+// its own.
+func NoStore(data string) error {
+	_, err := os.Stat(filepath.Join(data, statusFile))
+	switch {
+	case InDatabase(data):
+		return fmt.Errorf("the records of %[1]s are in a database; say its URL, which is in %[1]s/%[2]s", data, storeFile)
+	case err == nil:
+		return fmt.Errorf("%s is of a status node, which keeps no records; use the data directory of a node that writes, or the URL of its database, and /readyz and /metrics of the node's listener ops for its health", data)
+	}
+	return fmt.Errorf("no store in %s", data)
+}
+
+// hasStore is an error unless a service has been begun in the data directory.
 func (c *Config) hasStore() error {
 	for _, name := range []string{embeddedFile, storeFile} {
 		if _, err := os.Stat(filepath.Join(c.Data, name)); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return fmt.Errorf("no store in %s: %w", c.Data, fs.ErrNotExist)
+	return fmt.Errorf("%w: %w", NoStore(c.Data), fs.ErrNotExist)
+}
+
+// hasKeys is an error for the data directory of a node that has others sign: it
+// has keys in files, and none that issues.
+func (c *Config) hasKeys() error {
+	all, err := filepath.Glob(filepath.Join(c.Data, "keys", "*.pem"))
+	issuing, err2 := filepath.Glob(filepath.Join(c.Data, "keys", "sign-*.pem"))
+	if err := errors.Join(err, err2); err != nil || len(all) == 0 || len(issuing) > 0 || !InDatabase(c.Data) {
+		return err
+	}
+	return fmt.Errorf("%s is of a node without issuing keys: run this in the data directory of a node with the role ca; this one tells of itself while it runs, at /readyz and /metrics of its listener ops", c.Data)
 }
