@@ -33,7 +33,7 @@ func TestRoundsOfFaultsLoseAndDoubleNothing(t *testing.T) {
 	r := everyFault(server, keys, "faults", 6)
 	r.Rounds = *rounds
 	t.Logf("seed %d", r.Seed)
-	conf := bench.Config{Self: self, Program: self, Clients: r.Clients, Duration: time.Minute, Runs: 1, Progress: t.Output(), Store: server.Database("faults"), Keys: keys.Base}
+	conf := bench.Config{Self: self, Program: self, Clients: r.Clients, Duration: time.Minute, Runs: 1, Progress: t.Output(), Store: server.Database("faults"), Keys: keys.Base, Clock: clockVar}
 	begun := time.Now()
 	damage, err := bench.Faults(t.Context(), conf, dir, r)
 	t.Logf("%s: %+v", time.Since(begun).Round(time.Second), damage)

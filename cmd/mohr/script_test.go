@@ -20,6 +20,7 @@ import (
 // TestMain lets the test binary be mohr itself, for scripts and for tests
 // that kill it.
 func TestMain(m *testing.M) {
+	followClock()
 	testscript.Main(allTests{m}, map[string]func(){"mohr": main})
 }
 

@@ -113,9 +113,7 @@ func (g *Guard) fault() string {
 		return *why
 	}
 	now, elapsed, a := g.Now(), g.Elapsed(), g.anchor.Load()
-	// Round(0) takes the wall clock; the difference of two readings of
-	// time.Now would be that of the monotonic clock.
-	if step := now.Round(0).Sub(a.wall.Round(0)) - (elapsed - a.elapsed); step.Abs() > g.Limit {
+	if step := a.step(now, elapsed); step.Abs() > g.Limit {
 		return fmt.Sprintf("it was stepped by %s", step.Round(time.Millisecond))
 	}
 	for {
@@ -127,6 +125,25 @@ func (g *Guard) fault() string {
 			return ""
 		}
 	}
+}
+
+// step is by how much the clock was set since the moment.
+func (m *moment) step(now time.Time, elapsed time.Duration) time.Duration {
+	// Round(0) takes the wall clock; the difference of two readings of
+	// time.Now would be that of the monotonic clock.
+	return now.Round(0).Sub(m.wall.Round(0)) - (elapsed - m.elapsed)
+}
+
+// Time is the time by which everything here is decided and dated: the clock's,
+// or, where that was stepped, what it would say if nobody had set it, until a
+// reference agrees with it. A clock that was wrong from the start on is not
+// put right by it; that one may not be trusted either is for Check to say.
+func (g *Guard) Time() time.Time {
+	now, elapsed, a := g.Now(), g.Elapsed(), g.anchor.Load()
+	if a.step(now, elapsed).Abs() > g.Limit {
+		return a.wall.Add(elapsed - a.elapsed)
+	}
+	return now
 }
 
 // Watch asks the references and keeps the latest trusted time in the store.

@@ -133,6 +133,42 @@ func TestAClockIsComparedWithItsReference(t *testing.T) {
 	}
 }
 
+func TestTheTimeGoesOnWhereTheClockIsStepped(t *testing.T) {
+	for _, step := range []time.Duration{-30 * time.Hour, -6 * time.Second, 6 * time.Second, 400 * 24 * time.Hour} {
+		w := &watch{wall: start}
+		g := open(t, openStore(t), w)
+		by := func(want time.Time) {
+			t.Helper()
+			if got := g.Time(); !got.Equal(want) {
+				t.Errorf("stepped by %s: the time is %s, want %s", step, got, want)
+			}
+		}
+		w.pass(time.Minute)
+		w.set(step)
+		by(start.Add(time.Minute))
+		w.pass(time.Hour)
+		watchOnce(t, g)
+		by(start.Add(time.Hour + time.Minute))
+		w.set(-step)
+		by(start.Add(time.Hour + time.Minute))
+		w.set(3 * time.Second) // within the limit
+		by(start.Add(time.Hour + time.Minute + 3*time.Second))
+	}
+}
+
+func TestACorrectionIsTheTimeOnceTheReferenceAgrees(t *testing.T) {
+	w := &watch{wall: start}
+	g := open(t, openStore(t), w, serve(t, w, nil).addr) // its time follows w's
+	w.set(time.Hour)
+	if got := g.Time(); !got.Equal(start) {
+		t.Errorf("the time is %s before anybody agrees", got)
+	}
+	watchOnce(t, g)
+	if got := g.Time(); !got.Equal(start.Add(time.Hour)) {
+		t.Errorf("the time is %s after the reference agreed", got)
+	}
+}
+
 func TestAStepThatTheReferenceConfirmsIsACorrection(t *testing.T) {
 	w := &watch{wall: start}
 	g := open(t, openStore(t), w, serve(t, w, nil).addr) // its time follows w's

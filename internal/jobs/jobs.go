@@ -24,6 +24,9 @@ type Job struct {
 	Name  string                      // of its lease: lower case, unique
 	Every time.Duration               // from the end of one run to the beginning of the next, at most; minus up to a tenth of jitter
 	Run   func(context.Context) error // ctx ends when the service stops or the lease is lost
+	// Clockless says that the job decides nothing by the time: it runs on a
+	// clock that is not trusted, too.
+	Clockless bool
 	// Everywhere says that every node runs it, without a lease: work on what
 	// the node has in memory.
 	Everywhere bool
@@ -34,6 +37,7 @@ type Config struct {
 	Store store.Store
 	Log   *slog.Logger     // nil: discard
 	Now   func() time.Time // nil: time.Now
+	Clock func() error     // says why Now is not to be trusted: then what decides by it waits; nil: it always is
 	Node  string           // unique among the nodes; a node that starts again takes its old leases at once
 	Lease time.Duration    // how long a lost node's lease lasts; zero means 15 s
 }
@@ -56,6 +60,9 @@ func Start(ctx context.Context, c Config, jobs ...Job) (*Runner, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Clock == nil {
+		c.Clock = func() error { return nil }
 	}
 	if c.Lease == 0 {
 		c.Lease = 15 * time.Second
@@ -115,6 +122,10 @@ func (r *Runner) keep(ctx context.Context, j Job) {
 	defer r.giveBack(j.Name)
 	for ctx.Err() == nil {
 		wait := jittered(j.Every)
+		if !j.Clockless && r.Clock() != nil { // whoever watches the clock says so
+			sleep(ctx, min(wait, r.Lease/3))
+			continue
+		}
 		switch held, err := r.acquire(ctx, j.Name); {
 		case err != nil && ctx.Err() == nil:
 			r.Log.ErrorContext(ctx, "lease not taken", "job", j.Name, "error", err)

@@ -162,7 +162,7 @@ func TestLostLeaseEndsTheRun(t *testing.T) {
 			return ctx.Err()
 		}})
 		synctest.Wait()
-		giveLease(t, s, "j", "b", time.Hour)
+		giveLease(t, s, "j", "b", 15*time.Second)
 		select {
 		case cause := <-ended:
 			if cause == nil || !strings.Contains(cause.Error(), "lease lost") {
@@ -326,4 +326,50 @@ func TestStartRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatDecidesByTheTimeWaitsForAClockThatIsTrusted: a clock that ran ahead
+// would end what has days left.
+func TestWhatDecidesByTheTimeWaitsForAClockThatIsTrusted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var untrusted atomic.Bool
+		var timed, clockless, everywhere atomic.Int32
+		untrusted.Store(true)
+		s := openStore(t)
+		stop := node(t, jobs.Config{Store: s, Node: "a", Clock: func() error {
+			if untrusted.Load() {
+				return errors.New("stepped")
+			}
+			return nil
+		}},
+			jobs.Job{Name: "timed", Every: time.Minute, Run: count(&timed)},
+			jobs.Job{Name: "clockless", Every: time.Minute, Run: count(&clockless), Clockless: true},
+			jobs.Job{Name: "everywhere", Every: time.Minute, Run: count(&everywhere), Everywhere: true})
+		defer stop()
+		time.Sleep(10 * time.Minute)
+		if timed.Load() != 0 || clockless.Load() < 10 || everywhere.Load() < 10 {
+			t.Errorf("on a clock that is not trusted: %d timed runs, %d clockless, %d everywhere", timed.Load(), clockless.Load(), everywhere.Load())
+		}
+		untrusted.Store(false)
+		time.Sleep(10 * time.Second)
+		if timed.Load() != 1 {
+			t.Errorf("%d runs once it is trusted", timed.Load())
+		}
+	})
+}
+
+// TestALeaseOfAClockThatRanAheadIsTaken: else a job would rest for as long as
+// that clock ran ahead.
+func TestALeaseOfAClockThatRanAheadIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var runs atomic.Int32
+		s := openStore(t)
+		giveLease(t, s, "job", "b", 24*time.Hour)
+		stop := node(t, jobs.Config{Store: s, Node: "a"}, jobs.Job{Name: "job", Every: time.Minute, Run: count(&runs)})
+		defer stop()
+		time.Sleep(10 * time.Second)
+		if runs.Load() != 1 {
+			t.Errorf("%d runs", runs.Load())
+		}
+	})
 }

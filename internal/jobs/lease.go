@@ -24,7 +24,7 @@ type lease struct {
 func (r *Runner) acquire(ctx context.Context, name string) (held bool, err error) {
 	now := r.Now().UTC().Truncate(time.Second)
 	fresh := func(l lease, found bool) bool {
-		return found && l.Node == r.Node && l.Until.After(now.Add(r.Lease*2/3))
+		return found && l.Node == r.Node && l.Until.After(now.Add(r.Lease*2/3)) && !l.Until.After(now.Add(2*r.Lease))
 	}
 	err = r.Store.View(ctx, func(tx store.Tx) error {
 		l, found, err := load(tx, name)
@@ -39,7 +39,9 @@ func (r *Runner) acquire(ctx context.Context, name string) (held bool, err error
 		if err != nil {
 			return err
 		}
-		held = !found || l.Node == r.Node || !l.Until.After(now)
+		// One that ends later than any that is taken now was written by a clock
+		// that ran ahead, and would hold the job up for as long as that.
+		held = !found || l.Node == r.Node || !l.Until.After(now) || l.Until.After(now.Add(2*r.Lease))
 		if !held {
 			return nil
 		}

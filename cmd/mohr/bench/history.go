@@ -29,6 +29,7 @@ type deed struct {
 	cert, issuer *x509.Certificate // nil: not told of any
 	next         string            // serial of the certificate that replaces it; "": not told of any
 	tried        bool              // a revocation was asked for
+	asked        time.Time         // when, at first
 	revoked      time.Time         // when the client was told of it, or saw it; zero: never
 }
 
@@ -50,7 +51,7 @@ func (b *breaking) live(ctx context.Context, d *deed) {
 		return
 	}
 	if d.revokes {
-		d.tried = true
+		d.tried, d.asked = true, time.Now()
 		if _, ok := b.until(ctx, d, "revoke", revocation(d.applicant).Request); !ok {
 			return
 		}
@@ -150,6 +151,7 @@ func comesAgain(status int) bool {
 
 // issueOne hands the request in, sometimes at both nodes at once.
 func (b *breaking) issueOne(ctx context.Context, d *deed) bool {
+	begun := time.Now()
 	call := b.submission(d.applicant)
 	early := make([][]byte, len(b.nodes))
 	if d.twice {
@@ -183,6 +185,7 @@ func (b *breaking) issueOne(ctx context.Context, d *deed) bool {
 		b.blame(&b.damage.Lost, d, "%v", err)
 		return false
 	}
+	b.within(d, "the beginning of its certificate", d.cert.NotBefore, begun, time.Now())
 	b.count(func(x *Damage) { x.Issued++ })
 	return true
 }
@@ -238,6 +241,7 @@ func (b *breaking) lookAt(ctx context.Context, d *deed, plain load.Door, name st
 	}
 	b.noted("ocsp", time.Since(begun))
 	b.judge(d, name, begun, res)
+	b.judgeTimes(d, name, begun, res)
 	return true
 }
 

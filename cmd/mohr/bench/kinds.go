@@ -68,7 +68,7 @@ func (b *breaking) possible() []fault {
 			return ctx.Err()
 		}})
 	}
-	return list
+	return append(list, b.clockKinds()...)
 }
 
 // leases is longer than a lost node keeps the leases of its jobs

@@ -19,6 +19,7 @@ type node struct {
 	ops           string // host:port
 	config        string // file
 	data          string // directory
+	clock         string // file by which its clock is set; "": it cannot be
 }
 
 // startNode starts one more process of the service, with the role; "": all.
@@ -81,7 +82,17 @@ func (w *World) run(ctx context.Context, n *node) (err error) {
 	if len(w.nodes) > 0 {
 		name = filepath.Base(n.data)
 	}
-	if n.process, err = load.Start(ctx, w.Program, w.dir, name, nil, "serve", "--log", "error", "--config", n.config); err != nil {
+	command := []string{w.Program, "serve", "--log", "error", "--config", n.config}
+	if w.Clock != "" {
+		if n.clock == "" {
+			n.clock = n.data + ".clock"
+			if err := SetClock(n.clock, 0); err != nil {
+				return err
+			}
+		}
+		command = append([]string{"env", w.Clock + "=" + n.clock}, command...)
+	}
+	if n.process, err = load.Start(ctx, command[0], w.dir, name, nil, command[1:]...); err != nil {
 		return err
 	}
 	w.children = append(w.children, n.process)

@@ -88,7 +88,7 @@ func (b *breaking) outageOf(ctx context.Context, d, kept *deed, status []*node, 
 	b.Start()
 	back := time.Now()
 	end()
-	d.tried = true
+	d.tried, d.asked = true, back
 	if _, ok := b.until(ctx, d, "revoke", revocation(d.applicant).Request); !ok {
 		return errors.New(b.damage.First)
 	}

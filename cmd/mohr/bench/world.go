@@ -29,6 +29,9 @@ type Config struct {
 	Keys     string // URI of a home for the keys of such a service; "": files
 	// TimeReference is an NTP server, host:port, that such a service asks; "": none.
 	TimeReference string
+	// Clock names the environment variable by which Program is told the file of
+	// SetClock; "": the clocks of such a service's processes cannot be set.
+	Clock string
 
 	// Server and what follows are an existing service; Server is "" for one
 	// of the measurement's own.

@@ -72,7 +72,7 @@ func (r *rooms) openHeld(context.Context) (err error) {
 	}
 	rules, _ := r.policy.Rules(ca.NaturalSign)
 	r.held, err = held.New(held.Config{
-		Store: r.Store, CA: r.CA, SignIn: r.signin, Ring: r.Ring, Home: hsm.KeyURI(r.Config.Held, "holders"), Seal: r.box, Nonces: r.nonces,
+		Now: r.Clock.Time, Store: r.Store, CA: r.CA, SignIn: r.signin, Ring: r.Ring, Home: hsm.KeyURI(r.Config.Held, "holders"), Seal: r.box, Nonces: r.nonces,
 		Voucher: attest.NewVoucher(r.box.Derive("held keys")), Offered: rules.PolicyOIDs[evidence.HSM] != "", Audience: r.Config.Portal, Log: r.Log,
 	})
 	return err
@@ -88,7 +88,7 @@ func (r *rooms) openCSC(context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.csc, err = csc.New(csc.Config{Store: r.Store, Held: r.held, SignIn: r.signin, Seal: box, File: r.Config.CSC, Portal: r.Config.Portal, Name: r.Config.Name, Log: r.Log})
+	r.csc, err = csc.New(csc.Config{Now: r.Clock.Time, Store: r.Store, Held: r.held, SignIn: r.signin, Seal: box, File: r.Config.CSC, Portal: r.Config.Portal, Name: r.Config.Name, Log: r.Log})
 	return err
 }
 

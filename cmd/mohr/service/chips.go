@@ -82,7 +82,7 @@ func (r *rooms) reloadChips(context.Context) error {
 	if r.chips.seen.Load() == look {
 		return nil
 	}
-	t, err := OpenChips(c, time.Now())
+	t, err := OpenChips(c, r.Clock.Time())
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"mohr/enroll/chip"
 	"mohr/enroll/chip/chipsim"
 	"mohr/internal/fault"
+	"mohr/internal/store"
 )
 
 func TestChipTrustIsReadAgainWhenItsDirectoriesChange(t *testing.T) {
@@ -27,7 +28,15 @@ func TestChipTrustIsReadAgainWhenItsDirectoriesChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rooms{Ground: &Ground{Config: c, Log: slog.New(slog.DiscardHandler)}}
+	s, err := store.OpenBolt(filepath.Join(t.TempDir(), "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r := &rooms{Ground: &Ground{Config: c, Store: s, Log: slog.New(slog.DiscardHandler)}}
+	if err := r.openClock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	reload := func() *chip.Trust {
 		t.Helper()
 		if err := r.reloadChips(t.Context()); err != nil {

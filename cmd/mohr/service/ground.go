@@ -71,8 +71,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (g *Ground, err error
 		g.Ring.Close()
 		return nil, err
 	}
-	g.Custody = custody.New(custody.Config{Store: g.Store, Ring: g.Ring, Home: c.Keys, Former: c.FormerKeys, Fixed: c.fixed, Log: log})
-	for _, step := range []func(context.Context) error{g.openClock, g.openSecret, g.openAuthority, g.openLedger, g.openServiceKeys, g.writePublic} {
+	for _, step := range []func(context.Context) error{g.openClock, g.openCustody, g.openSecret, g.openAuthority, g.openLedger, g.openServiceKeys, g.writePublic} {
 		if err := step(ctx); err != nil {
 			g.Close()
 			return nil, err
@@ -136,6 +135,12 @@ func (g *Ground) openClock(ctx context.Context) (err error) {
 	return err
 }
 
+func (g *Ground) openCustody(context.Context) error {
+	c := &g.Config
+	g.Custody = custody.New(custody.Config{Now: g.Clock.Time, Store: g.Store, Ring: g.Ring, Home: c.Keys, Former: c.FormerKeys, Fixed: c.fixed, Log: g.Log})
+	return nil
+}
+
 func (g *Ground) openSecret(ctx context.Context) error {
 	secret, err := g.Ring.Secret(ctx, g.Config.Secret)
 	if err != nil {
@@ -144,7 +149,7 @@ func (g *Ground) openSecret(ctx context.Context) error {
 	if g.box, err = seal.New(secret); err != nil {
 		return err
 	}
-	g.nonces = &nonce.Source{Key: g.box.Derive("nonce")}
+	g.nonces = &nonce.Source{Now: g.Clock.Time, Key: g.box.Derive("nonce")}
 	return g.checkSecret(ctx)
 }
 
@@ -196,7 +201,7 @@ func (g *Ground) openAuthority(ctx context.Context) error {
 	}
 	g.Root = h.Root
 	g.CA, err = ca.New(ca.Config{
-		Store: g.Store, Log: g.Log, Root: h.Root, Roots: h.Roots, Issuers: h.Issuers, Retired: h.Retired,
+		Now: g.Clock.Time, Store: g.Store, Log: g.Log, Root: h.Root, Roots: h.Roots, Issuers: h.Issuers, Retired: h.Retired,
 		Publish: g.Config.Publish, Portal: g.Config.Portal, Prefix: g.Config.SerialPrefix, IssuerOf: g.Config.IssuerOf, Clock: g.Clock.Check,
 		HolderKey: g.box.Derive("holder"), Simulated: !g.Config.Production, Keyless: g.Config.keyless(), Apart: apart,
 	})
@@ -206,7 +211,7 @@ func (g *Ground) openAuthority(ctx context.Context) error {
 // ceremony is what a ceremony on this ground needs.
 func (g *Ground) ceremony() ceremony.Config {
 	return ceremony.Config{
-		Store: g.Store, Key: g.Custody.Signer, Keyless: g.Config.keyless(), Publish: g.Config.Publish, Name: g.Config.Name, Production: g.Config.Production,
+		Now: g.Clock.Time, Store: g.Store, Key: g.Custody.Signer, Keyless: g.Config.keyless(), Publish: g.Config.Publish, Name: g.Config.Name, Production: g.Config.Production,
 		Find: g.Custody.Find, Makes: func(a hsm.Algorithm) bool { return hsm.Makes(g.Config.Keys, a) },
 	}
 }
@@ -228,7 +233,7 @@ func (g *Ground) openLedger(ctx context.Context) error {
 		return fmt.Errorf("second checkpoint key: %w", err)
 	}
 	g.Ledger, err = ledger.New(ledger.Config{
-		Store: g.Store, Signer: signer, Second: witness, Witness: g.Config.Witness, Origin: portal.Hostname() + "/log", Log: g.Log,
+		Now: g.Clock.Time, Store: g.Store, Signer: signer, Second: witness, Witness: g.Config.Witness, Origin: portal.Hostname() + "/log", Log: g.Log,
 	})
 	return err
 }

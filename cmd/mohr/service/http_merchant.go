@@ -10,7 +10,7 @@ import (
 )
 
 func (r *rooms) openMerchant(context.Context) (err error) {
-	r.merchant, err = merchant.New(merchant.Config{Store: r.Store, CA: r.CA, Badges: r.badge, Signing: r.signing, Complaints: r.complaints, Teller: r.teller, Nonces: r.nonces, Audience: r.Config.Portal})
+	r.merchant, err = merchant.New(merchant.Config{Now: r.Clock.Time, Store: r.Store, CA: r.CA, Badges: r.badge, Signing: r.signing, Complaints: r.complaints, Teller: r.teller, Nonces: r.nonces, Audience: r.Config.Portal})
 	return err
 }
 

@@ -19,6 +19,7 @@ type duty struct {
 	Every      time.Duration
 	Run        func(context.Context) error
 	Everywhere bool
+	Clockless  bool // it decides nothing by the time
 	On         []Role // a node with one of these does it; nil: with the role jobs
 }
 
@@ -28,7 +29,7 @@ func (d duty) job(has func(Role) bool) (jobs.Job, bool) {
 	if on == nil {
 		on = []Role{RoleJobs}
 	}
-	return jobs.Job{Name: d.Name, Every: d.Every, Run: d.Run, Everywhere: d.Everywhere}, d.Everywhere || slices.ContainsFunc(on, has)
+	return jobs.Job{Name: d.Name, Every: d.Every, Run: d.Run, Everywhere: d.Everywhere, Clockless: d.Clockless}, d.Everywhere || slices.ContainsFunc(on, has)
 }
 
 // withKeys is where CRLs, and what a ceremony left, are signed.
@@ -39,14 +40,14 @@ var withKeys = []Role{RoleCA}
 // begin it.
 func (r *rooms) schedule() []duty {
 	list := []duty{
-		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.Ledger.Sequence, On: []Role{RoleJobs, RoleCA}},
+		{Name: "sequence", Every: 250 * time.Millisecond, Run: r.Ledger.Sequence, Clockless: true, On: []Role{RoleJobs, RoleCA}},
 		{Name: "pulse", Every: time.Second, Run: func(ctx context.Context) error { return store.Pulse(ctx, r.Store) }, Everywhere: true},
 		{Name: "sweep", Every: time.Minute, Run: counted(r.CA.Sweep)},
 		{Name: "retire", Every: time.Minute, Run: r.CA.Retire},
 		{Name: "end-holds", Every: time.Hour, Run: r.CA.EndHolds},
 		{Name: "follow-mandates", Every: time.Minute, Run: r.mandate.Follow},
 		{Name: "retain-mandates", Every: time.Hour, Run: r.mandate.Retain},
-		{Name: "continue-plans", Every: 10 * time.Second, Run: r.incident.Continue},
+		{Name: "continue-plans", Every: 10 * time.Second, Run: r.incident.Continue, Clockless: true},
 		{Name: "prune-plans", Every: time.Hour, Run: counted(r.incident.Prune)},
 		{Name: "watch-clock", Every: 5 * time.Second, Run: r.Clock.Watch, Everywhere: true},
 		{Name: "follow-status", Every: 500 * time.Millisecond, Run: r.status.Follow, Everywhere: true},
@@ -70,7 +71,7 @@ func (r *rooms) schedule() []duty {
 		{Name: "tell-businesses", Every: time.Minute, Run: r.complaints.NotifyServed},
 		{Name: "tell-consumers", Every: 30 * time.Second, Run: r.complaints.TellConsumers},
 		{Name: "prune-complaint-drafts", Every: time.Hour, Run: counted(r.complaints.PruneDrafts)},
-		{Name: "fold-counts", Every: 10 * time.Second, Run: counted(r.complaints.Register().Fold)},
+		{Name: "fold-counts", Every: 10 * time.Second, Run: counted(r.complaints.Register().Fold), Clockless: true},
 		{Name: "count-country", Every: 10 * time.Minute, Run: r.statistics.Count},
 		{Name: "publish-open-data", Every: 10 * time.Minute, Run: r.opendata.Publish},
 		{Name: "prune-open-data", Every: time.Hour, Run: counted(r.opendata.Prune)},
@@ -81,7 +82,7 @@ func (r *rooms) schedule() []duty {
 		{Name: "badge-notices", Every: time.Minute, Run: r.badge.SendNotices},
 		{Name: "renewal-notices", Every: time.Minute, Run: r.renew.SendNotices},
 		{Name: "remind-of-renewal", Every: time.Minute, Run: r.renew.Remind},
-		{Name: "index-log", Every: 2 * time.Second, Run: r.Ledger.IndexSubjects},
+		{Name: "index-log", Every: 2 * time.Second, Run: r.Ledger.IndexSubjects, Clockless: true},
 		{Name: "prune-answers", Every: time.Hour, Run: r.web.Prune},
 		{Name: "prune-sessions", Every: 10 * time.Minute, Run: counted(r.signin.Prune)},
 		{Name: "prune-acme", Every: time.Hour, Run: counted(r.acme.Prune)},
@@ -115,7 +116,7 @@ func (r *rooms) startJobs(ctx context.Context) (*jobs.Runner, error) {
 			list = append(list, j)
 		}
 	}
-	return jobs.Start(ctx, jobs.Config{Store: r.Store, Log: r.Log, Node: node}, list...)
+	return jobs.Start(ctx, jobs.Config{Now: r.Clock.Time, Clock: r.Clock.Check, Store: r.Store, Log: r.Log, Node: node}, list...)
 }
 
 // ready says what is missing for the service to do its work: a store that

@@ -44,7 +44,7 @@ func (r *rooms) mount(context.Context) error {
 	r.opendata.Routes(r.web)
 	r.opendata.Page(r.web, r.Config.Portal)
 	r.statistics.Routes(r.web)
-	(&lookup.Book{Store: r.Store}).Routes(r.web)
+	(&lookup.Book{Now: r.Clock.Time, Store: r.Store}).Routes(r.web)
 	(&desk.Desk{Roots: append([]*x509.Certificate{r.CA.Root}, r.CA.Roots...), Source: r.ownStatuses(), Log: r.Log}).Routes(r.web)
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
@@ -69,7 +69,7 @@ func (r *rooms) mount(context.Context) error {
 
 func (r *rooms) webConfig() web.Config {
 	return web.Config{
-		Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, desk.Pages, signing.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, held.Pages, csc.Pages, mine.Pages},
+		Now: r.Clock.Time, Store: r.Store, Log: r.Log, Texts: r.texts, Pages: []fs.FS{enroll.Pages, renew.Pages, complaints.Pages, opendata.Pages, regulator.Pages, lookup.Pages, desk.Pages, signing.Pages, ledger.Pages, ca.Pages, incident.Pages, Pages, badge.Pages, merchant.Pages, signin.Pages, held.Pages, csc.Pages, mine.Pages},
 		Portal: r.Config.Portal, Secret: r.box.Derive("web"), Simulated: !r.Config.Production,
 		Documents: r.documents, Profiles: r.profiles(), Authorities: r.authorities,
 	}

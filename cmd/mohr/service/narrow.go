@@ -127,7 +127,7 @@ func (r *rooms) openIssuing(context.Context) error {
 		}
 		r.asks.Store(narrow.NewClient(r.Config.Issuing.Nodes, r.issuingTransport(name), r.Log))
 	case r.Config.Issuing.Listen != "":
-		r.judge.Store(&narrow.Judge{Policy: r.policy, Registry: r.registry.Client, Renewals: r.renew, Devices: r.attestation, Audience: r.Config.Portal, Word: r.Config.Issuing.Word})
+		r.judge.Store(&narrow.Judge{Now: r.Clock.Time, Policy: r.policy, Registry: r.registry.Client, Renewals: r.renew, Devices: r.attestation, Audience: r.Config.Portal, Word: r.Config.Issuing.Word})
 	}
 	return nil
 }
@@ -167,6 +167,7 @@ func (r *rooms) issuingTransport(name string) http.RoundTripper {
 	}
 	return &http.Transport{
 		TLSClientConfig: &tls.Config{
+			Time:       r.Clock.Time,
 			MinVersion: tls.VersionTLS13, ServerName: name, RootCAs: roots,
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return r.tls.Load(), nil },
 		},

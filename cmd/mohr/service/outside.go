@@ -42,7 +42,7 @@ func (r *rooms) openOutside(context.Context) error {
 		return err
 	}
 	registry, err := gateway.New(gateway.Config{
-		BaseURL: r.Config.Registry.URL, PublicKey: key, Environment: r.Config.Registry.Environment,
+		Now: r.Clock.Time, BaseURL: r.Config.Registry.URL, PublicKey: key, Environment: r.Config.Registry.Environment,
 		Timeout: r.Config.Registry.Timeout, Log: r.Log, Transport: registryTransport(),
 	})
 	if err != nil {
@@ -109,7 +109,7 @@ func (r *rooms) openStamps() error {
 	if r.Config.Production {
 		steady = timestamp.Kernel(maxClockError)
 	}
-	r.unit, err = timestamp.New(timestamp.Config{Key: r.stamps, Policy: policy, Clock: func() error { return errors.Join(steady(), r.Clock.Check()) }, Log: r.Log})
+	r.unit, err = timestamp.New(timestamp.Config{Now: r.Clock.Time, Key: r.stamps, Policy: policy, Clock: func() error { return errors.Join(steady(), r.Clock.Check()) }, Log: r.Log})
 	return err
 }
 

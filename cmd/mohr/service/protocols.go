@@ -38,13 +38,13 @@ func (r *rooms) openProtocols(context.Context) (err error) {
 		return err
 	}
 	r.cmp, err = cmp.New(cmp.Config{
-		Store: r.Store, CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}, Verifier: r.verifier, Seal: r.box, Key: r.Ground.cmp.key, Log: r.Log,
+		Now: r.Clock.Time, Store: r.Store, CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}, Verifier: r.verifier, Seal: r.box, Key: r.Ground.cmp.key, Log: r.Log,
 	})
 	if err != nil || !r.Config.SCEP {
 		return err
 	}
 	r.scep, err = scep.New(scep.Config{
-		Store: r.Store, CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}, Seal: r.box, Key: r.Ground.scep.key, Log: r.Log,
+		Now: r.Clock.Time, Store: r.Store, CA: r.CA, Applications: r.enroll, Renewals: renewals{r.renew}, Seal: r.box, Key: r.Ground.scep.key, Log: r.Log,
 	})
 	return err
 }

@@ -137,13 +137,13 @@ func (r *rooms) openStatus(ctx context.Context) (err error) {
 		return err
 	}
 	r.status, err = status.New(status.Config{
-		Authority: r.CA, Store: r.Store, Log: r.Log, Clock: r.Clock.Check,
+		Now: r.Clock.Time, Authority: r.CA, Store: r.Store, Log: r.Log, Clock: r.Clock.Check,
 		Responder: r.responders.of,
 	})
 	if err != nil {
 		return err
 	}
-	r.receipts = receipt.New(receipt.Config{Key: r.audit.key, Issuer: r.Config.Portal})
+	r.receipts = receipt.New(receipt.Config{Now: r.Clock.Time, Key: r.audit.key, Issuer: r.Config.Portal})
 	return r.openStamps()
 }
 
@@ -176,7 +176,7 @@ func (n notifier) Notify(ctx context.Context, to, text string) error {
 }
 
 func (r *rooms) openEnroll(context.Context) (err error) {
-	r.codes, err = otp.New(otp.Config{Store: r.Store, Key: r.box.Derive("otp"), Send: notifier{r.registry}.Notify})
+	r.codes, err = otp.New(otp.Config{Now: r.Clock.Time, Store: r.Store, Key: r.box.Derive("otp"), Send: notifier{r.registry}.Notify})
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (r *rooms) openEnroll(context.Context) (err error) {
 		clients = append(clients, enroll.SCEP)
 	}
 	r.enroll, err = enroll.New(enroll.Config{
-		Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
+		Now: r.Clock.Time, Store: r.Store, CA: r.CA, Policy: r.policy, Registry: r.registry, Vendors: r.registry.vendors(), OTP: r.codes, Seal: r.box, Stamper: r.unit,
 		Audit: r.audit.key, Ledger: r.Ledger, Notifier: r.registry, Verifier: r.verifier, Nonces: r.nonces,
 		EID: logins, Texts: r.texts, Audience: r.Config.Portal, Chips: r.chips.trust.Load, Attestation: r.attestation, Held: r.held, Clients: clients, Log: r.Log,
 		Forget: r.forget,
@@ -203,7 +203,7 @@ func (r *rooms) logins(path string) (*eid.Provider, error) {
 	if r.Config.EID == nil {
 		return nil, nil
 	}
-	return eid.New(eid.Config{File: *r.Config.EID, Redirect: strings.TrimSuffix(r.Config.Portal, "/") + path, Key: r.box.Derive("eid"), Log: r.Log})
+	return eid.New(eid.Config{Now: r.Clock.Time, File: *r.Config.EID, Redirect: strings.TrimSuffix(r.Config.Portal, "/") + path, Key: r.box.Derive("eid"), Log: r.Log})
 }
 
 func (r *rooms) openSignIn(context.Context) error {
@@ -212,7 +212,7 @@ func (r *rooms) openSignIn(context.Context) error {
 		return err
 	}
 	r.signin, err = signin.New(signin.Config{
-		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, EID: logins, Audience: r.Config.Portal,
+		Now: r.Clock.Time, Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, EID: logins, Audience: r.Config.Portal,
 		MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Name: r.Config.Name, Log: r.Log, Left: left,
 	})
 	return err
@@ -224,7 +224,7 @@ func (r *rooms) openRenew(context.Context) error {
 		return fmt.Errorf("terms: %w", err)
 	}
 	r.renew, err = renew.New(renew.Config{
-		Store: r.Store, CA: r.CA, Policy: r.policy, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, People: r.enroll,
+		Now: r.Clock.Time, Store: r.Store, CA: r.CA, Policy: r.policy, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, People: r.enroll,
 		Notifier: notifier{r.registry}, Seal: r.box, TermsSHA256: sum(terms), Audience: r.Config.Portal, Attestation: r.attestation, SignIn: r.signin, MTLS: strings.TrimSuffix(r.Config.PortalMTLS, "/"), Log: r.Log,
 	})
 	return err
@@ -240,10 +240,10 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 		return err
 	}
 	r.teller = &complaints.Teller{
-		Store: r.Store, Seal: r.box, Client: r.dialer.Client(""), Send: notifier{r.registry}.Notify, Texts: r.texts, Portal: r.Config.Portal,
+		Now: r.Clock.Time, Store: r.Store, Seal: r.box, Client: r.dialer.Client(""), Send: notifier{r.registry}.Notify, Texts: r.texts, Portal: r.Config.Portal,
 	}
 	r.complaints, err = complaints.New(complaints.Config{
-		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
+		Now: r.Clock.Time, Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Receipts: r.receipts, Seal: r.box, Policies: policies,
 		Flags: &rules.Flags, Placeholders: &rules.Placeholders,
 		Businesses: r.registry, Phones: r.registry, Codes: r.codes, Proofs: r.Ledger, Notifier: r.teller, Objection: r.Config.objection(), Audience: r.Config.Portal, Log: r.Log,
 		Find: r.findBusiness,
@@ -261,8 +261,8 @@ func (r *rooms) openComplaints(ctx context.Context) error {
 	if err := r.complaints.Register().AdoptWeights(ctx, weights); err != nil {
 		return fmt.Errorf("complaint_weights: %w", err)
 	}
-	r.opendata = &opendata.Publisher{Register: r.complaints.Register(), Receipts: r.receipts, Key: r.box.Derive("open data")}
-	r.statistics = &regulator.Office{Register: r.complaints.Register()}
+	r.opendata = &opendata.Publisher{Now: r.Clock.Time, Register: r.complaints.Register(), Receipts: r.receipts, Key: r.box.Derive("open data")}
+	r.statistics = &regulator.Office{Now: r.Clock.Time, Register: r.complaints.Register()}
 	return nil
 }
 
@@ -272,7 +272,7 @@ func (r *rooms) openBadge(context.Context) error {
 		return err
 	}
 	r.badge, err = badge.New(badge.Config{
-		Rules: rules, People: people{r.enroll, r.CA}, Notifier: notifier{r.registry}, SitePort: r.Config.Domains.TLSPort,
+		Now: r.Clock.Time, Rules: rules, People: people{r.enroll, r.CA}, Notifier: notifier{r.registry}, SitePort: r.Config.Domains.TLSPort,
 		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Complaints: r.complaints,
 		Status: r.status, Stamper: r.unit, Receipts: r.receipts, Seal: r.box, Credential: r.credential.key, Dialer: r.dialer, DomainPort: r.Config.Domains.Port,
 		Audience: r.Config.Portal, Log: r.Log,
@@ -286,30 +286,30 @@ func (r *rooms) openACME(context.Context) (err error) {
 		applications = r.enroll
 	}
 	r.acme, err = acme.New(acme.Config{
-		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Seal: r.box, Portal: r.Config.Portal, Proven: badge.Proven, Log: r.Log,
+		Now: r.Clock.Time, Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Seal: r.box, Portal: r.Config.Portal, Proven: badge.Proven, Log: r.Log,
 		Applications: applications, OrdersPerHour: r.Config.ACMEOrders,
 	})
 	return err
 }
 
 func (r *rooms) openIncident(context.Context) (err error) {
-	r.incident, err = incident.New(incident.Config{Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Audience: r.Config.Portal, Log: r.Log})
+	r.incident, err = incident.New(incident.Config{Now: r.Clock.Time, Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Audience: r.Config.Portal, Log: r.Log})
 	return err
 }
 
 func (r *rooms) openMandates(context.Context) (err error) {
 	r.mandate, err = mandate.New(mandate.Config{
-		Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Seal: r.box, Audience: r.Config.Portal, Log: r.Log,
+		Now: r.Clock.Time, Store: r.Store, CA: r.CA, Verifier: r.verifier, Nonces: r.nonces, Registry: r.registry, Seal: r.box, Audience: r.Config.Portal, Log: r.Log,
 	})
 	if err != nil {
 		return err
 	}
-	r.mine, err = mine.New(mine.Config{Store: r.Store, CA: r.CA, SignIn: r.signin, Mandates: r.mandate, Receipts: r.receipts, Proofs: r.Ledger, Held: r.held != nil})
+	r.mine, err = mine.New(mine.Config{Now: r.Clock.Time, Store: r.Store, CA: r.CA, SignIn: r.signin, Mandates: r.mandate, Receipts: r.receipts, Proofs: r.Ledger, Held: r.held != nil})
 	return err
 }
 
 func (r *rooms) openSigning(context.Context) (err error) {
-	r.signing, err = signing.New(signing.Config{Store: r.Store, CA: r.CA, SignIn: r.signin, Nonces: r.nonces, Stamper: r.unit, Source: r.ownStatuses()})
+	r.signing, err = signing.New(signing.Config{Now: r.Clock.Time, Store: r.Store, CA: r.CA, SignIn: r.signin, Nonces: r.nonces, Stamper: r.unit, Source: r.ownStatuses()})
 	return err
 }
 

@@ -45,7 +45,7 @@ func (s *Served) serveStatus(ctx context.Context, stop context.CancelFunc, log *
 		return err
 	}
 	defer n.close()
-	runner, err := jobs.Start(ctx, jobs.Config{Store: n.own, Log: log, Node: "status"}, n.schedule()...)
+	runner, err := jobs.Start(ctx, jobs.Config{Now: n.clock.Time, Clock: n.clock.Check, Store: n.own, Log: log, Node: "status"}, n.schedule()...)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *Served) serveStatus(ctx context.Context, stop context.CancelFunc, log *
 	if err != nil {
 		return fmt.Errorf("texts: %w", err)
 	}
-	e := web.NewPlain(web.Config{Texts: texts, Log: log, Portal: s.Config.Portal, Simulated: !s.Config.Production})
+	e := web.NewPlain(web.Config{Now: n.clock.Time, Texts: texts, Log: log, Portal: s.Config.Portal, Simulated: !s.Config.Production})
 	d := s.Config.doors()
 	h := handlers{plain: n.status.Before(e), plainBusy: web.Refuser(e), requests: requests()}
 	h.left = ctx.Done()
@@ -85,7 +85,7 @@ func openStatusNode(ctx context.Context, c Config, log *slog.Logger) (_ *statusN
 	if n.clock, err = clock.New(ctx, clock.Config{Store: n.own, References: c.TimeReferences, Log: log}); err != nil {
 		return nil, err
 	}
-	n.custody = custody.New(custody.Config{Store: n.store, Ring: n.ring, Home: c.Keys, Former: c.FormerKeys, Log: log})
+	n.custody = custody.New(custody.Config{Now: n.clock.Time, Store: n.store, Ring: n.ring, Home: c.Keys, Former: c.FormerKeys, Log: log})
 	if err := n.openAuthority(ctx, log); err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (n *statusNode) openAuthority(ctx context.Context, log *slog.Logger) error 
 	unused := make([]byte, 32) // no holder is named here
 	rand.Read(unused)          // never fails (crypto/rand)
 	n.ca, err = ca.New(ca.Config{
-		Store: n.store, Log: log, Root: h.Root, Roots: h.Roots, Issuers: h.Issuers, Retired: h.Retired, Keyless: true,
+		Now: n.clock.Time, Store: n.store, Log: log, Root: h.Root, Roots: h.Roots, Issuers: h.Issuers, Retired: h.Retired, Keyless: true,
 		Publish: n.config.Publish, Portal: n.config.Portal, Clock: n.clock.Check, HolderKey: unused, Simulated: !n.config.Production,
 	})
 	return err
@@ -121,7 +121,7 @@ func (n *statusNode) openResponder(ctx context.Context, log *slog.Logger) (err e
 	if err := n.renewResponders(ctx); err != nil {
 		return err
 	}
-	n.status, err = status.New(status.Config{Authority: n.ca, Store: n.store, Log: log, Clock: n.clock.Check, Responder: n.responders.of})
+	n.status, err = status.New(status.Config{Now: n.clock.Time, Authority: n.ca, Store: n.store, Log: log, Clock: n.clock.Check, Responder: n.responders.of})
 	return err
 }
 
