@@ -19,7 +19,7 @@ type duty struct {
 	Every      time.Duration
 	Run        func(context.Context) error
 	Everywhere bool
-	Clockless  bool // it decides nothing by the time
+	Clockless  bool   // it decides nothing by the time
 	On         []Role // a node with one of these does it; nil: with the role jobs
 }
 
