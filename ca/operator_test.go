@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"strings"
 	"testing"
+	"time"
 
 	"mohr/ca"
 	"mohr/ca/catest"
@@ -43,6 +44,12 @@ func TestOperatorsAreKnownByTheirCertificatesAndRolesByTheStore(t *testing.T) {
 	ask("a role that was taken away", k.Certificate, ca.RoleRegistrar, "operator_required")
 	wantCode(t, "a role that does not exist", f.GrantRoles(t.Context(), "sara", "root"), "role_unknown")
 	ask("after a refused grant", k.Certificate, ca.RoleOfficer, "")
+	begun := k.Certificate.NotBefore.Sub(c.now())
+	c.move(begun - 10*time.Second)
+	ask("a certificate of a node whose clock is ahead", k.Certificate, ca.RoleOfficer, "")
+	c.move(-time.Second)
+	ask("a certificate of a clock that is wrong", k.Certificate, ca.RoleOfficer, "certificate_not_yet_valid")
+	c.move(11*time.Second - begun)
 	c.move(366 * day)
 	ask("an expired certificate", k.Certificate, ca.RoleOfficer, "certificate_expired")
 	c.move(-367 * day)

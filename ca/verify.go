@@ -58,7 +58,9 @@ func errForeign() error {
 
 // Standing looks a presented certificate up, now. It is Denied
 // (certificate_foreign) unless the bytes are those of a certificate that we
-// issued; whether it is still good is for the caller to ask of the result.
+// issued; whether it is still good is for the caller to ask of the result. One
+// that another node issued a few seconds from now is looked up as of its
+// beginning.
 func (a *Authority) Standing(ctx context.Context, leaf *x509.Certificate) (Standing, error) {
 	var s Standing
 	now := a.now()
@@ -85,8 +87,17 @@ func StandingIn(tx store.Tx, leaf *x509.Certificate, now time.Time) (Standing, e
 	if record.State != Issued || !bytes.Equal(record.DER, leaf.Raw) {
 		return Standing{}, errForeign()
 	}
+	// It is there, so its beginning is over, and a clock by which it is not is
+	// behind that of the node that made it.
+	if early := record.NotBefore.Sub(now); early > 0 && early <= clockSkew {
+		now = record.NotBefore
+	}
 	return Standing{record: record, leaf: leaf, at: now}, nil
 }
+
+// clockSkew is how far clocks of two nodes may differ that are both trusted,
+// by the limit of internal/clock.
+const clockSkew = 10 * time.Second
 
 // Certificate returns the record of the serial (hex); NotFound if there is none.
 func (a *Authority) Certificate(ctx context.Context, serial string) (Certificate, error) {
