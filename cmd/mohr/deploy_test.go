@@ -85,10 +85,13 @@ func TestTheListOfPartsNamesEveryModule(t *testing.T) {
 	}
 }
 
-// TestTheConfigurationOfThePackageIsRead holds the file against what serve takes.
+// TestTheConfigurationOfThePackageIsRead holds the package's file, and those of
+// a trial in containers, against what serve takes.
 func TestTheConfigurationOfThePackageIsRead(t *testing.T) {
-	if _, err := service.LoadConfig(filepath.Join(deployDir, "mohr.yaml")); err != nil {
-		t.Error(err)
+	for _, file := range []string{"mohr.yaml", "try/mohr.yaml", "try/ca.yaml", "try/portal.yaml"} {
+		if _, err := service.LoadConfig(filepath.Join(deployDir, file)); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 }
 
