@@ -31,6 +31,13 @@ var CommitmentType = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 16}
 // that file. What breaks a rule is Invalid, what does not hold or whose signer
 // is not ours is Denied.
 func (v *Verifier) PDF(ctx context.Context, raw []byte) (Signed, error) {
+	if v.Place != nil {
+		give, err := v.Place(ctx)
+		if err != nil {
+			return Signed{}, err
+		}
+		defer give()
+	}
 	o, err := openPDF(raw)
 	if err != nil {
 		return Signed{}, err

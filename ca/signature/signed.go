@@ -57,6 +57,9 @@ type Verifier struct {
 	// SubjectPublicKeyInfo) signed for something else than a statement, as far as
 	// the service knows: of the keys that it holds. nil: it holds none.
 	Stated func(ctx context.Context, key, hash string) error
+	// Place waits for a place to read a PDF in; its error refuses. nil: there is
+	// always one.
+	Place func(context.Context) (give func(), err error)
 }
 
 // signer returns the standing of the certificate that made a signature, which

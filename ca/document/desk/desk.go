@@ -9,6 +9,7 @@ import (
 	"mohr/ca/document"
 	"mohr/ca/document/anyform"
 	"mohr/internal/fault"
+	"mohr/internal/web"
 )
 
 // MaxFile bounds a document, and a signature, octets: a form has at most 1 MiB.
@@ -18,13 +19,14 @@ const MaxFile = 700 << 10
 type Desk struct {
 	Roots  []*x509.Certificate // whom it believes
 	Source document.Source     // what is known of revocations now
+	Places *web.Places         // for who reads a document; nil: any number
 	Now    func() time.Time    // nil: time.Now
 	Log    *slog.Logger        // nil: discard
 }
 
 // Judge judges the signatures in signature, or in the document itself where
 // there is none. What no reader takes apart is a report too; Invalid is only
-// what was sent wrongly.
+// what was sent wrongly, Unavailable what there is no place for now.
 func (d *Desk) Judge(ctx context.Context, file, signature []byte) (document.Report, error) {
 	var none document.Report
 	switch {
@@ -33,6 +35,11 @@ func (d *Desk) Judge(ctx context.Context, file, signature []byte) (document.Repo
 	case len(file) > MaxFile || len(signature) > MaxFile:
 		return none, fault.New(fault.Invalid, "validate_too_large", "a file has more than %[1]d kB; check it with the command mohr verify", MaxFile>>10)
 	}
+	give, err := d.Places.Take(ctx)
+	if err != nil {
+		return none, err
+	}
+	defer give()
 	now, beside := d.Now, document.Content{}
 	if now == nil {
 		now = time.Now

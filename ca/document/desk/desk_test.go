@@ -154,3 +154,24 @@ func TestEveryIndicationHasItsWords(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoFindsNoPlaceHearsWhenToComeAgain has all places taken, and nobody may wait.
+func TestWhoFindsNoPlaceHearsWhenToComeAgain(t *testing.T) {
+	p := doctest.New(t)
+	d, h := open(t, p)
+	d.Places = web.NewPlaces(1, 0, time.Second)
+	give, err := d.Places.Take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{"document": []byte("%PDF-1.7\n")}
+	if w := send(t, h, "fa", files); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+	give()
+	for range 2 { // each gives its place back
+		if w := send(t, h, "fa", files); w.Code != http.StatusOK {
+			t.Errorf("status %d with a place", w.Code)
+		}
+	}
+}

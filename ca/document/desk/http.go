@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -28,6 +29,9 @@ func (d *Desk) page(c echo.Context) error {
 
 func (d *Desk) post(c echo.Context) error {
 	report, err := d.judgeForm(c)
+	if errors.Is(err, fault.Unavailable) {
+		return err // which says when to come again
+	}
 	if err != nil {
 		told := web.FormFault(c, err, web.Fields{"": "document"})
 		if told == nil {

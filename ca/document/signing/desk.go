@@ -17,6 +17,7 @@ import (
 	"mohr/internal/fault"
 	"mohr/internal/nonce"
 	"mohr/internal/store"
+	"mohr/internal/web"
 )
 
 // Config is what a Desk needs. New says what is wrong.
@@ -27,6 +28,7 @@ type Config struct {
 	Nonces  *nonce.Source
 	Stamper document.Stamper // level T
 	Source  document.Source  // level LT
+	Places  *web.Places      // for who reads a PDF; nil: any number
 	Now     func() time.Time // nil: time.Now
 }
 
@@ -51,6 +53,14 @@ func New(c Config) (*Desk, error) {
 	need(c.Stamper != nil, "time stamps")
 	need(c.Source != nil, "source of statuses")
 	return &Desk{c}, errors.Join(errs...)
+}
+
+// place waits for a place to read the document in, where its form is heavy.
+func (d *Desk) place(ctx context.Context, w Wanted) (give func(), err error) {
+	if w.Form != PAdES {
+		return func() {}, nil
+	}
+	return d.Places.Take(ctx)
 }
 
 // now returns the current time in UTC and whole seconds.

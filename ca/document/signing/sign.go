@@ -37,8 +37,14 @@ type Earlier struct {
 // Prepare says what a signature by who's key has to be over. file is the
 // document of a PAdES signature, else nil. Refusals are those of Wanted
 // (sign_wanted, sign_too_large, sign_altered), of the certificate
-// (sign_certificate_unknown, _ended, _time, sign_key), and of the PDF (pdf_…).
+// (sign_certificate_unknown, _ended, _time, sign_key), and of the PDF (pdf_…);
+// Unavailable while too many PDFs are read.
 func (d *Desk) Prepare(ctx context.Context, who signin.Who, w Wanted, file []byte) (p Prepared, err error) {
+	give, err := d.place(ctx, w)
+	if err != nil {
+		return p, err
+	}
+	defer give()
 	now := d.now()
 	draft, err := d.draft(ctx, who, w, file, now)
 	if err != nil {
@@ -89,6 +95,11 @@ func (d *Desk) Finish(ctx context.Context, who signin.Who, w Wanted, file []byte
 	if err != nil {
 		return nil, err
 	}
+	give, err := d.place(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	defer give()
 	draft, err := d.draft(ctx, who, w, file, at)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ import (
 	"mohr/internal/nonce"
 	"mohr/internal/store"
 	"mohr/internal/store/storetest"
+	"mohr/internal/web"
 )
 
 // bench is a desk with a person who has a certificate, and a clock of its own.
@@ -222,6 +223,29 @@ func TestAPDFThatIsNotTheOnePreparedIsRefused(t *testing.T) {
 			wantFault(t, err, tc.code)
 		})
 	}
+}
+
+// TestAPDFIsReadWhereThereIsAPlace, for what is prepared and for what is
+// finished; what is no PDF needs none.
+func TestAPDFIsReadWhereThereIsAPlace(t *testing.T) {
+	b := newBench(t)
+	b.Places = web.NewPlaces(1, 0, time.Second)
+	file := pdfFile(t, "chromium.pdf")
+	w := b.wants(signing.PAdES, file)
+	p, err := b.Prepare(t.Context(), b.who, w, file)
+	must(t, err)
+	sig := value(t, b.key.Signer, p)
+	give, err := b.Places.Take(t.Context())
+	must(t, err)
+	_, err = b.Prepare(t.Context(), b.who, w, file)
+	wantFault(t, err, "no_place_free")
+	_, err = b.finish(p, b.who, w, file, sig)
+	wantFault(t, err, "no_place_free")
+	_, err = b.Prepare(t.Context(), b.who, b.wants(signing.CAdES, file), nil)
+	must(t, err)
+	give()
+	_, err = b.finish(p, b.who, w, file, sig) // the nonce was not used up
+	must(t, err)
 }
 
 func TestWhatThePageNeverSendsIsRefused(t *testing.T) {

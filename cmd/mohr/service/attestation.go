@@ -26,9 +26,6 @@ type AttestationConfig struct {
 	Environment string `yaml:"environment"` // "simulated" or "production"
 }
 
-// none reports whether no device is believed.
-func (c AttestationConfig) none() bool { return c.TPM == "" && c.PIV == "" }
-
 // Validate returns what is wrong.
 func (c AttestationConfig) Validate(production bool) error {
 	switch {

@@ -45,7 +45,7 @@ func (r *rooms) mount(context.Context) error {
 	r.opendata.Page(r.web, r.Config.Portal)
 	r.statistics.Routes(r.web)
 	(&lookup.Book{Now: r.Clock.Time, Store: r.Store}).Routes(r.web)
-	(&desk.Desk{Roots: append([]*x509.Certificate{r.CA.Root}, r.CA.Roots...), Source: r.ownStatuses(), Log: r.Log}).Routes(r.web)
+	(&desk.Desk{Roots: append([]*x509.Certificate{r.CA.Root}, r.CA.Roots...), Source: r.ownStatuses(), Places: r.places, Now: r.Clock.Time, Log: r.Log}).Routes(r.web)
 	r.badge.Routes(r.web)
 	r.incident.Routes(r.web)
 	r.mandate.Routes(r.web)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"mohr/badge"
 	"mohr/badge/merchant"
@@ -90,6 +91,7 @@ type rooms struct {
 	mine       *mine.Desk
 	documents  *repository.Set
 	web        *web.Server
+	places     *web.Places // for who reads a document
 
 	attestation *attest.Verifier // nil: no device is believed
 }
@@ -100,11 +102,20 @@ func allTexts() (*i18n.Catalog, error) {
 		status.Texts, timestamp.Texts, enroll.Texts, chip.Texts, est.Texts, cmp.Texts, scep.Texts, renew.Texts, complaints.Texts, picture.Texts, opendata.Texts, regulator.Texts, lookup.Texts, desk.Texts, signing.Texts, Texts, badge.Texts, merchant.Texts)
 }
 
+// A document of 700 kB that was made for it takes some 330 MB while it is read,
+// and whoever sends one need not be known.
+const (
+	readAtOnce  = 2
+	readWaiting = 32
+	readWait    = 10 * time.Second
+)
+
 // openRooms builds the rooms from the bottom up.
 func openRooms(ctx context.Context, g *Ground) (*rooms, error) {
-	r := &rooms{Ground: g, verifier: &signature.Verifier{Authority: g.CA, Stated: func(ctx context.Context, key, hash string) error {
+	places := web.NewPlaces(readAtOnce, readWaiting, readWait)
+	r := &rooms{Ground: g, places: places, verifier: &signature.Verifier{Authority: g.CA, Stated: func(ctx context.Context, key, hash string) error {
 		return held.Stated(ctx, g.Store, key, hash)
-	}}}
+	}, Place: places.Take}}
 	for _, step := range []func(context.Context) error{r.openTexts, r.openWeb, r.openOutside, r.openStatus, r.reloadChips, r.openAttestation, r.openSignIn, r.openHeld, r.openCSC, r.openEnroll, r.openRenew, r.openProtocols, r.openComplaints, r.openBadge, r.openACME, r.openIncident, r.openMandates, r.openSigning, r.openMerchant, r.openIssuing, r.mount} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -309,7 +320,7 @@ func (r *rooms) openMandates(context.Context) (err error) {
 }
 
 func (r *rooms) openSigning(context.Context) (err error) {
-	r.signing, err = signing.New(signing.Config{Now: r.Clock.Time, Store: r.Store, CA: r.CA, SignIn: r.signin, Nonces: r.nonces, Stamper: r.unit, Source: r.ownStatuses()})
+	r.signing, err = signing.New(signing.Config{Now: r.Clock.Time, Store: r.Store, CA: r.CA, SignIn: r.signin, Nonces: r.nonces, Stamper: r.unit, Source: r.ownStatuses(), Places: r.places})
 	return err
 }
 
