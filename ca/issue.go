@@ -49,6 +49,10 @@ type Order struct {
 	// sweep after a crash for one, so the room must be able to catch up. Its
 	// error fails the recording, and the intent stays. nil: nothing to do.
 	Recorded func(store.Tx, Certificate) error
+	// Anew runs before each try of that transaction, whether or not Recorded
+	// then does: what Recorded left elsewhere in a try that was undone is to be
+	// forgotten. nil: nothing to do.
+	Anew func()
 	// Papers gives what the decision rests on; it is asked for only where a node
 	// signs for others (Apart).
 	Papers func(context.Context) (Papers, error)
@@ -267,6 +271,9 @@ func (a *Authority) finish(ctx context.Context, i *issuer, in intent, leave lint
 	now := a.now()
 	var why error
 	err = a.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if o.Anew != nil {
+			o.Anew()
+		}
 		o.ahead(tx, in.Certificate)
 		c, why, err = settle(tx, in, der, now, o.Recorded)
 		return err

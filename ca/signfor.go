@@ -263,7 +263,7 @@ func (a *Authority) mayBecome(ctx context.Context, p profile, i *issuer, c Certi
 		return nil, errDiffers("issuer")
 	case !ok || len(serial.Bytes()) != 1+serialRandom || serial.Sign() < 0 || SerialText(serial) != c.Serial:
 		return nil, errDiffers("serial")
-	case c.NotBefore.After(now.Add(intentAhead)) || now.Sub(c.NotBefore) > sweepGiveUp || !c.NotBefore.Equal(c.NotBefore.Truncate(time.Second)):
+	case c.NotBefore.After(now.Add(ClockSkew)) || now.Sub(c.NotBefore) > sweepGiveUp || !c.NotBefore.Equal(c.NotBefore.Truncate(time.Second)):
 		return nil, errDiffers("time")
 	}
 	if !p.listed() {
@@ -280,9 +280,6 @@ func (a *Authority) mayBecome(ctx context.Context, p profile, i *issuer, c Certi
 		return err
 	})
 }
-
-// intentAhead is how far ahead of ours the clock of a node may be.
-const intentAhead = 5 * time.Second
 
 func errDiffers(what string) error {
 	return fault.New(fault.Denied, "intent_differs", "the evidence does not come to the certificate that was recorded (%[1]s); nothing is signed", what)

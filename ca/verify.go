@@ -89,15 +89,15 @@ func StandingIn(tx store.Tx, leaf *x509.Certificate, now time.Time) (Standing, e
 	}
 	// It is there, so its beginning is over, and a clock by which it is not is
 	// behind that of the node that made it.
-	if early := record.NotBefore.Sub(now); early > 0 && early <= clockSkew {
+	if early := record.NotBefore.Sub(now); early > 0 && early <= ClockSkew {
 		now = record.NotBefore
 	}
 	return Standing{record: record, leaf: leaf, at: now}, nil
 }
 
-// clockSkew is how far clocks of two nodes may differ that are both trusted,
+// ClockSkew is how far clocks of two nodes may differ that are both trusted,
 // by the limit of internal/clock.
-const clockSkew = 10 * time.Second
+const ClockSkew = 10 * time.Second
 
 // Certificate returns the record of the serial (hex); NotFound if there is none.
 func (a *Authority) Certificate(ctx context.Context, serial string) (Certificate, error) {

@@ -59,13 +59,12 @@ func (d *Desk) issued(s *step, c ca.Certificate) error {
 
 // delivery does what deliver does in the transaction that records the
 // certificate; once that is durable, delivered is the application as it is
-// stored. An application that has moved since it was read as a is left alone,
-// and so is delivered: deliver looks at it again.
+// stored, if it is emptied before each try. An application that has moved since
+// it was read as a is left alone, and so is delivered: deliver looks at it again.
 func (d *Desk) delivery(a Application) (recorded func(store.Tx, ca.Certificate) error, delivered *Application) {
 	now := d.now()
 	delivered = &Application{}
 	return func(tx store.Tx, c ca.Certificate) error {
-		*delivered = Application{} // it may run again
 		s := newStep(a, now)
 		if err := d.issued(s, c); err != nil {
 			return err

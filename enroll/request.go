@@ -213,6 +213,7 @@ func (d *Desk) order(ctx context.Context, a Application, csr ca.CSR, decision ev
 	recorded, delivered := d.delivery(a)
 	c, err := d.CA.Issue(ctx, ca.Order{
 		Request: a.ID, Decision: decision, CSR: csr, Attested: attested, Guard: d.standing(decision, before), Recorded: recorded, Papers: d.papers(a),
+		Anew:  func() { *delivered = Application{} },
 		Reads: []store.Key{{Bucket: applicationBucket, Key: a.ID}},
 	})
 	if overtaken(err) {

@@ -161,8 +161,11 @@ const (
 
 // reach is whether the store can be asked.
 type reach struct {
-	again atomic.Int64 // when it may be asked again, in nanoseconds since 1970; 0: it answered last
+	again atomic.Int64 // when it may be asked again, in nanoseconds since began; 0: it answered last
 }
+
+// began is where reach counts from, by the clock that nobody sets.
+var began = time.Now()
 
 // errAway is for questions to a store that did not answer a moment ago.
 var errAway = errors.New("the store did not answer")
@@ -174,7 +177,7 @@ func (r *Responder) ask(ctx context.Context, fn func(store.Tx) error) (away bool
 		return false, r.Store.View(ctx, fn)
 	}
 	again := r.reach.again.Load()
-	if again != 0 && time.Now().UnixNano() < again {
+	if again != 0 && int64(time.Since(began)) < again {
 		return true, errAway
 	}
 	wait, cancel := context.WithTimeout(ctx, storeWait)
@@ -183,7 +186,7 @@ func (r *Responder) ask(ctx context.Context, fn func(store.Tx) error) (away bool
 	away = ctx.Err() == nil && (errors.Is(err, fault.Unavailable) || errors.Is(err, context.DeadlineExceeded))
 	switch {
 	case away:
-		if r.reach.again.Swap(time.Now().Add(storeRest).UnixNano()) == 0 {
+		if r.reach.again.Swap(int64(time.Since(began)+storeRest)) == 0 {
 			r.Log.Warn("the store does not answer; what was signed serves on", "error", err)
 		}
 	case again != 0 && ctx.Err() == nil:

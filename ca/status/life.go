@@ -3,11 +3,13 @@ package status
 import (
 	"sync/atomic"
 	"time"
+
+	"mohr/ca"
 )
 
 // skew is by how much the clocks of nodes may differ. What says it is from
 // later than that is from a clock that was wrong.
-const skew = 5 * time.Second
+const skew = ca.ClockSkew
 
 // life is the time between thisUpdate and nextUpdate of what was signed.
 //

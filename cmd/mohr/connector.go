@@ -27,7 +27,7 @@ func connectorCheckCommand() *cobra.Command {
 		Example: "  mohr connector check shahkar.yaml sms.yaml", Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			for _, file := range args {
-				n, err := service.ReadConnector(file, nil)
+				n, err := service.ReadConnector(file, nil, nil)
 				if err == nil {
 					err = checkConnector(c.OutOrStdout(), file, n, asJSON)
 				}
@@ -97,7 +97,7 @@ func connectorTestCommand() *cobra.Command {
 // with or without its version; without a configuration, the one of the file.
 func findConnector(config, name string) (*gateway.Connector, error) {
 	if config == "" {
-		return service.ReadConnector(name, nil)
+		return service.ReadConnector(name, nil, nil)
 	}
 	c, err := service.LoadConfig(config)
 	if err != nil {
@@ -105,7 +105,7 @@ func findConnector(config, name string) (*gateway.Connector, error) {
 	}
 	var names []string
 	for _, file := range c.Connectors {
-		n, err := service.ReadConnector(file, nil)
+		n, err := service.ReadConnector(file, nil, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -177,14 +177,17 @@ func (g *Guard) compare(ctx context.Context) string {
 	if len(g.References) == 0 {
 		return ""
 	}
+	before := moment{g.Now(), g.Elapsed()}
 	offset, err := g.offset(ctx)
-	elapsed := g.Elapsed()
+	now, elapsed := g.Now(), g.Elapsed()
 	switch {
+	case err == nil && before.step(now, elapsed).Abs() > g.Limit:
+		return "it was stepped while the references were asked" // they have answered for the clock that was
 	case err == nil && offset.Abs() > g.Limit:
 		return fmt.Sprintf("it is off the reference by %s", offset.Round(time.Millisecond))
 	case err == nil:
 		g.answered = elapsed
-		g.anchor.Store(&moment{g.Now(), elapsed})
+		g.anchor.Store(&moment{now, elapsed})
 		return ""
 	case g.answered < 0:
 		return fmt.Sprintf("no time reference has answered yet: %v", err)

@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,46 @@ func TestTheTimeGoesOnWhereTheClockIsStepped(t *testing.T) {
 		by(start.Add(time.Hour + time.Minute))
 		w.set(3 * time.Second) // within the limit
 		by(start.Add(time.Hour + time.Minute + 3*time.Second))
+	}
+}
+
+// TestAStepWhileReferencesAreAskedIsNotConfirmed: what they say is of the clock
+// as it was, and one that is silent makes the asking long.
+func TestAStepWhileReferencesAreAskedIsNotConfirmed(t *testing.T) {
+	s, w, truth := openStore(t), &watch{wall: start}, &watch{wall: start}
+	asked := make(chan struct{}, 1)
+	r := serve(t, truth, func(b []byte) []byte {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return b
+	})
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	g := open(t, s, w, r.addr, silent.LocalAddr().String())
+	watchOnce(t, g)
+	<-asked
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		<-asked
+		time.Sleep(100 * time.Millisecond) // that it has answered is known; the silent one has two seconds
+		w.set(30 * time.Hour)
+	}()
+	watchOnce(t, g)
+	<-done
+	if err := g.Check(); err == nil {
+		t.Error("a clock that was stepped is trusted")
+	}
+	if got := g.Time(); !got.Equal(start) {
+		t.Errorf("the time is %s", got)
+	}
+	if at, err := clock.Latest(t.Context(), s); err != nil || at.After(start.Add(time.Minute)) {
+		t.Errorf("all nodes have to believe %s, %v", at, err)
 	}
 }
 

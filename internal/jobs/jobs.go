@@ -50,6 +50,7 @@ type Runner struct {
 	mu   sync.Mutex
 	runs map[string]*Runs  // by job; guarded by mu
 	said map[string]string // by job: the failure that was logged last; guarded by mu
+	seen map[string]seen   // by job; guarded by mu
 }
 
 // Start runs every job once, now, and then every Every, until ctx ends; jobs
@@ -70,7 +71,7 @@ func Start(ctx context.Context, c Config, jobs ...Job) (*Runner, error) {
 	if err := validate(c, jobs); err != nil {
 		return nil, err
 	}
-	r := &Runner{Config: c, runs: map[string]*Runs{}, said: map[string]string{}}
+	r := &Runner{Config: c, runs: map[string]*Runs{}, said: map[string]string{}, seen: map[string]seen{}}
 	for _, j := range jobs {
 		r.runs[j.Name] = &Runs{Every: j.Every}
 	}
@@ -134,6 +135,7 @@ func (r *Runner) keep(ctx context.Context, j Job) {
 		case err == nil:
 			// Somebody else's: look again before its end could be missed.
 			wait = jittered(min(j.Every, r.Lease/3))
+			r.say(j.Name, "")
 		}
 		sleep(ctx, wait)
 	}

@@ -358,8 +358,8 @@ func TestWhatDecidesByTheTimeWaitsForAClockThatIsTrusted(t *testing.T) {
 	})
 }
 
-// TestALeaseOfAClockThatRanAheadIsTaken: else a job would rest for as long as
-// that clock ran ahead.
+// TestALeaseOfAClockThatRanAheadIsTaken once nobody extends it: else a job would
+// rest for as long as that clock ran ahead.
 func TestALeaseOfAClockThatRanAheadIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var runs atomic.Int32
@@ -367,9 +367,43 @@ func TestALeaseOfAClockThatRanAheadIsTaken(t *testing.T) {
 		giveLease(t, s, "job", "b", 24*time.Hour)
 		stop := node(t, jobs.Config{Store: s, Node: "a"}, jobs.Job{Name: "job", Every: time.Minute, Run: count(&runs)})
 		defer stop()
-		time.Sleep(10 * time.Second)
-		if runs.Load() != 1 {
+		if time.Sleep(14 * time.Second); runs.Load() != 0 {
+			t.Error("run under another node's lease")
+		}
+		if time.Sleep(7 * time.Second); runs.Load() != 1 {
 			t.Errorf("%d runs", runs.Load())
 		}
 	})
+}
+
+// TestAClockThatIsOffTakesNoLease that is extended, however far it is off; it
+// takes one that ends.
+func TestAClockThatIsOffTakesNoLease(t *testing.T) {
+	for _, off := range []time.Duration{-365 * 24 * time.Hour, -time.Minute, time.Minute, 365 * 24 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			var running, most, right, wrong atomic.Int32
+			slow := func(n *atomic.Int32) func(context.Context) error {
+				return func(context.Context) error {
+					n.Add(1)
+					most.Store(max(most.Load(), running.Add(1)))
+					defer running.Add(-1)
+					time.Sleep(3 * time.Second)
+					return nil
+				}
+			}
+			s := openStore(t)
+			bad := jobs.Config{Store: s, Node: "b", Now: func() time.Time { return time.Now().Add(off) }, Clock: func() error { return errors.New("it is off") }}
+			stopA := node(t, jobs.Config{Store: s, Node: "a"}, jobs.Job{Name: "j", Every: time.Second, Run: slow(&right), Clockless: true})
+			synctest.Wait()
+			stopB := node(t, bad, jobs.Job{Name: "j", Every: time.Second, Run: slow(&wrong), Clockless: true})
+			if time.Sleep(time.Minute); most.Load() != 1 || wrong.Load() != 0 || right.Load() < 10 {
+				t.Errorf("off by %s: %d at once, %d runs by it and %d by the other", off, most.Load(), wrong.Load(), right.Load())
+			}
+			stopA()
+			if time.Sleep(time.Minute); wrong.Load() < 10 {
+				t.Errorf("off by %s: %d runs once it is alone", off, wrong.Load())
+			}
+			stopB()
+		})
+	}
 }

@@ -30,10 +30,11 @@ type pgTx struct {
 type question struct {
 	sql   string
 	args  []any
-	value *[]byte // the answer goes here; it stays as it is where no row is found
+	value *[]byte // the answer goes here, nil where no row is found
 }
 
 func (q question) read(row pgx.Row) error {
+	*q.value = nil // it may have been answered before, on a connection that then broke
 	if err := row.Scan(q.value); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}

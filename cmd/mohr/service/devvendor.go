@@ -20,7 +20,7 @@ import (
 // configuration, unless that names one of its kind already.
 func (w *devWorld) openVendor(c *Config, registry *refregistry.Server) error {
 	for _, file := range c.Connectors {
-		if n, err := ReadConnector(file, nil); err == nil && n.Asks() == gateway.AskVideo {
+		if n, err := ReadConnector(file, nil, nil); err == nil && n.Asks() == gateway.AskVideo {
 			return nil
 		}
 	}

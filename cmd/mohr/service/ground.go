@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"mohr/ca"
 	"mohr/ca/ceremony"
@@ -370,6 +371,9 @@ func (g *Ground) tlsConfig(ask bool) *tls.Config {
 	}
 	if ask {
 		conf.ClientAuth = tls.VerifyClientCertIfGiven
+		// Whether one has ended is asked again by its record; one that begins in
+		// a moment is of a node whose clock is ahead.
+		conf.Time = func() time.Time { return g.Clock.Time().Add(ca.ClockSkew) }
 		conf.ClientCAs = x509.NewCertPool()
 		for _, root := range g.CA.Anchors() {
 			conf.ClientCAs.AddCert(root)

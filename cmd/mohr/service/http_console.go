@@ -115,7 +115,7 @@ func into[T any](to **T) func(T, error) error {
 // waitingPlans are those that can still be approved and begun.
 func (r *rooms) waitingPlans(ctx context.Context) ([]incident.Plan, error) {
 	list, err := r.incident.Plans(ctx, "", 0)
-	now := time.Now()
+	now := r.Clock.Time()
 	return slices.DeleteFunc(list, func(p incident.Plan) bool { return p.State != incident.Proposed || now.After(p.Document.Until) }), err
 }
 

@@ -47,7 +47,7 @@ func (r *rooms) schedule() []duty {
 		{Name: "end-holds", Every: time.Hour, Run: r.CA.EndHolds},
 		{Name: "follow-mandates", Every: time.Minute, Run: r.mandate.Follow},
 		{Name: "retain-mandates", Every: time.Hour, Run: r.mandate.Retain},
-		{Name: "continue-plans", Every: 10 * time.Second, Run: r.incident.Continue, Clockless: true},
+		{Name: "continue-plans", Every: 10 * time.Second, Run: r.incident.Continue},
 		{Name: "prune-plans", Every: time.Hour, Run: counted(r.incident.Prune)},
 		{Name: "watch-clock", Every: 5 * time.Second, Run: r.Clock.Watch, Everywhere: true},
 		{Name: "follow-status", Every: 500 * time.Millisecond, Run: r.status.Follow, Everywhere: true},
@@ -87,7 +87,7 @@ func (r *rooms) schedule() []duty {
 		{Name: "prune-sessions", Every: 10 * time.Minute, Run: counted(r.signin.Prune)},
 		{Name: "prune-acme", Every: time.Hour, Run: counted(r.acme.Prune)},
 		{Name: "prune-codes", Every: time.Hour, Run: counted(r.codes.Prune)},
-		{Name: "prune-csc", Every: time.Minute, Run: counted(func(ctx context.Context) (int, error) { return csc.Prune(ctx, r.Store, time.Now()) })},
+		{Name: "prune-csc", Every: time.Minute, Run: counted(func(ctx context.Context) (int, error) { return csc.Prune(ctx, r.Store, r.Clock.Time()) })},
 		{Name: "prune-nonces", Every: time.Hour, Run: counted(func(ctx context.Context) (int, error) { return r.nonces.Prune(ctx, r.Store) })},
 	}
 	if r.scep != nil {

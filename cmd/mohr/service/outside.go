@@ -48,7 +48,7 @@ func (r *rooms) openOutside(context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.registry, err = openRegisters(registry, r.Config, r.Log)
+	r.registry, err = openRegisters(registry, r.Config, r.Log, r.Clock.Time)
 	return err
 }
 

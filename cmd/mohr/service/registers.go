@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"mohr/ca/evidence"
 	"mohr/internal/fault"
@@ -51,10 +52,10 @@ func (r *registers) health() []gateway.Health {
 }
 
 // openRegisters reads the connectors that c names.
-func openRegisters(registry *gateway.Client, c Config, log *slog.Logger) (*registers, error) {
+func openRegisters(registry *gateway.Client, c Config, log *slog.Logger, now func() time.Time) (*registers, error) {
 	r := &registers{Client: registry, connectors: map[gateway.Kind]*gateway.Connector{}}
 	for _, file := range c.Connectors {
-		n, err := ReadConnector(file, log)
+		n, err := ReadConnector(file, log, now)
 		if err != nil {
 			return nil, fmt.Errorf("connectors: %w", err)
 		}
@@ -69,14 +70,14 @@ func openRegisters(registry *gateway.Client, c Config, log *slog.Logger) (*regis
 		}
 		r.connectors[n.Asks()] = n
 	}
-	return r, r.openLicences(c, log)
+	return r, r.openLicences(c, log, now)
 }
 
 // openLicences reads the connectors for single kinds of licences.
-func (r *registers) openLicences(c Config, log *slog.Logger) error {
+func (r *registers) openLicences(c Config, log *slog.Logger, now func() time.Time) error {
 	r.licences = map[string]*gateway.Connector{}
 	for kind, file := range c.LicenceRegistries {
-		n, err := ReadConnector(file, log)
+		n, err := ReadConnector(file, log, now)
 		switch {
 		case err != nil:
 			return fmt.Errorf("licence_registries: %w", err)
@@ -90,13 +91,13 @@ func (r *registers) openLicences(c Config, log *slog.Logger) error {
 	return nil
 }
 
-// ReadConnector reads a connector file. log may be nil.
-func ReadConnector(file string, log *slog.Logger) (*gateway.Connector, error) {
+// ReadConnector reads a connector file. log may be nil; now, too: time.Now.
+func ReadConnector(file string, log *slog.Logger, now func() time.Time) (*gateway.Connector, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	n, err := gateway.NewConnector(b, gateway.ConnectorConfig{Log: log})
+	n, err := gateway.NewConnector(b, gateway.ConnectorConfig{Now: now, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
