@@ -3,9 +3,10 @@ package merchant
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"net/url"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"mohr/badge"
 	"mohr/ca/document/signing"
@@ -21,7 +22,7 @@ const maxPayload = 8 << 10
 // is well-formed to the last key, is for the badge room to judge, once it is signed.
 func (d *Desk) letter(ctx context.Context, v Visitor, serial string, payload []byte) (signing.Statement, error) {
 	var ask badge.Ask
-	if len(payload) > maxPayload || json.Unmarshal(payload, &ask) != nil || ask.Type != badge.RequestType {
+	if len(payload) > maxPayload || json.Unmarshal(payload, &ask, json.RejectUnknownMembers(true)) != nil || ask.Type != badge.RequestType {
 		return signing.Statement{}, fault.New(fault.Invalid, "merchant_letter", "this is not what the page for requests sends; load it anew and try again")
 	}
 	who := signin.Who{Holder: v.Holder, Business: v.Business}

@@ -135,15 +135,15 @@ func Unrevocable(c *x509.Certificate) bool {
 	return false
 }
 
-// carriesAll reports whether the statuses of the chain are among the values, which
-// the signature carries.
-func (j *judge) carriesAll(values Values, links []Link) bool {
-	carried := &judge{proof: j.proof, now: j.now, values: values}
+// carriesAll reports whether the statuses of the chain at an instant are among
+// the values, which the signature carries.
+func (j *judge) carriesAll(values Values, links []Link, at time.Time) bool {
+	carried := &judge{proof: j.proof, now: j.now, values: values, lists: j.lists}
 	paths := carried.paths(j.signature.Signer, nil, []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, j.now)
 	for _, p := range paths {
 		ok := true
 		for n, c := range p[:len(p)-1] {
-			ok = ok && (Unrevocable(c) || carried.status(c, p[n+1]) != nil)
+			ok = ok && unknown(c, carried.status(c, p[n+1]), at) == nil
 		}
 		if ok && len(p) == len(links) {
 			return true

@@ -38,8 +38,8 @@ func Gather(ctx context.Context, source Source, s Signature) (all Values, err er
 		return all, errors.New("gather values: the signer's certificate is not in the signature")
 	}
 	chains := [][]*x509.Certificate{chainOf(s.Signer, s.Carried.Certificates)}
-	stamps := slices.Clone(s.Archives)
-	for _, raw := range s.Stamps {
+	stamps := slices.Clone(s.Archives[max(0, len(s.Archives)-maxStamps):])
+	for _, raw := range s.Stamps[:min(len(s.Stamps), maxStamps)] {
 		stamps = append(stamps, Archive{Token: raw, Imprint: func(h crypto.Hash) []byte { return suite.Digest(h, s.Stamped) }})
 	}
 	for _, one := range stamps {

@@ -59,7 +59,7 @@ const (
 	LevelB  Level = "B-B"   // as long as the certificate is good
 	LevelT  Level = "B-T"   // a time stamp holds: after its end too, while revocations are known
 	LevelLT Level = "B-LT"  // they are carried along
-	LevelA  Level = "B-LTA" // and stamped with all the rest: after the first stamp's end too
+	LevelA  Level = "B-LTA" // and stamped with all the rest: as long as that stamp holds, after the first one's end too
 )
 
 // Report is what Validate says. Its JSON is documented in docs/documents.md.

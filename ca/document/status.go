@@ -45,7 +45,7 @@ func (j *judge) status(c, issuer *x509.Certificate) (latest *Status) {
 	}
 	for n, raw := range j.values.CRLs {
 		if n < maxValues && len(raw) <= maxCRL {
-			take(crlStatus(raw, c, issuer))
+			take(crlStatus(j.lists.of(raw, issuer), c))
 		}
 	}
 	return latest
@@ -104,11 +104,38 @@ func generalized(b []byte) (t time.Time) {
 	return t.UTC()
 }
 
+// lists are the CRLs that were looked at: each is read once for an issuer, since
+// a large one costs a second, and every stamp of every signature asks.
+type lists map[listKey]*x509.RevocationList
+
+type listKey struct {
+	list   *byte
+	issuer string // DER
+}
+
+// of returns the CRL; nil unless it is one, and the issuer's.
+func (m lists) of(raw []byte, issuer *x509.Certificate) *x509.RevocationList {
+	if len(raw) == 0 {
+		return nil
+	}
+	key := listKey{&raw[0], string(issuer.Raw)}
+	l, known := m[key]
+	if !known {
+		var err error
+		if l, err = x509.ParseRevocationList(raw); err != nil || !bytes.Equal(l.RawIssuer, issuer.RawSubject) || l.CheckSignatureFrom(issuer) != nil {
+			l = nil
+		}
+		if m != nil {
+			m[key] = l
+		}
+	}
+	return l
+}
+
 // crlStatus reads a complete CRL (RFC 5280 section 5) on c: nil unless it is
 // the issuer's and answers for this certificate.
-func crlStatus(raw []byte, c, issuer *x509.Certificate) *Status {
-	l, err := x509.ParseRevocationList(raw)
-	if err != nil || !bytes.Equal(l.RawIssuer, issuer.RawSubject) || l.NextUpdate.IsZero() || !covers(l, c) || l.CheckSignatureFrom(issuer) != nil {
+func crlStatus(l *x509.RevocationList, c *x509.Certificate) *Status {
+	if l == nil || l.NextUpdate.IsZero() || !covers(l, c) {
 		return nil
 	}
 	s := &Status{From: "crl", ThisUpdate: l.ThisUpdate.UTC(), NextUpdate: l.NextUpdate.UTC()}

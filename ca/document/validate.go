@@ -24,9 +24,9 @@ const maxStamps = 8
 // certificate below the anchor needs a revocation status of that time, unless
 // it says of itself that it has none.
 func Validate(p Proof, policy Policy, now time.Time) Report {
-	r := Report{Indication: Passed, At: now.UTC()}
+	r, read := Report{Indication: Passed, At: now.UTC()}, lists{}
 	for _, s := range p.Signatures {
-		j := &judge{proof: p, policy: policy, now: now.UTC(), signature: s, values: s.Carried.With(p.Known)}
+		j := &judge{proof: p, policy: policy, now: now.UTC(), signature: s, values: s.Carried.With(p.Known), lists: read}
 		v := j.verdict()
 		r.Indication = worst(r.Indication, v.Indication)
 		r.Signatures = append(r.Signatures, v)
@@ -47,6 +47,7 @@ type judge struct {
 	signature Signature
 	values    Values
 	covered   []Values // by archive time stamps that count
+	lists     lists    // read for all signatures together
 }
 
 // finding ends a judgement; nil goes on.
@@ -226,9 +227,9 @@ func (j *judge) chained(v *Verdict) *finding {
 	links, f := j.chain(j.signature.Signer, nil, []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, *v.BestTime)
 	v.Chain = links
 	if f == nil {
-		if v.Level == LevelT && j.carriesAll(j.signature.Carried, links) {
+		if v.Level == LevelT && j.carriesAll(j.signature.Carried, links, *v.BestTime) {
 			v.Level = LevelLT
-			if slices.ContainsFunc(j.covered, func(v Values) bool { return j.carriesAll(v, links) }) {
+			if slices.ContainsFunc(j.covered, func(c Values) bool { return j.carriesAll(c, links, *v.BestTime) }) {
 				v.Level = LevelA
 			}
 		}

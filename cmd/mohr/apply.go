@@ -45,6 +45,9 @@ func applyCommand() *cobra.Command {
   mohr apply --application a-0123... --key holder.key --out holder.pem
   mohr apply --profile natural-auth --secret est --json > secret.json`, Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("accept-terms") && f.acceptTerms == "" {
+				return usageError{errors.New("--accept-terms names no version; leave it out, or give the one that you have read")}
+			}
 			if !slices.Contains([]string{"", "est", "cmp", "scep"}, f.secret) {
 				return usageError{errors.New("--secret is for est, cmp or scep")}
 			}

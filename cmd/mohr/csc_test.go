@@ -96,7 +96,7 @@ func (e *editor) token(scope string, more map[string]string) string {
 	var back url.Values
 	select {
 	case back = <-e.back:
-	case <-time.After(20 * time.Second):
+	case <-time.After(3 * time.Minute):
 		e.t.Fatalf("the browser does not come back:\n%s", e.tab.Text("body"))
 	}
 	if back.Get("state") != "state" || back.Get("iss")+csc.Base+"/oauth2/token" != conf.Endpoint.TokenURL {
@@ -278,7 +278,7 @@ func (s *running) runsTheDocs(t *testing.T, e *editor) {
 			select {
 			case back := <-e.back:
 				io.WriteString(in, back.Get("code")+"\n")
-			case <-time.After(20 * time.Second):
+			case <-time.After(3 * time.Minute):
 				t.Fatalf("the browser does not come back:\n%s", e.tab.Text("body"))
 			}
 		}

@@ -97,7 +97,7 @@ func (s *running) waitsOnThePage(t *testing.T, tab *browser.Tab, who applicant) 
 	if tab.NoScript {
 		tab.Follow("form[action$='/refresh'] button")
 	} else {
-		tab.Run(`await fetch(document.querySelector("form[action$='/refresh']").action, {method: "POST"})`, nil)
+		tab.Run(`fetch(document.querySelector("form[action$='/refresh']")?.action ?? location.href, {method: "POST"}).catch(() => {})`, nil) // not awaited: the page goes on by itself
 		tab.Wait("form[action$='/face']")
 	}
 	if tab.Has("#waiting") || !tab.Has("form[action$='/face']") {

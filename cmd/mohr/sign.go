@@ -50,7 +50,7 @@ func signCommand() *cobra.Command {
 PDF within itself (pades, ETSI EN 319 142-1).
 Level B is the signature alone. T adds a time stamp, by which it outlives the certificate. LT adds what authorities say of
 revocations, so that it can be judged without them; they are asked at the addresses in the certificates. LTA, of PDFs only, adds a time stamp
-over all of it, by which it outlives the first one.`,
+over all of it: it lasts as long as that stamp's unit, and longer where another program stamps it once more before then.`,
 		Example: "  mohr sign contract.txt --key holder.key --cert holder.pem\n  mohr sign contract.txt --format jades --level LT --detached --out contract.jws\n  mohr sign contract.pdf --format pades --out signed.pdf", Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error { return f.sign(c, args[0]) },
 	}

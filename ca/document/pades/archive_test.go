@@ -52,6 +52,15 @@ func (a *archivist) signed(t *testing.T, evidence, archive bool) []byte {
 	return out
 }
 
+// signedStale has evidence that had ended when it was stamped.
+func (a *archivist) signedStale(t *testing.T) []byte {
+	t.Helper()
+	a.clock = day(10)
+	out, err := pades.Sign(t.Context(), a.Issue(t, nil, nil), contract(t, "chromium.pdf"), pades.Options{Time: day(10), Source: values(a.Good(t, day(8)))})
+	must(t, err)
+	return out
+}
+
 // archived adds what is known on a day, and a time stamp over the whole.
 func (a *archivist) archived(t *testing.T, raw []byte, n int, revoked ...doctest.Revoked) []byte {
 	t.Helper()
@@ -105,6 +114,7 @@ func TestAnArchiveTimeStampOutlivesTheOneBelowIt(t *testing.T) {
 		{"archived only after the signer's certificate ended", a.archived(t, lasting, 400), a.Good(t, day(500)), 500, document.Indeterminate, document.OutOfBoundsNoPOE, document.LevelT},
 		{"and once more", a.archived(t, archived, 90), a.Good(t, day(500)), 500, document.Passed, "", document.LevelA},
 		{"archived with evidence that was stale", a.stamped(t, lasting, 20), a.Good(t, day(500)), 500, document.Indeterminate, document.TryLater, document.LevelT},
+		{"the same, while all is known", a.stamped(t, a.signedStale(t), 20), a.Good(t, day(21)), 21, document.Passed, "", document.LevelT},
 		{"nothing is known of the second unit", archived, document.Values{}, 500, document.Indeterminate, document.OutOfBoundsNoPOE, document.LevelB},
 		{"the second unit ended too", archived, a.Good(t, day(2001)), 2001, document.Indeterminate, document.OutOfBoundsNoPOE, document.LevelB},
 		{"stamped before the evidence was there", known(t, a.stamped(t, alone, 20), a.Good(t, day(21))), a.Good(t, day(21)), 21, document.Passed, "", document.LevelLT},

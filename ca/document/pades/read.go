@@ -39,12 +39,8 @@ func Read(raw []byte) ([]document.Signature, error) {
 			return nil, s.Fault
 		}
 		if s.SubFilter == pdf.TimeStamp {
-			archive, err := archived(f, s)
-			if err != nil {
-				return nil, err
-			}
 			for i := range list {
-				list[i].Archives = append(list[i].Archives, archive)
+				list[i].Archives = append(list[i].Archives, archived(f, s))
 			}
 			continue
 		}
@@ -61,10 +57,14 @@ func Read(raw []byte) ([]document.Signature, error) {
 }
 
 // archived is a time stamp over the document: over every signature before it,
-// and the evidence that was there.
-func archived(f *pdf.File, s pdf.Signature) (document.Archive, error) {
+// and the evidence that was there; none if that cannot be read, which lowers
+// the level and nothing else.
+func archived(f *pdf.File, s pdf.Signature) document.Archive {
 	evidence, err := f.EvidenceBy(s)
-	return document.Archive{Token: s.CMS, Imprint: s.Digest, Carried: values(evidence)}, err
+	if err != nil {
+		evidence = pdf.Evidence{}
+	}
+	return document.Archive{Token: s.CMS, Imprint: s.Digest, Carried: values(evidence)}
 }
 
 // described says of a signature in CMS what the file says of it.

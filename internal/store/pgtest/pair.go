@@ -57,7 +57,7 @@ func (p *Pair) follow(s *Server) {
 // attached waits until the standby gets all commits.
 func (p *Pair) attached() {
 	p.t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if p.primary.Query("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1" {
 			return
 		}

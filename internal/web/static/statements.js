@@ -46,6 +46,7 @@ function offer(form, key) {
     if (!form.reportValidity()) return;
     button.disabled = true;
     try {
+      for (const name of ["letter", "statement"]) if (form.elements[name]) form.elements[name].value = ""; // of a try before
       if (form.querySelector("[data-as-letter]:checked")) await signLetter(form, key);
       else form.elements.statement.value = await keys.sign(key, await challenge(form), more(form));
       form.submit();

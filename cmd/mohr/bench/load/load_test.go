@@ -106,3 +106,14 @@ func TestTheBareHandlerGivesItsAnswerAndItsFigures(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTheUsualClientOpensAnotherConnectionWhereItGaveOneUp: to a server that closes
+// each, as net/http does by itself where it does not hear of its own write in time.
+func TestTheUsualClientOpensAnotherConnectionWhereItGaveOneUp(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }))
+	defer s.Close()
+	l := load.Load{Door: load.Door{Address: s.Listener.Addr().String(), Usual: true}, Next: load.Each(make([]int, 20), func(int) load.Call { return load.Call{Request: load.Get("/")} })}
+	if m, err := l.Run(t.Context(), 2, time.Minute); err != nil || m.Errors != 0 || m.Operations != 20 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -41,28 +42,42 @@ const answerTimeout = time.Minute
 
 // Dial opens a connection.
 func (d Door) Dial(ctx context.Context) (*Conn, error) {
-	var raw net.Conn
-	var err error
-	if d.Trust == nil {
-		raw, err = new(net.Dialer).DialContext(ctx, "tcp", d.Address)
-	} else {
-		dialer := tls.Dialer{Config: &tls.Config{RootCAs: d.Trust, ServerName: cmp.Or(d.Name, "localhost"), MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}}}
-		raw, err = dialer.DialContext(ctx, "tcp", d.Address)
-	}
+	raw, err := d.dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	c := &Conn{Conn: raw, in: bufio.NewReaderSize(raw, 16<<10)}
 	if d.Usual {
-		given := func(context.Context, string, string) (net.Conn, error) { return raw, nil }
+		// It gives a connection up where it does not hear within 50 ms that the
+		// request was written, as on a busy machine, and asks for another one.
+		given := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if first := raw; first != nil {
+				raw = nil
+				return first, nil
+			}
+			again, err := d.dial(ctx)
+			if err == nil {
+				c.Conn, err = again, again.SetDeadline(time.Now().Add(answerTimeout))
+			}
+			return again, err
+		}
 		c.usual = &http.Transport{DialContext: given, DialTLSContext: given, MaxIdleConnsPerHost: 1, DisableCompression: true}
 	}
 	return c, nil
 }
 
+func (d Door) dial(ctx context.Context) (net.Conn, error) {
+	if d.Trust == nil {
+		return new(net.Dialer).DialContext(ctx, "tcp", d.Address)
+	}
+	dialer := tls.Dialer{Config: &tls.Config{RootCAs: d.Trust, ServerName: cmp.Or(d.Name, "localhost"), MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}}}
+	return dialer.DialContext(ctx, "tcp", d.Address)
+}
+
 // Do sends a request and returns the answer; body is good until the next one.
 func (c *Conn) Do(request []byte) (status int, body []byte, err error) {
-	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+	err = c.SetDeadline(time.Now().Add(answerTimeout))
+	if err != nil && (c.usual == nil || !errors.Is(err, net.ErrClosed)) { // which opens another one
 		return 0, nil, err
 	}
 	res, err := c.send(request)

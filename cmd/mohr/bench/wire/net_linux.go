@@ -65,6 +65,8 @@ func New(seed uint64, names ...string) (*Net, error) {
 			n.ways[way{from, to}] = &p
 			go p.empty(ctx, to)
 		}
+	}
+	for _, from := range n.hosts {
 		go n.read(from)
 	}
 	return n, nil
