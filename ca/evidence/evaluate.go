@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// clockSkew is how far ahead of ours the clock of a source may be, or of a node
-// that dated what it did.
-const clockSkew = 10 * time.Second
+// clockSkew is how far ahead of ours the clock of a source may be.
+const clockSkew = 5 * time.Second
 
 // Evaluate judges the case at now. It is pure.
 //
