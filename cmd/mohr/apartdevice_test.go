@@ -150,17 +150,11 @@ func TestAKeyInADeviceIsCertifiedOverTheNarrowCall(t *testing.T) {
 		return papers
 	}())
 	p.startPortal(t, "portal", p.portal, p.status)
-	want := map[string]*x509.Certificate{}
-	for _, a := range []*applying{zahra, other} {
-		a.api = withToken(p.client(t), a.api.token)
-		cert, err := a.issue(t.Context(), 100)
-		if err != nil {
-			t.Fatal(err)
-		}
+	want := p.issued(t, zahra, other)
+	for _, cert := range want {
 		if got := cert.PolicyIdentifiers[0].String(); got != "2.999.1.1.2" {
 			t.Errorf("policy %s for a key in a device", got)
 		}
-		want[a.id] = cert
 	}
 	renewal, cert := p.renewInDevice(t, &holder{ca.SigningKey{Certificate: want[zahra.id], Signer: key}}, mine)
 	want[renewal] = cert

@@ -69,6 +69,22 @@ func newParted(t *testing.T) *parted {
 	return p
 }
 
+// issued brings applications that were approved before to their certificates, by
+// the portal that runs now.
+func (p *parted) issued(t *testing.T, list ...*applying) map[string]*x509.Certificate {
+	t.Helper()
+	certs := map[string]*x509.Certificate{}
+	for _, a := range list {
+		a.api = withToken(p.client(t), a.api.token)
+		cert, err := a.issue(t.Context(), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		certs[a.id] = cert
+	}
+	return certs
+}
+
 // freeAddress is a port that nobody has now, and that the kernel gives to
 // nobody who asks for any: those begin at 32768 (ip_local_port_range).
 func freeAddress(t *testing.T) string {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"net/http"
 	"strings"
 	"syscall"
@@ -146,15 +145,7 @@ func TestTheNodeWithTheKeysBelievesNoPortal(t *testing.T) {
 	}
 	checkForgeries(t, p, caller, mine, good())
 	p.startPortal(t, "portal", p.portal, p.status)
-	want := map[string]*x509.Certificate{}
-	for _, a := range []*applying{zahra, other} {
-		a.api = withToken(p.client(t), a.api.token)
-		cert, err := a.issue(t.Context(), 100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want[a.id] = cert
-	}
+	want := p.issued(t, zahra, other)
 	s.anyone = p.client(t)
 	want[renewal] = renewing.holder(t, s.anyone.done(t, renewing.ask(), http.StatusOK, nil)).Certificate
 	p.oneEach(t, want)

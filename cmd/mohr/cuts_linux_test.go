@@ -47,18 +47,5 @@ func TestCutsOfTheNetworkLoseAndDoubleNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if damage.Lost+damage.Doubled+damage.Wrong > 0 {
-		t.Errorf("lost %d, doubled %d, wrong %d; the first: %s", damage.Lost, damage.Doubled, damage.Wrong, damage.First)
-	}
-	if damage.Issued < *rounds*r.Clients || damage.Revoked == 0 || damage.Renewed == 0 || damage.Asked == 0 {
-		t.Errorf("the clients did not do their work: %+v", damage)
-	}
-	g, err := service.OpenStopped(t.Context(), service.Config{Data: filepath.Join(dir, "ca"), Store: conf.Store})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Close()
-	if _, err := g.Ledger.VerifyStore(t.Context()); err != nil {
-		t.Errorf("log after the cuts: %v", err)
-	}
+	nothingBroken(t, damage, r, service.Config{Data: filepath.Join(dir, "ca"), Store: conf.Store})
 }

@@ -40,19 +40,26 @@ func TestRoundsOfFaultsLoseAndDoubleNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	nothingBroken(t, damage, r, service.Config{Data: filepath.Join(dir, "data"), Keys: keys.Base})
+}
+
+// nothingBroken holds what rounds found, and the log of the service that was
+// broken in them and is stopped now, against what was promised.
+func nothingBroken(t *testing.T, damage bench.Damage, r bench.Rounds, c service.Config) {
+	t.Helper()
 	if damage.Lost+damage.Doubled+damage.Wrong > 0 {
 		t.Errorf("lost %d, doubled %d, wrong %d; the first: %s", damage.Lost, damage.Doubled, damage.Wrong, damage.First)
 	}
 	if damage.Issued < *rounds*r.Clients || damage.Revoked == 0 || damage.Renewed == 0 || damage.Asked == 0 {
 		t.Errorf("the clients did not do their work: %+v", damage)
 	}
-	g, err := service.OpenStopped(t.Context(), service.Config{Data: filepath.Join(dir, "data"), Keys: keys.Base})
+	g, err := service.OpenStopped(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer g.Close()
 	if _, err := g.Ledger.VerifyStore(t.Context()); err != nil {
-		t.Errorf("log after the faults: %v", err)
+		t.Errorf("log after the rounds: %v", err)
 	}
 }
 
